@@ -1,0 +1,68 @@
+# kronstream: every task of this repository. `make` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup redis envtest demo test test-fast test-all lint format manifests verify bench lock wheel clean
+
+help: ## list the tasks
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kronstream needs Python 3.11 or newer: set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+setup: $(STAMP) ## make .venv with everything pinned by hash
+
+redis: ## see to it that a redis-server or valkey-server is there
+	@bash scripts/redis.sh
+
+envtest: $(STAMP) ## fetch or build kube-apiserver, etcd and kubectl into the cache
+	@$(BIN)/kronstream envtest --controller-manager
+
+demo: $(STAMP) redis ## run the main job on an embedded control plane (DEMO_SECONDS=N stops by itself)
+	@$(BIN)/kronstream dev --demo $(if $(DEMO_SECONDS),--for $(DEMO_SECONDS))
+
+manifests: $(STAMP) ## generate crds/ from the models
+	@$(BIN)/kronstream crds --write crds
+
+verify: $(STAMP) ## generated files are as generated
+	@$(BIN)/kronstream crds --check crds
+
+lint: $(STAMP) ## ruff, mypy strict, the layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## ruff, writing
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test: lint verify envtest redis ## everything that must pass, on real parts
+	@$(BIN)/pytest
+
+test-fast: $(STAMP) ## pure and in-memory tests alone
+	@$(BIN)/pytest tests/unit tests/contract -m "not chaos"
+
+bench: envtest redis ## the benchmarks, with every peer and limit in one run
+	@$(BIN)/python -m benchmarks
+
+lock: ## pin every dependency again, with hashes
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
+
+wheel: $(STAMP) ## build the wheel into dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+
+clean: ## remove what the tasks made here (not the cache of binaries)
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
