@@ -1,0 +1,31 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from kronstream.dev.binaries import find, wanted
+from kronstream.dev.controlplane import ControlPlane
+from kronstream.dev.errors import DevError
+from kronstream.dev.kubectl import Kubectl
+
+
+@pytest.fixture(scope="session")
+def controlplane() -> Iterator[ControlPlane]:
+    """A running etcd, kube-apiserver and Redis with CRDs and RBAC installed, shared by the whole session.
+
+    Tests that kill or restore parts start a ControlPlane of their own.
+    """
+    try:
+        binaries = find(wanted(controller_manager=False), os.environ)
+    except DevError as error:
+        pytest.fail(str(error), pytrace=False)
+    with ControlPlane(binaries=binaries) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def kubectl(controlplane: ControlPlane) -> Kubectl:
+    """kubectl as the shared control plane's admin: `kubectl("get", "ns") -> str`."""
+    return controlplane.kubectl
