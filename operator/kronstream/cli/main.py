@@ -1,0 +1,60 @@
+"""The command `kronstream`: it knows its subcommands by name and imports the one that is called."""
+
+import importlib
+from dataclasses import dataclass
+
+import click
+
+from kronstream import __version__
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a subcommand is, and its line in `kronstream --help`, known without importing it."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS = {
+    "crds": Entry("kronstream.cli.crds", "crds", "Print, write or check the CustomResourceDefinitions."),
+    "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
+    "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
+    "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
+    "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
+    "workers": Entry("kronstream.cli.workers", "workers", "List the live workers and their statistics."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommands are imported when they are called, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Imports the subcommand; None when there is none of that name."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(importlib.import_module(entry.module), entry.attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.module}.{entry.attribute} is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list in `--help`, from the summaries above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].summary) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="kronstream")
+def main() -> None:
+    """kronstream schedules jobs on Kubernetes: apply a ScheduledJob, and it runs on time, once."""
+
+
+if __name__ == "__main__":
+    main(prog_name="kronstream")
