@@ -1,0 +1,34 @@
+"""Whether and when a failed attempt is tried again: exponential backoff with a bounded, reproducible jitter."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """``limit`` retries after the first attempt; delays in milliseconds; ``jitter`` is a share (0..1) of the delay."""
+
+    limit: int = 3
+    initial: int = 10_000
+    factor: float = 2.0
+    maximum: int = 600_000
+    jitter: float = 0.1
+
+    @property
+    def attempts(self) -> int:
+        """Attempts in all, the first one included."""
+        return self.limit + 1
+
+
+def delay(retry: Retry, attempt: int, seed: str) -> int | None:
+    """Milliseconds until the attempt after ``attempt`` (1 is the first), or None when there is none left.
+
+    The jitter adds 0..jitter of the delay, taken from a hash of the seed and the attempt, so that a preview of a
+    run's retries and its real ones agree.
+    """
+    if attempt > retry.limit:
+        return None
+    # the exponent is capped: 2.0 ** 2000 overflows a float, and the maximum is reached long before
+    base = min(retry.initial * retry.factor ** min(attempt - 1, 64), float(retry.maximum))
+    digest = blake2b(f"{seed}:{attempt}".encode(), digest_size=4).digest()
+    return int(base * (1 + retry.jitter * int.from_bytes(digest) / 0xFFFFFFFF))

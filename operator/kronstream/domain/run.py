@@ -1,0 +1,76 @@
+"""A run: one occurrence of a job, its identity, its states and where it waits."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a run is; the last five are terminal and never left."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+
+    @property
+    def terminal(self) -> bool:
+        """True when no transition leaves this state."""
+        return self not in (State.QUEUED, State.RUNNING, State.RETRYING)
+
+
+class Trigger(StrEnum):
+    """Why a run exists; the value is the letter inside its id."""
+
+    SCHEDULE = "s"
+    MANUAL = "m"
+    EVENT = "e"
+    RETRY = "r"
+    BACKFILL = "b"
+
+
+class Lane(StrEnum):
+    """A priority; workers read lanes from the first to the last."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Reason(StrEnum):
+    """Why an attempt or a run ended as it did, in the words of the execution record."""
+
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    WORKER_LOST = "worker_lost"
+    CRASHED = "crashed"
+    RESULT = "result"
+    UNKNOWN_HANDLER = "unknown_handler"
+    REPLACED = "replaced"
+    DEADLINE = "deadline"
+    DELETED = "deleted"
+    TOO_MANY_DELIVERIES = "too_many_deliveries"
+
+
+class Skip(StrEnum):
+    """Why a due instant made no run; a key of ``status.skipped``."""
+
+    MISSED = "Missed"
+    DEADLINE = "Deadline"
+    OVERLAP = "Overlap"
+    BACKLOG = "Backlog"
+    EDITED = "Edited"
+    SUSPENDED = "Suspended"
+    INVALID = "Invalid"
+    EXPIRED = "Expired"
+
+
+def run_id(uid: str, trigger: Trigger, key: str) -> str:
+    """Identity of a run: job UID, trigger letter and key (scheduled: nominal milliseconds).
+
+    At most 63 characters for scheduled runs of a Kubernetes UID, so that it can name other objects.
+    """
+    return f"{uid}-{trigger.value}{key}"

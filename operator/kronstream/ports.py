@@ -1,0 +1,141 @@
+"""The protocols between the rooms: what a worker and an operator ask of the store, and the shapes that pass.
+
+All instants are integer milliseconds since the epoch, all durations integer milliseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kronstream.domain.run import Lane, Reason, State
+from kronstream.domain.work import Work
+
+
+class Clock(Protocol):
+    """The only source of 'now' outside of Redis."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt at a run, handed to one worker under a token."""
+
+    run: str
+    token: str
+    uid: str
+    generation: int
+    attempt: int
+    nominal: int
+    deliveries: int
+    lane: Lane
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong in an attempt; texts are already bounded."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one attempt.
+
+    ``retry_in`` is None when the run is over in ``state``; otherwise the run is tried again that many milliseconds
+    from now and ``state`` is RETRYING. ``result`` is JSON text.
+    """
+
+    run: str
+    token: str
+    state: State
+    duration: int
+    reason: Reason | None = None
+    retry_in: int | None = None
+    result: str | None = None
+    failure: Failure | None = None
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCard:
+    """What a worker says of itself with each heartbeat.
+
+    ``incarnation`` is new for every process, ``consumer`` may be kept over restarts.
+    """
+
+    consumer: str
+    incarnation: str
+    queue: str
+    functions: tuple[str, ...]
+    concurrency: int = 1
+    started: int = 0
+    processed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    uptime_seconds: int = 0
+    last_beat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Answer to a heartbeat: runs to cancel (run → reason), runs whose token is no longer current, and whether
+    runs were handed to this consumer that it has to take with ``take_pending``."""
+
+    now: int
+    cancel: Mapping[str, str] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
+    handed: bool = False
+
+
+class RunQueue(Protocol):
+    """What a worker asks of the store. Every call may be repeated after a lost reply."""
+
+    async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
+        """Start up to ``slots`` queued runs, highest lane first; empty when there are none. Never blocks."""
+        ...
+
+    async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:
+        """What is pending for this consumer but not among ``held`` (run ids this worker process knows of).
+
+        For the start, after a lost connection, and after a pulse that says ``handed``. Runs that a previous
+        incarnation of this consumer had started are not answered: their lease ends and the sweep decides.
+        """
+        ...
+
+    async def wait(self, queue: str, timeout: int) -> bool:
+        """Block until a run may be waiting in the queue (True) or ``timeout`` milliseconds passed (False)."""
+        ...
+
+    async def finish(self, card: WorkerCard, outcomes: Sequence[Outcome]) -> list[bool]:
+        """Record ends of attempts; False where the token was no longer current and nothing was written."""
+        ...
+
+    async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
+        """Hand runs back unexecuted, no attempt consumed (drain, a newer work version)."""
+        ...
+
+    async def hand_over(self, card: WorkerCard, claim: Claim, consumer: str) -> bool:
+        """Give a started run to another live consumer, no attempt consumed; False when that one is gone."""
+        ...
+
+    async def beat(self, card: WorkerCard, held: Sequence[Claim]) -> Pulse:
+        """Renew the leases of the runs held and publish the card."""
+        ...
+
+    async def workers(self) -> list[WorkerCard]:
+        """Cards of the workers whose last heartbeat is younger than the lease."""
+        ...
+
+    async def leave(self, card: WorkerCard) -> None:
+        """Remove the card, and the consumer where nothing is pending for it."""
+        ...
+
+    async def sweep(self, limit: int = 100) -> int:
+        """Promote due retries and bring back runs whose lease ended or whose entry vanished; how many moved."""
+        ...
