@@ -1,0 +1,45 @@
+"""What pydantic found wrong, said as a person would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from kronstream.domain.errors import Invalid
+from kronstream.resources.scalars import quoted
+
+# pydantic's name of a fault → (fault, what to write); {} are the fault's own numbers and words
+_SAID: Mapping[str, tuple[str, str]] = {
+    "missing": ("is missing", "write it"),
+    "string_type": ("{value} is not a text", "put it in quotes"),
+    "string_too_short": ("is empty", "write at least {min_length} character"),
+    "string_too_long": ("is too long", "write at most {max_length} characters"),
+    "string_pattern_mismatch": ("{value} does not fit", "write what matches {pattern}"),
+    "int_type": ("{value} is not a whole number", "write digits without quotes"),
+    "float_type": ("{value} is not a number", "write digits without quotes"),
+    "bool_type": ("{value} is neither true nor false", "write true or false without quotes"),
+    "literal_error": ("{value} is not known", "write {expected}"),
+    "enum": ("{value} is not known", "write {expected}"),
+    "greater_than_equal": ("{value} is too small", "write at least {ge}"),
+    "less_than_equal": ("{value} is too large", "write at most {le}"),
+    "too_long": ("has {actual_length} entries", "write at most {max_length}"),
+    "model_type": ("{value} is not an object", "write its fields, indented, below it"),
+    "model_attributes_type": ("{value} is not an object", "write its fields, indented, below it"),
+    "tuple_type": ("{value} is not a list", "write one entry a line, each after '- '"),
+    "dict_type": ("{value} is not a map", "write key: value"),
+}
+
+
+def first(found: ValidationError, root: str) -> Invalid:
+    """The first fault, with its path in the YAML below `root` (`spec`)."""
+    error = found.errors(include_url=False)[0]
+    context: dict[str, Any] = dict(error.get("ctx", {}))
+    path = root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error["loc"])
+    if error["type"] == "invalid":
+        below = f".{context['at']}" if context["at"] else ""
+        return Invalid(path + below, context["fault"], context["instead"])
+    fault, instead = _SAID.get(error["type"], (error["msg"].replace("{", "{{").replace("}", "}}"), ""))
+    context["value"] = quoted(error["input"])
+    return Invalid(path, fault.format_map(context), instead.format_map(context))

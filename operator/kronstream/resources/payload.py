@@ -1,0 +1,74 @@
+"""The payload: any JSON, bounded in size and depth."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
+
+from kronstream.resources.scalars import invalid
+
+MAX_BYTES = 65_536
+MAX_DEPTH = 32
+_ELSEWHERE = "keep the data elsewhere and write its address into the payload"
+
+
+def too_deep(value: object) -> bool:
+    """Whether more than MAX_DEPTH lists and maps lie inside each other."""
+    layer = [value]
+    for _ in range(MAX_DEPTH + 1):
+        layer = [
+            child
+            for node in layer
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+class Bounded:
+    """Any JSON of at most MAX_BYTES, written compactly in UTF-8, and MAX_DEPTH levels."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def _read(self, value: object) -> object:
+        if isinstance(value, (dict, list)) and too_deep(value):
+            raise invalid(f"is nested more than {MAX_DEPTH} levels deep", "write it flatter")
+        try:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            size = len(text.encode())
+        except (TypeError, ValueError):
+            raise invalid("is not JSON", "write what JSON can say") from None
+        if size > MAX_BYTES:
+            raise invalid(f"has {size} bytes of JSON and {MAX_BYTES} are allowed", _ELSEWHERE)
+        return value
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        # CEL cannot see what has no schema: the API server judges the values near the top, one by one
+        return _any(MAX_BYTES - 2, levels=2)
+
+
+def _any(longest: int, levels: int) -> JsonSchemaValue:
+    # nullable, else the API server removes nulls inside the payload
+    schema: JsonSchemaValue = {
+        "x-kubernetes-preserve-unknown-fields": True,
+        "nullable": True,
+        "maxLength": longest,
+        "maxItems": MAX_BYTES // 2,  # `0,` is the shortest item
+        "maxProperties": MAX_BYTES // 5,  # `"":0,` is the shortest property
+    }
+    if levels:
+        schema["items"] = _any(longest, levels - 1)
+        schema["additionalProperties"] = _any(longest, levels - 1)
+    return schema
+
+
+Payload = Annotated[Any, Bounded()]

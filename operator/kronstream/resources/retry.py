@@ -1,0 +1,63 @@
+"""When a failed attempt is tried again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from kronstream.domain import duration
+from kronstream.resources.base import Part
+from kronstream.resources.scalars import Span, cel_ms, invalid
+
+WAIT = Span("0s", "1d")
+DEFAULT_MAX_MS = 600_000
+_SHORTER = "is shorter than initial"
+_RAISE_MAX = "write a max that is at least initial"
+
+
+class Backoff(Part):
+    """How long to wait before each retry: initial, then factor times longer each time, never longer than max."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"!has(self.initial) || !has(self.max) || {cel_ms('self.initial')} <= {cel_ms('self.max')}",
+                    "fieldPath": ".max",
+                    "message": f"{_SHORTER}; {_RAISE_MAX}",
+                }
+            ]
+        }
+    )
+
+    initial_ms: Annotated[int, WAIT] = 10_000
+    """The wait before the first retry, from 0s to 1d."""
+    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    """How many times longer each wait is than the one before, from 1 to 10."""
+    max_ms: Annotated[int, WAIT] = DEFAULT_MAX_MS
+    """No wait is longer than this, jitter aside. Where initial is longer than the default, initial is the longest."""
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """The share of a wait, from 0 to 1, that may be added to it at random, so that runs which failed together do
+    not return together.
+    """
+
+    @model_validator(mode="after")
+    def _max_is_longest(self) -> Self:
+        if "max_ms" in self.model_fields_set and self.max_ms < self.initial_ms:
+            raise invalid(f"{duration.render(self.max_ms)} {_SHORTER}", _RAISE_MAX, at="max")
+        return self
+
+    @property
+    def longest_ms(self) -> int:
+        """The longest wait: max, or initial where max is left out and shorter."""
+        return max(self.initial_ms, self.max_ms)
+
+
+class Retry(Part):
+    """What happens after a failed attempt."""
+
+    limit: Annotated[int, Field(ge=0, le=100)] = 3
+    """How many retries there may be after the first attempt, from 0 to 100. 0 means one attempt only."""
+    backoff: Backoff = Backoff()
+    """How long to wait before each retry."""

@@ -1,0 +1,195 @@
+"""The scalar types of the resources: each reads its text, knows its bounds and writes its own part of the CRD.
+
+A value that does not fit is a `PydanticCustomError` of type `invalid` with `fault` and `instead` in its context; the
+same `instead` is the message of the CEL rule, so a person reads the same words from `kubectl apply` and in the status.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+
+from kronstream.domain import duration
+from kronstream.resources import instant
+
+IN_MS = "x-kronstream-ms"  # marks a schema whose default is in milliseconds
+SHOWN = 64  # characters of a refused value that a message repeats
+
+
+def invalid(fault: str, instead: str, at: str = "") -> PydanticCustomError:
+    """The error of a value that cannot be used; `at` names the child that is meant when a whole object is judged."""
+    return PydanticCustomError("invalid", "{fault}; {instead}", {"fault": fault, "instead": instead, "at": at})
+
+
+def quoted(value: object) -> str:
+    """A value as a message shows it: on one line, not longer than a line."""
+    text = repr(value[: SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}…"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A duration between two bounds, both allowed; milliseconds in Python, text such as `2h30m` in YAML."""
+
+    low: str
+    high: str
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        low, high, instead = duration.parse(self.low), duration.parse(self.high), self.instead
+
+        def read(value: object) -> int:
+            try:
+                ms = duration.parse(value) if isinstance(value, str) else -1
+            except ValueError:
+                ms = -1
+            if not low <= ms <= high:
+                raise invalid(f"{quoted(value)} is not a duration from {self.low} to {self.high}", instead)
+            return ms
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(duration.render)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        rule = f"self.matches('{_CEL_GRAMMAR}') && [{cel_ms('self')}].all(ms, {cel_bounds(self)})"
+        return {
+            "type": "string",
+            "maxLength": duration.MAX_LENGTH,
+            "x-kubernetes-validations": [{"rule": rule, "message": self.instead}],
+            IN_MS: True,
+        }
+
+    @property
+    def instead(self) -> str:
+        return f"write a duration from {self.low} to {self.high}, as numbers with units, like 1500ms, 90s or 2h30m"
+
+
+# ten digits at most, so that no sum overflows CEL's integers
+_CEL_GRAMMAR = "^([0-9]{1,10}(ms|s|m|h|d))+$"
+
+
+def cel_ms(path: str) -> str:
+    """The CEL expression for the milliseconds of the duration at `path`, which must match the grammar."""
+    units = "p.endsWith('d') ? 86400000 : p.endsWith('h') ? 3600000 : p.endsWith('m') ? 60000 : 1000"
+    part = f"p.endsWith('ms') ? int(p.replace('ms', '')) : int(p.substring(0, p.size() - 1)) * ({units})"
+    return f"{path}.findAll('[0-9]+[a-z]+').map(p, {part}).sum()"
+
+
+def cel_bounds(span: Span) -> str:
+    return f"ms >= {duration.parse(span.low)} && ms <= {duration.parse(span.high)}"
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text that fits a pattern as a whole. `noun` and `instead` are for the message; the pattern has no anchors."""
+
+    noun: str
+    pattern: str
+    maximum: int
+    instead: str
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        whole = re.compile(self.pattern)
+
+        def read(value: object) -> str:
+            if not isinstance(value, str) or len(value) > self.maximum or not whole.fullmatch(value):
+                raise invalid(f"{quoted(value)} is not {self.noun}", self.instead)
+            return value
+
+        return core_schema.no_info_plain_validator_function(read)
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        rule = {"rule": f"self.matches(r'^({self.pattern})$')", "message": self.instead}
+        return {"type": "string", "maxLength": self.maximum, "x-kubernetes-validations": [rule]}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An instant; milliseconds since 1970 in Python, RFC 3339 text in YAML.
+
+    `ours` is one that the operator writes: made from milliseconds too, and judged by the API server by its format.
+    """
+
+    ours: bool = False
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def read(value: object) -> int:
+            if self.ours and isinstance(value, int):
+                return value
+            if not isinstance(value, str):
+                raise invalid(f"{quoted(value)} is not an instant", instant.INSTEAD)
+            try:
+                return instant.parse(value)
+            except ValueError as fault:
+                raise invalid(str(fault), instant.INSTEAD) from None
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(instant.render)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        text: JsonSchemaValue = {"type": "string", "maxLength": instant.MAX_LENGTH}
+        if self.ours:
+            return {**text, "format": "date-time"}
+        rule = {"rule": f"self.matches(r'^{instant.PATTERN}$')", "message": instant.INSTEAD}
+        return {**text, "x-kubernetes-validations": [rule]}
+
+
+Instant = Annotated[int, Moment()]
+"""Written by people: the CEL rule says what to write."""
+
+Stamp = Annotated[int, Moment(ours=True)]
+"""Written by the operator."""
+
+MACROS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+
+CronText = Annotated[
+    str,
+    Words(
+        "a cron expression",
+        rf"{'|'.join(MACROS)}|[!-~]+([ \t]+[!-~]+){{4}}",
+        256,
+        "write five fields (minute hour day-of-month month day-of-week), like '*/5 * * * *', "
+        f"or one of {', '.join(MACROS)}; the zone goes into timeZone",
+    ),
+]
+ZoneName = Annotated[
+    str,
+    Words(
+        "the name of a time zone",
+        "[A-Za-z][A-Za-z0-9_+/-]*",
+        64,
+        "write a name of the tz database, like Europe/Berlin, America/New_York or UTC",
+    ),
+]
+FunctionName = Annotated[
+    str,
+    Words(
+        "a function's name",
+        "[A-Za-z0-9_][A-Za-z0-9_.:/-]*",
+        128,
+        "write the name the handler is registered under: letters, digits and _ . : / - (128 at most), "
+        "like cleanup:old_traces",
+    ),
+]
+QueueName = Annotated[
+    str,
+    Words(
+        "a queue's name",
+        "[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        63,
+        "write lower-case letters, digits and '-', with a letter or digit at both ends (63 at most), "
+        "like default or gpu-jobs",
+    ),
+]

@@ -1,0 +1,86 @@
+"""The ScheduledJob: its kind, and how an object of the API server becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from kronstream.domain.errors import Invalid
+from kronstream.resources import faults
+from kronstream.resources.kind import Column, Kind
+from kronstream.resources.meta import Meta, parse_meta
+from kronstream.resources.spec import Spec
+from kronstream.resources.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledJob:
+    """A job as the user wrote it. Whether its cron expression and its zone mean something is judged elsewhere."""
+
+    meta: Meta
+    spec: Spec
+
+
+def parse_job(obj: Mapping[str, object]) -> ScheduledJob:
+    """Read an object of the API server; `status` is left alone.
+
+    Raises Invalid for the first fault, with its path (`spec.retry.limit`); for any JSON object, nothing else.
+    """
+    return ScheduledJob(parse_meta(obj.get("metadata")), parse_spec(obj.get("spec")))
+
+
+def parse_spec(spec: object) -> Spec:
+    """Read a `spec`. Raises Invalid for the first fault."""
+    if not isinstance(spec, dict):
+        raise Invalid("spec", "is missing" if spec is None else "is not an object", "write handler and a time to run")
+    try:
+        return Spec.model_validate(spec)
+    except ValidationError as found:
+        raise faults.first(found, "spec") from None
+
+
+def parse_status(status: object) -> Status:
+    """Read a `status`; absent is empty. Raises Invalid where it is none that an operator of any version wrote."""
+    if status is None:
+        return Status()
+    if not isinstance(status, dict):
+        raise Invalid("status", "is not an object")
+    try:
+        return Status.model_validate(status)
+    except ValidationError as found:
+        raise faults.first(found, "status") from None
+
+
+SCHEDULED_JOB = Kind(
+    name="ScheduledJob",
+    plural="scheduledjobs",
+    singular="scheduledjob",
+    short_names=("sched",),
+    description="A job that runs by a schedule, at an interval or once. An operator dispatches each run at its due "
+    "instant, workers execute it, and status tells what happened and what comes next.",
+    spec=Spec,
+    status=Status,
+    columns=(
+        # the union takes the one of the three that is there
+        Column("Schedule", ".spec['schedule','every','runAt']", "When the job runs"),
+        Column("Zone", ".spec.timeZone", "The zone of the schedule"),
+        Column("Suspended", ".spec.suspend", "Whether the job is held", "boolean"),
+        Column("Ready", ".status.conditions[?(@.type=='Ready')].status", "Whether the job is scheduled"),
+        # a string: kubectl shows <invalid> for a date that lies ahead
+        Column("Next", ".status.nextRunTime", "When the next run is due"),
+        Column("Last", ".status.lastScheduleTime", "How long ago the last run was due", "date"),
+        Column("Status", ".status.lastRun.status", "How the last run went"),
+        Column("OK", ".status.runs.succeeded", "Runs that succeeded", "integer"),
+        Column("Failed", ".status.runs.failed", "Runs that failed", "integer"),
+        Column("Age", ".metadata.creationTimestamp", "How long ago the job was created", "date"),
+        Column("Handler", ".spec.handler.function.name", "What a run executes", wide=True),
+        Column("Priority", ".spec.priority", "Which runs go first", wide=True),
+        Column("Queue", ".spec.queue", "Which workers execute the runs", wide=True),
+        Column("Active", ".status.active", "Runs that are not over", "integer", wide=True),
+        Column("Reason", ".status.conditions[?(@.type=='Ready')].reason", "Why it is ready or not", wide=True),
+    ),
+)
+
+KINDS = (SCHEDULED_JOB,)
