@@ -1,0 +1,84 @@
+"""Logging: standard records, one line each as text or JSON, without passwords."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s:/@]*):\S*@", re.IGNORECASE)
+_STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
+_INTERNAL = frozenset({"k8s_skip", "settings"})  # kopf's own, never for people
+TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def masked(text: str) -> str:
+    """The text with the password of every URL in it replaced by `***`."""
+    return _PASSWORD.sub(r"\g<scheme>\g<user>:***@", text)
+
+
+def stamp(seconds: float) -> str:
+    """RFC 3339 UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-02T03:04:05.678Z INFO    name: message`, for kopf's records with the object in front."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXT_FORMAT)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
+        return stamp(record.created)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        ref = getattr(record, "k8s_ref", None)
+        if isinstance(ref, dict) and ref.get("name"):
+            record.message = f"[{ref.get('namespace') or '-'}/{ref['name']}] {record.message}"
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `ts`, `level`, `logger`, `message`, `exception` and the record's extra fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "ts": stamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        for key, value in vars(record).items():
+            if key not in _STANDARD and key not in _INTERNAL and key not in line:
+                line[key] = value
+        return masked(json.dumps(line, default=str, ensure_ascii=False))
+
+
+def formatter(form: str) -> logging.Formatter:
+    """The formatter of a form: `text` or `json`."""
+    return JsonFormatter() if form == "json" else TextFormatter()
+
+
+def configure(form: str = "text", level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every record of the process to a stream (standard error), replacing what was configured before."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter(form))
+    root = logging.getLogger()
+    for other in list(root.handlers):
+        root.removeHandler(other)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    if level != "debug":
+        # a line for every request, or for every object, drowns the others
+        for name in ("kubernetes", "urllib3", "aiohttp.access", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)

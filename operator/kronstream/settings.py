@@ -1,0 +1,261 @@
+"""Settings of the components: frozen, checked, and the one place where the environment is read.
+
+Each field tells its variable, its help and how its text is read. A flag of the command line (given as text, None when
+absent) goes before the variable, the variable before the default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from kronstream.domain import duration
+from kronstream.domain.errors import Invalid
+
+DEFAULT_STREAM = "stream:scheduler:job.dispatch"
+DEFAULT_GROUP = "scheduler-workers"
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+SCHEMES = ("redis", "rediss", "unix")
+
+_VISIBLE = re.compile(r"[!-~]{1,255}")
+_QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
+
+Settings = TypeVar("Settings")
+
+
+def setting(
+    env: str,
+    help: str,  # noqa: A002 - the word of the command line
+    read: Callable[[str], Any],
+    default: Any = MISSING,
+    *,
+    make: Callable[[], Any] | None = None,
+    secret: bool = False,
+    shown: str | None = None,
+) -> Any:
+    """A field that `read_settings` fills. `read` raises ValueError with what to write; `shown` describes the default.
+
+    A secret one stays out of the settings' repr.
+    """
+    flag = env.removeprefix("KRONSTREAM_").lower()
+    shown = str(default) if shown is None else shown
+    metadata = {"env": env, "flag": flag, "help": help, "read": read, "shown": shown}
+    if make is not None:
+        return field(default_factory=make, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+def read_settings(
+    kind: type[Settings],
+    environ: Mapping[str, str] = os.environ,
+    **flags: str | tuple[str, ...] | None,
+) -> Settings:
+    """Settings of a kind from flags, environment and defaults. Raises Invalid, naming flag and variable.
+
+    A flag is called as its variable: `redis_url` for KRONSTREAM_REDIS_URL.
+    """
+    values: dict[str, Any] = {}
+    for item in fields(kind):  # type: ignore[arg-type]
+        part = item.metadata.get("part")
+        if part is not None:
+            values[item.name] = read_settings(part, environ, **flags)
+        elif "env" in item.metadata:
+            given = flags.get(item.metadata["flag"])
+            if given is None or given == ():
+                given = environ.get(item.metadata["env"]) or None  # set but empty is not set
+            if given is not None:
+                values[item.name] = _read(item, given)
+    return kind(**values)
+
+
+def _read(item: Field[Any], given: str | tuple[str, ...]) -> Any:
+    text = given if isinstance(given, str) else ",".join(given)
+    try:
+        return item.metadata["read"](text)
+    except ValueError as error:
+        flag = f"--{item.metadata['flag'].replace('_', '-')} ({item.metadata['env']})"
+        shown = "the value" if not item.repr else repr(text[:80])
+        raise Invalid(flag, f"{shown} cannot be used", str(error)) from None
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Reads a whole number between two bounds, both allowed."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def span(low: str, high: str) -> Callable[[str], int]:
+    """Reads a duration between two bounds, both allowed, into milliseconds."""
+
+    def read(text: str) -> int:
+        try:
+            value = duration.parse(text)
+        except ValueError:
+            value = -1
+        if not duration.parse(low) <= value <= duration.parse(high):
+            raise ValueError(f"write a duration from {low} to {high}, like 1500ms, 90s or 2h30m")
+        return value
+
+    return read
+
+
+def switch(text: str) -> bool:
+    """Reads true or false."""
+    if text.lower() in TRUE:
+        return True
+    if text.lower() in FALSE:
+        return False
+    raise ValueError("write true or false")
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """Reads one of some words, in any case."""
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"write {' or '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def visible(text: str) -> str:
+    """Reads a name without blanks and control characters."""
+    if not _VISIBLE.fullmatch(text):
+        raise ValueError("write 1 to 255 printable ASCII characters without blanks")
+    return text
+
+
+def stream_name(text: str) -> str:
+    """Reads a stream's name; braces would move its other keys to another slot of a Redis Cluster."""
+    if "{" in text or "}" in text:
+        raise ValueError("write a name without braces: keys derived from it are put into braces")
+    return visible(text)
+
+
+def queue_name(text: str) -> str:
+    """Reads a queue's name."""
+    if not _QUEUE.fullmatch(text):
+        raise ValueError("write lower-case letters, digits and '-' (63 at most), like default or gpu-jobs")
+    return text
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Reads what stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def redis_url(text: str) -> str:
+    """Reads a Redis URL; its text is never part of a message, for it may hold a password."""
+    instead = "write redis://[user:password@]host:port/db, rediss://… for TLS, or unix:///path"
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in SCHEMES and parts.port != 0 and (parts.scheme == "unix" or bool(parts.hostname))
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(instead)
+    return text
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """How a process logs."""
+
+    log_format: str = setting("KRONSTREAM_LOG_FORMAT", "text or json", choice("text", "json"), "text")
+    log_level: str = setting(
+        "KRONSTREAM_LOG_LEVEL", "lowest level written", choice("debug", "info", "warning", "error"), "info"
+    )
+
+
+@dataclass(frozen=True)
+class RedisSettings:
+    """Where the streams are. The URL may hold a password and stays out of the repr."""
+
+    url: str = setting("KRONSTREAM_REDIS_URL", "where Redis is", redis_url, "redis://127.0.0.1:6379/0", secret=True)
+    base_stream: str = setting(
+        "KRONSTREAM_STREAM_NAME", "stream of the default queue; every other key derives from it", stream_name,
+        DEFAULT_STREAM,
+    )  # fmt: skip
+    group: str = setting("KRONSTREAM_CONSUMER_GROUP", "consumer group of the workers", visible, DEFAULT_GROUP)
+
+
+METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """A worker: what it takes, from where, and how it ends. `grace` is milliseconds."""
+
+    redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
+    log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
+    queue: str = setting("KRONSTREAM_QUEUE", "queue whose runs are executed", queue_name, "default")
+    consumer_name: str = setting(
+        "KRONSTREAM_CONSUMER_NAME", "name of this worker in the group, unlike any other's", visible,
+        make=lambda: f"consumer-{uuid.uuid4()}", shown="consumer-<uuid>",
+    )  # fmt: skip
+    concurrency: int = setting("KRONSTREAM_CONCURRENCY", "runs executed at a time", whole(1, 10_000), 10)
+    batch_size: int = setting("KRONSTREAM_BATCH_SIZE", "runs taken at a time", whole(1, 10_000), 10)
+    block_ms: int = setting(
+        "KRONSTREAM_BLOCK_MS", "milliseconds to wait for a run before asking again", whole(1, 600_000), 5_000
+    )
+    enabled: bool = setting("KRONSTREAM_ENABLED", "take runs, or stay idle", switch, True, shown="true")
+    handlers: tuple[str, ...] = setting(
+        "KRONSTREAM_HANDLERS", "module, file or folder with handlers (several: again, or between commas)", listed, (),
+        shown="none",
+    )  # fmt: skip
+    grace: int = setting(
+        "KRONSTREAM_GRACE", "how long running handlers may go on after SIGTERM", span("0s", "1d"), 30_000, shown="30s"
+    )
+    metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 0)
+    metrics_host: str = setting(
+        "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
+    )
+
+
+def _replica() -> str:
+    # the hostname is the Pod's name; the suffix keeps two processes on one machine apart
+    return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class OperatorSettings:
+    """An operator replica. `grace`, `relist` are milliseconds; no namespaces means all."""
+
+    redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
+    log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
+    namespaces: tuple[str, ...] = setting(
+        "KRONSTREAM_NAMESPACES", "namespaces to serve (several: again, or between commas)", listed, (), shown="all"
+    )
+    replica: str = setting(
+        "KRONSTREAM_REPLICA", "name of this replica, unlike any other's", visible, make=_replica, shown="<host>-<hex>"
+    )
+    grace: int = setting(
+        "KRONSTREAM_SCHEDULE_GRACE", "how late an instant may be without being a missed one", span("1s", "1h"), 60_000,
+        shown="60s",
+    )  # fmt: skip
+    relist: int = setting(
+        "KRONSTREAM_RELIST", "how often deleted resources are looked for", span("10s", "1d"), 300_000, shown="5m"
+    )
+    status_rate: int = setting("KRONSTREAM_STATUS_RATE", "sustained status writes a second", whole(1, 10_000), 50)
+    status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)
+    status_burst: int = setting("KRONSTREAM_STATUS_BURST", "status writes in a burst", whole(1, 1_000_000), 10_000)
+    metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 8080)
+    metrics_host: str = setting(
+        "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
+    )

@@ -1,0 +1,63 @@
+"""Log lines: one a record, as text or JSON, without passwords."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from kronstream import logs
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+def written(form: str, *args: object, **kwargs: object) -> str:
+    stream = io.StringIO()
+    logs.configure(form, "info", stream)
+    logging.getLogger("some.where").warning(*args, **kwargs)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def test_json_keeps_extra_fields_and_the_object_but_not_kopfs_own(root: logging.Logger) -> None:
+    ref = {"namespace": "n", "name": "j"}
+    line = json.loads(
+        written("json", "did %s", "it", extra={"k8s_ref": ref, "k8s_skip": True, "settings": object(), "run": "r1"})
+    )
+    assert line["message"] == "did it"
+    assert line["level"] == "warning"
+    assert line["logger"] == "some.where"
+    assert line["k8s_ref"] == ref
+    assert line["run"] == "r1"
+    assert not {"k8s_skip", "settings"} & set(line)
+
+
+def test_text_names_the_object(root: logging.Logger) -> None:
+    line = written("text", "did it", extra={"k8s_ref": {"namespace": "n", "name": "j"}})
+    assert line.endswith("WARNING some.where: [n/j] did it\n")
+    assert "Z " in line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_passwords_of_urls_are_masked_also_in_tracebacks(root: logging.Logger, form: str) -> None:
+    try:
+        raise OSError("no answer from redis://:hunter2@host:6379/0")
+    except OSError:
+        text = written(form, "lost %s", "rediss://user:s3@cret@host/1", exc_info=sys.exc_info())
+    assert "hunter2" not in text
+    assert "s3" not in text
+    assert "cret" not in text
+    assert "user:***@host" in text
+
+
+def test_a_message_without_a_password_is_as_it_was() -> None:
+    text = "see http://host:80/a and a:b@c, redis://host:6379/0"
+    assert logs.masked(text) == text

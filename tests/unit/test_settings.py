@@ -1,0 +1,82 @@
+"""Settings: flag before variable before default, and a message for what cannot be used."""
+
+import dataclasses
+
+import pytest
+
+from kronstream.domain.errors import Invalid
+from kronstream.settings import OperatorSettings, RedisSettings, WorkerSettings, read_settings
+
+
+def test_defaults_of_a_worker() -> None:
+    worker = read_settings(WorkerSettings, {})
+    assert worker.redis.base_stream == "stream:scheduler:job.dispatch"
+    assert worker.redis.group == "scheduler-workers"
+    assert worker.consumer_name.startswith("consumer-")
+    assert (worker.batch_size, worker.block_ms, worker.enabled, worker.queue) == (10, 5000, True, "default")
+    assert worker.grace == 30_000
+    assert read_settings(WorkerSettings, {}).consumer_name != worker.consumer_name
+
+
+def test_flag_goes_before_variable_before_default() -> None:
+    environ = {"KRONSTREAM_BATCH_SIZE": "7", "KRONSTREAM_BLOCK_MS": "70", "KRONSTREAM_QUEUE": ""}
+    worker = read_settings(WorkerSettings, environ, batch_size="3", stream_name="s", handlers=("a", "b.py"))
+    assert (worker.batch_size, worker.block_ms, worker.queue) == (3, 70, "default")
+    assert worker.redis.base_stream == "s"
+    assert worker.handlers == ("a", "b.py")
+
+
+def test_lists_durations_and_switches_from_the_environment() -> None:
+    environ = {
+        "KRONSTREAM_NAMESPACES": "a, b",
+        "KRONSTREAM_SCHEDULE_GRACE": "1m30s",
+        "KRONSTREAM_ENABLED": "No",
+        "KRONSTREAM_GRACE": "1500ms",
+    }
+    operator = read_settings(OperatorSettings, environ)
+    assert operator.namespaces == ("a", "b")
+    assert operator.grace == 90_000
+    worker = read_settings(WorkerSettings, environ)
+    assert (worker.enabled, worker.grace) == (False, 1500)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "says"),
+    [
+        ("batch_size", "0", "whole number from 1"),
+        ("batch_size", "many", "whole number"),
+        ("batch_size", "9" * 5000, "whole number"),
+        ("block_ms", "-1", "whole number"),
+        ("enabled", "maybe", "true or false"),
+        ("grace", "5", "like 1500ms"),
+        ("grace", "2d", "from 0s to 1d"),
+        ("queue", "GPU jobs", "lower-case"),
+        ("queue", "a{b}", "lower-case"),
+        ("stream_name", "a{b}", "without braces"),
+        ("consumer_group", "a b", "without blanks"),
+        ("consumer_name", "x" * 256, "255"),
+        ("log_format", "xml", "text or json"),
+        ("metrics_port", "70000", "65535"),
+        ("redis_url", "http://x", "redis://"),
+        ("redis_url", "redis://h:99999", "redis://"),
+        ("redis_url", "redis://", "redis://"),
+    ],
+)
+def test_what_cannot_be_used_names_flag_and_variable(flag: str, text: str, says: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_settings(WorkerSettings, {}, **{flag: text})
+    assert f"--{flag.replace('_', '-')} (KRONSTREAM_{flag.upper()})" in str(caught.value)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_password_is_in_no_message_and_no_repr() -> None:
+    with pytest.raises(Invalid) as caught:
+        read_settings(WorkerSettings, {"KRONSTREAM_REDIS_URL": "redis://u:hunter2@h:port/0"})
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(read_settings(WorkerSettings, {"KRONSTREAM_REDIS_URL": "redis://u:hunter2@h/0"}))
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RedisSettings().url = "x"  # type: ignore[misc]
