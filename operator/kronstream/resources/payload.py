@@ -53,22 +53,19 @@ class Bounded:
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         # CEL cannot see what has no schema: the API server judges the values near the top, one by one
-        return _any(MAX_BYTES - 2, levels=2)
+        return _value(levels=1)
 
 
-def _any(longest: int, levels: int) -> JsonSchemaValue:
-    # nullable, else the API server removes nulls inside the payload
+def _value(levels: int) -> JsonSchemaValue:
+    # nullable, else the API server removes nulls; `items` would make `kubectl explain` call a payload a list
     schema: JsonSchemaValue = {
         "x-kubernetes-preserve-unknown-fields": True,
         "nullable": True,
-        "maxLength": longest,
+        "maxLength": MAX_BYTES - 2,
         "maxItems": MAX_BYTES // 2,  # `0,` is the shortest item
         "maxProperties": MAX_BYTES // 5,  # `"":0,` is the shortest property
     }
-    if levels:
-        schema["items"] = _any(longest, levels - 1)
-        schema["additionalProperties"] = _any(longest, levels - 1)
-    return schema
+    return {**schema, "additionalProperties": _value(levels - 1)} if levels else schema
 
 
 Payload = Annotated[Any, Bounded()]

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from kronstream.domain import duration
 from kronstream.resources.base import Part
-from kronstream.resources.scalars import Span, cel_ms, invalid
+from kronstream.resources.scalars import Span, cel_is_duration, cel_ms, invalid
 
 WAIT = Span("0s", "1d")
 DEFAULT_MAX_MS = 600_000
@@ -23,7 +23,9 @@ class Backoff(Part):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": f"!has(self.initial) || !has(self.max) || {cel_ms('self.initial')} <= {cel_ms('self.max')}",
+                    "rule": "!has(self.initial) || !has(self.max) || "
+                    f"!{cel_is_duration('self.initial')} || !{cel_is_duration('self.max')} || "
+                    f"{cel_ms('self.initial')} <= {cel_ms('self.max')}",
                     "fieldPath": ".max",
                     "message": f"{_SHORTER}; {_RAISE_MAX}",
                 }

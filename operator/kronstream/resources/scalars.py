@@ -58,7 +58,7 @@ class Span:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        rule = f"self.matches('{_CEL_GRAMMAR}') && [{cel_ms('self')}].all(ms, {cel_bounds(self)})"
+        rule = f"{cel_is_duration('self')} && [{cel_ms('self')}].all(ms, {cel_bounds(self)})"
         return {
             "type": "string",
             "maxLength": duration.MAX_LENGTH,
@@ -75,6 +75,11 @@ class Span:
 _CEL_GRAMMAR = "^([0-9]{1,10}(ms|s|m|h|d))+$"
 
 
+def cel_is_duration(path: str) -> str:
+    """The CEL expression for whether the text at `path` matches the grammar."""
+    return f"{path}.matches('{_CEL_GRAMMAR}')"
+
+
 def cel_ms(path: str) -> str:
     """The CEL expression for the milliseconds of the duration at `path`, which must match the grammar."""
     units = "p.endsWith('d') ? 86400000 : p.endsWith('h') ? 3600000 : p.endsWith('m') ? 60000 : 1000"
@@ -83,6 +88,7 @@ def cel_ms(path: str) -> str:
 
 
 def cel_bounds(span: Span) -> str:
+    """The CEL expression for whether `ms` lies in the span."""
     return f"ms >= {duration.parse(span.low)} && ms <= {duration.parse(span.high)}"
 
 
