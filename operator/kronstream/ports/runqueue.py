@@ -1,4 +1,4 @@
-"""The protocols between the rooms: what a worker and an operator ask of the store, and the shapes that pass.
+"""What a worker asks of the store, and the shapes that pass.
 
 All instants are integer milliseconds since the epoch, all durations integer milliseconds.
 """
@@ -9,14 +9,6 @@ from typing import Protocol
 
 from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
-
-
-class Clock(Protocol):
-    """The only source of 'now' outside of Redis."""
-
-    def now(self) -> int:
-        """Milliseconds since the epoch."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,8 @@ class Outcome:
     """The end of one attempt.
 
     ``retry_in`` is None when the run is over in ``state``; otherwise the run is tried again that many milliseconds
-    from now and ``state`` is RETRYING. ``result`` is JSON text.
+    from now and ``state`` is RETRYING. ``result`` is JSON text; ``generation`` is the
+    claim's, for a store that lost the record.
     """
 
     run: str
@@ -60,6 +53,7 @@ class Outcome:
     result: str | None = None
     failure: Failure | None = None
     output: str = ""
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,234 @@
+"""What an operator asks of the store: which generation is in force, what is due, what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from kronstream.domain.plan import Skipped
+from kronstream.domain.run import Lane
+from kronstream.ports.runqueue import WorkerCard
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The state that the caller reasoned from; an adoption that names it is refused when it is no longer so."""
+
+    generation: int
+    revision: str
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a status still knows of a job that the store does not: counters by store field, runs not finished."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """One generation of a job, to be taken into force.
+
+    ``when`` is the normalised text of the when-fields ('' for an invalid spec), ``cursor`` where a job unknown to the
+    store starts, ``work`` the stored form of what its runs execute (None for an invalid spec), ``rebuild`` True while
+    a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    revision: str
+    when: str
+    cursor: int
+    suspended: bool = False
+    invalid: bool = False
+    queue: str = "default"
+    lane: Lane = Lane.MEDIUM
+    policy: str = "Allow"
+    backlog: int = 100
+    keep_good: int = 10
+    keep_bad: int = 10
+    keep_age: int = 604_800_000
+    starting_deadline: int | None = None
+    work: str | None = None
+    seed: Seed | None = None
+    expect: Expect | None = None
+    skips: tuple[Skipped, ...] = ()
+    rebuild: bool = False
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The generation is in force; ``once`` and ``done`` tell of the only run of a one-time job."""
+
+    cursor: int
+    once: str | None
+    done: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A higher (generation, revision) is in force."""
+
+    generation: int
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The when-fields change or the job resumes, and the caller did not name the state it counted from: this one."""
+
+    generation: int
+    revision: str
+    when: str
+    cursor: int
+    suspended: bool
+    invalid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The job was forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What one job owes: ``due`` nominal instants, what is skipped, and the cursor from and to.
+
+    ``once`` marks the only dispatch of a one-time job.
+    """
+
+    uid: str
+    generation: int
+    revision: str
+    cursor: int
+    to: int
+    due: tuple[int, ...] = ()
+    skips: tuple[Skipped, ...] = ()
+    once: bool = False
+
+
+class Verdict(StrEnum):
+    """Answer to a dispatch."""
+
+    OK = "ok"
+    EARLY = "early"
+    HELD = "held"
+    GONE = "gone"
+    STALE = "stale"
+    BEHIND = "behind"
+    CURSOR = "cursor"
+
+
+class Epoch(Exception):  # noqa: N818 - what happened, not an error of the caller
+    """The store was lost since this replica last looked; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The newest finished run of a job."""
+
+    id: str
+    state: str
+    started: int | None
+    duration: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """Everything that the store knows of a job and its status shows."""
+
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    revision: str
+    cursor: int
+    seq: int
+    suspended: bool
+    invalid: bool
+    active: int
+    unfinished: tuple[str, ...]
+    runs: Mapping[str, int]
+    skipped: Mapping[str, int]
+    last: LastRun | None
+    last_schedule: int | None
+    last_success: int | None
+    last_failure: int | None
+    consecutive_failures: int
+    average_duration: int | None
+    last_skip: Skipped | None
+    once: str | None
+    done: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Answer to a replica's heartbeat: the store's clock in microseconds, its epoch ('' when it was lost), a number
+    that grows with every heartbeat of anyone, and when each replica was last heard (milliseconds)."""
+
+    micros: int
+    epoch: str
+    pulse: int
+    replicas: Mapping[str, int]
+
+    @property
+    def now(self) -> int:
+        """The store's clock in milliseconds."""
+        return self.micros // 1000
+
+
+class Ledger(Protocol):
+    """The operator's side of the store. Every call may be repeated after a lost reply."""
+
+    async def adopt(self, adoptions: Sequence[Adoption]) -> list[Adopted | Stale | Conflict | Gone]:
+        """Take generations into force; one answer for each."""
+        ...
+
+    async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
+        """Dispatch what is due; with CURSOR comes the stored cursor, with STALE the generation in force.
+
+        Raises Epoch when the store was lost.
+        """
+        ...
+
+    async def describe(self, uids: Sequence[str]) -> list[JobState | None]:
+        """State of jobs; None for one that the store does not know."""
+        ...
+
+    async def cursors(self, uids: Sequence[str]) -> list[int | None]:
+        """Stored cursors; None for a job that the store does not know."""
+        ...
+
+    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:
+        """Some jobs whose status is out of date, and where to go on (0: all were seen)."""
+        ...
+
+    async def clean(self, written: Sequence[tuple[str, int]]) -> None:
+        """Statuses of (uid, seq) were written."""
+        ...
+
+    async def forget(self, uids: Sequence[str], before: int | None = None) -> int:
+        """Forget deleted jobs adopted before the instant; how many were known."""
+        ...
+
+    async def known(self) -> list[str]:
+        """UIDs of all jobs adopted and not forgotten."""
+        ...
+
+    async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
+        """Heartbeat of an operator replica; phases: beat, begin, ready, leave (see ``replica.lua``)."""
+        ...
+
+    async def workers(self) -> list[WorkerCard]:
+        """Cards of live workers."""
+        ...
+
+    async def sweep(self, limit: int = 100) -> int:
+        """As RunQueue.sweep."""
+        ...

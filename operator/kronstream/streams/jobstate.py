@@ -1,0 +1,68 @@
+"""A job's hash, read into the shape that its status is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kronstream.domain.plan import Skipped
+from kronstream.domain.run import Skip
+from kronstream.ports import JobState, LastRun
+
+
+def _int(fields: Mapping[str, str], name: str) -> int | None:
+    text = fields.get(name)
+    return int(text) if text else None
+
+
+def _counters(fields: Mapping[str, str], prefix: str) -> dict[str, int]:
+    return {name[len(prefix) :]: int(value) for name, value in fields.items() if name.startswith(prefix)}
+
+
+def _last(fields: Mapping[str, str]) -> LastRun | None:
+    if not fields.get("lr"):
+        return None
+    return LastRun(
+        id=fields["lr"],
+        state=fields["lrst"],
+        started=_int(fields, "lrsta"),
+        duration=_int(fields, "lrdur"),
+        message=fields.get("lrmsg", ""),
+    )
+
+
+def _last_skip(fields: Mapping[str, str]) -> Skipped | None:
+    if not fields.get("skr"):
+        return None
+    return Skipped(Skip(fields["skr"]), int(fields["skn"]), int(fields["ska"]), int(fields["skb"]))
+
+
+def job_state(uid: str, row: Sequence[Any]) -> JobState | None:
+    """Read an answer of ``describe.lua``: [flat hash, active, unfinished run ids], or empty for an unknown job."""
+    if not row:
+        return None
+    flat, active, unfinished = row
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    timed = _int(fields, "dn")
+    return JobState(
+        uid=uid,
+        namespace=fields["ns"],
+        name=fields["name"],
+        generation=int(fields["gen"]),
+        revision=fields["rev"],
+        cursor=int(fields["cur"]),
+        seq=int(fields["seq"]),
+        suspended=fields["sus"] == "1",
+        invalid=fields["inv"] == "1",
+        active=int(active),
+        unfinished=tuple(unfinished),
+        runs=_counters(fields, "n:"),
+        skipped=_counters(fields, "sk:"),
+        last=_last(fields),
+        last_schedule=_int(fields, "ls"),
+        last_success=_int(fields, "lok"),
+        last_failure=_int(fields, "lbad"),
+        consecutive_failures=int(fields.get("cf", 0)),
+        average_duration=round(int(fields["dsum"]) / timed) if timed else None,
+        last_skip=_last_skip(fields),
+        once=fields.get("once"),
+        done=_int(fields, "done"),
+    )

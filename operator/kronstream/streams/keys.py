@@ -1,0 +1,86 @@
+"""Every name in Redis, in one place. The scripts build the same names from the base (see ``lua/prelude.lua``).
+
+All keys carry the hash tag of the base stream's name, so that they share its slot on a cluster.
+"""
+
+from dataclasses import dataclass
+
+DEFAULT_BASE = "stream:scheduler:job.dispatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names derived from the base stream's name; raises ValueError for a name with braces or an empty one."""
+
+    base: str = DEFAULT_BASE
+
+    def __post_init__(self) -> None:
+        if not self.base or "{" in self.base or "}" in self.base:
+            raise ValueError(f"stream name {self.base!r}: braces choose the cluster slot; write a name without them")
+
+    def _of(self, name: str) -> str:
+        return f"{{{self.base}}}:{name}"
+
+    def lane(self, queue: str, lane: str) -> str:
+        """Stream of a queue's lane; the default queue's medium lane is the base itself."""
+        if queue == "default" and lane == "medium":
+            return self.base
+        return self._of(f"q:{queue}:{lane}")
+
+    def wake(self, queue: str) -> str:
+        """List on which a queue's workers block."""
+        return self._of(f"wake:{queue}")
+
+    def job(self, uid: str) -> str:
+        """Hash: a job's generation, cursor and counters."""
+        return self._of(f"job:{uid}")
+
+    def run(self, run: str) -> str:
+        """Hash: a run's record."""
+        return self._of(f"run:{run}")
+
+    def good(self, uid: str) -> str:
+        """Sorted set: a job's successful runs by the instant they ended."""
+        return self._of(f"good:{uid}")
+
+    def bad(self, uid: str) -> str:
+        """Sorted set: a job's other finished runs by the instant they ended."""
+        return self._of(f"bad:{uid}")
+
+    def active(self, uid: str) -> str:
+        """Sorted set: a job's unfinished runs; negative scores have not started."""
+        return self._of(f"active:{uid}")
+
+    def worker(self, consumer: str) -> str:
+        """Hash: a worker's card; its time to live is the lease."""
+        return self._of(f"worker:{consumer}")
+
+    @property
+    def jobs(self) -> str:
+        """Sorted set: UIDs of adopted jobs by the instant of adoption."""
+        return self._of("jobs")
+
+    @property
+    def dirty(self) -> str:
+        """Sorted set: UIDs whose status is out of date, by sequence number."""
+        return self._of("dirty")
+
+    @property
+    def unfinished(self) -> str:
+        """Sorted set: every unfinished run by the instant at which it wants attention."""
+        return self._of("unfinished")
+
+    @property
+    def workers(self) -> str:
+        """Sorted set: consumers by their last heartbeat."""
+        return self._of("workers")
+
+    @property
+    def dead(self) -> str:
+        """Stream: dead letters, entries that no worker understands."""
+        return self._of("dead")
+
+    @property
+    def epoch(self) -> str:
+        """String: present as long as the store was not lost."""
+        return self._of("epoch")

@@ -1,0 +1,170 @@
+"""The operator's side of the store, on Redis."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from kronstream.domain.plan import Skipped
+from kronstream.ports import (
+    Adopted,
+    Adoption,
+    Beat,
+    Conflict,
+    Dispatch,
+    Epoch,
+    Gone,
+    JobState,
+    Stale,
+    Verdict,
+    WorkerCard,
+)
+from kronstream.streams.cards import live_workers
+from kronstream.streams.jobstate import job_state
+from kronstream.streams.keys import Keys
+from kronstream.streams.scripts import Scripts
+
+EARLY = 50
+SCAN = 2000
+
+
+class RedisLedger:
+    """Ledger on one Redis."""
+
+    def __init__(self, redis: Redis, keys: Keys, group: str) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._scripts = Scripts(redis, keys, group)
+
+    async def adopt(self, adoptions: Sequence[Adoption]) -> list[Adopted | Stale | Conflict | Gone]:
+        """See Ledger."""
+        if not adoptions:
+            return []
+        text = json.dumps([_adoption(adoption) for adoption in adoptions], ensure_ascii=False, separators=(",", ":"))
+        return [_adopted(row) for row in await self._scripts.run("adopt", text)]
+
+    async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
+        """See Ledger."""
+        if not items:
+            return []
+        args: list[str | int] = []
+        for item in items:
+            args += _dispatch(item)
+        answers = await self._scripts.run("dispatch", epoch, EARLY, *args)
+        if answers == ["epoch"]:
+            raise Epoch
+        return [_verdict(answer) for answer in answers]
+
+    async def describe(self, uids: Sequence[str]) -> list[JobState | None]:
+        """See Ledger."""
+        rows = await self._scripts.run("describe", *uids) if uids else []
+        return [job_state(uid, row) for uid, row in zip(uids, rows, strict=True)]
+
+    async def cursors(self, uids: Sequence[str]) -> list[int | None]:
+        """See Ledger."""
+        pipe = self._redis.pipeline(transaction=False)
+        for uid in uids:
+            pipe.hget(self._keys.job(uid), "cur")
+        return [None if value is None else int(value) for value in await pipe.execute()] if uids else []
+
+    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:
+        """See Ledger."""
+        following, pairs = await self._redis.zscan(self._keys.dirty, cursor, count=SCAN)
+        return int(following), [uid for uid, _ in pairs]
+
+    async def clean(self, written: Sequence[tuple[str, int]]) -> None:
+        """See Ledger."""
+        if written:
+            await self._scripts.run("clean", *(part for pair in written for part in pair))
+
+    async def forget(self, uids: Sequence[str], before: int | None = None) -> int:
+        """See Ledger."""
+        if not uids:
+            return 0
+        return int(await self._scripts.run("forget", "" if before is None else before, *uids))
+
+    async def known(self) -> list[str]:
+        """See Ledger."""
+        return [str(uid) for uid in await self._redis.zrange(self._keys.jobs, 0, -1)]
+
+    async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
+        """See Ledger."""
+        now, micros, epoch, pulse, beats = await self._scripts.run("replica", replica, phase, candidate)
+        return Beat(
+            micros=int(now) * 1000 + int(micros) % 1000,
+            epoch=epoch,
+            pulse=int(pulse),
+            replicas={name: int(at) for name, at in zip(beats[::2], beats[1::2], strict=True)},
+        )
+
+    async def workers(self) -> list[WorkerCard]:
+        """See Ledger."""
+        return await live_workers(self._redis, self._keys)
+
+    async def sweep(self, limit: int = 100) -> int:
+        """See Ledger."""
+        return int(await self._scripts.run("sweep", limit))
+
+
+def _skips(skips: Sequence[Skipped]) -> list[dict[str, Any]]:
+    return [{"reason": s.reason.value, "count": s.count, "first": s.first, "last": s.last} for s in skips]
+
+
+def _adoption(a: Adoption) -> dict[str, Any]:
+    expect = a.expect
+    return {
+        "uid": a.uid,
+        "ns": a.namespace,
+        "name": a.name,
+        "gen": a.generation,
+        "rev": a.revision,
+        "when": a.when,
+        "cursor": a.cursor,
+        "suspended": int(a.suspended),
+        "invalid": int(a.invalid),
+        "queue": a.queue,
+        "lane": a.lane.value,
+        "policy": a.policy,
+        "backlog": a.backlog,
+        "keep_good": a.keep_good,
+        "keep_bad": a.keep_bad,
+        "keep_age": a.keep_age,
+        "deadline": -1 if a.starting_deadline is None else a.starting_deadline,
+        "work": a.work,
+        "seed": {"fields": dict(a.seed.fields), "unfinished": list(a.seed.unfinished)} if a.seed else None,
+        "expect": {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor} if expect else None,
+        "skips": _skips(a.skips),
+        "rebuild": int(a.rebuild),
+        "seq": a.seq,
+    }
+
+
+def _adopted(row: Sequence[str]) -> Adopted | Stale | Conflict | Gone:
+    match row:
+        case ["ok", cursor, once, done]:
+            return Adopted(int(cursor), once or None, int(done) if done else None)
+        case ["stale", generation, revision]:
+            return Stale(int(generation), revision)
+        case ["conflict", generation, revision, when, cursor, suspended, invalid]:
+            return Conflict(int(generation), revision, when, int(cursor), suspended == "1", invalid == "1")
+        case ["gone"]:
+            return Gone()
+    raise ValueError(f"unknown answer of adopt: {row!r}")
+
+
+def _dispatch(item: Dispatch) -> tuple[str | int, ...]:
+    return (
+        item.uid,
+        item.generation,
+        item.revision,
+        item.cursor,
+        f"o{item.to}" if item.once else item.to,
+        ",".join(map(str, item.due)),
+        ";".join(f"{s.reason.value}:{s.count}:{s.first}:{s.last}" for s in item.skips),
+    )
+
+
+def _verdict(answer: str) -> tuple[Verdict, int]:
+    word, _, number = answer.partition(":")
+    return Verdict(word), int(number or 0)

@@ -1,0 +1,90 @@
+-- Takes generations of jobs into force. ARGV[2]: JSON array of adoptions; the answer has one array for each:
+-- {'ok', cursor, once, done} | {'stale', gen, rev} | {'gone'} | {'conflict', gen, rev, when, cursor, suspended, invalid}.
+-- The cursor moves only with a new `when`, on resume, and when a lost store is rebuilt; the caller must then name the
+-- state it counted the passed instants from (`expect`).
+local function number_or(value, other)
+  if value == nil or value == cjson.null then return other end
+  return value
+end
+
+local function seed(a)
+  local s, job = a.seed, P .. 'job:' .. a.uid
+  if s == nil or s == cjson.null then return end
+  for field, value in pairs(s.fields) do call('HSET', job, field, value) end
+  for _, id in ipairs(s.unfinished) do
+    local nominal = string.match(id, '%-s(%d+)$')
+    if nominal and call('EXISTS', P .. 'run:' .. id) == 0 then
+      -- no entry yet: a worker that still holds the run says so first, then the sweep dispatches it again
+      call('HSET', P .. 'run:' .. id, 'st', 'queued', 'uid', a.uid, 'ns', a.ns, 'nm', a.name, 'nom', nominal,
+        'gen', num(a.gen), 'q', a.queue, 'ln', a.lane, 'att', 0, 'at', num(now), 'rv', 1)
+      call('ZADD', P .. 'active:' .. a.uid, '-' .. nominal, id)
+      call('ZADD', P .. 'unfinished', num(now + 3000), id)
+    end
+  end
+end
+
+local function matches(a, stored)
+  local e = a.expect
+  return e ~= nil and e ~= cjson.null and num(e.gen) == stored[1] and e.rev == stored[2] and num(e.cursor) == stored[4]
+end
+
+local function order(a, stored)
+  local gen = tonumber(stored[1])
+  if gen ~= a.gen then return gen > a.gen and 1 or -1 end
+  if stored[2] ~= a.rev then return stored[2] > a.rev and 1 or -1 end
+  return 0
+end
+
+local function skip(job, skips)
+  for _, s in ipairs(skips) do
+    call('HINCRBY', job, 'sk:' .. s.reason, s.count)
+    call('HINCRBY', job, 'n:skipped', s.count)
+    call('HSET', job, 'skr', s.reason, 'skn', num(s.count), 'ska', num(s.first), 'skb', num(s.last))
+  end
+end
+
+local function adopt(a)
+  if call('EXISTS', P .. 'tomb:' .. a.uid) == 1 then return { 'gone' } end
+  local job = P .. 'job:' .. a.uid
+  local stored = call('HMGET', job, 'gen', 'rev', 'when', 'cur', 'sus', 'inv', 'once', 'done')
+  local fresh = not stored[1]
+  local cursor = a.cursor
+  if fresh then
+    seed(a)
+    stored[7], stored[8] = unpack(call('HMGET', job, 'once', 'done'))
+  else
+    local rank = order(a, stored)
+    local known = matches(a, stored)
+    if rank > 0 and not known then return { 'stale', stored[1], stored[2] } end
+    cursor = tonumber(stored[4])
+    local resumed = (stored[5] == '1' and a.suspended == 0) or (stored[6] == '1' and a.invalid == 0)
+    local moved = a.invalid == 0 and stored[3] ~= '' and stored[3] ~= a.when
+    if moved or resumed then
+      if not known then
+        return { 'conflict', stored[1], stored[2], stored[3], stored[4], stored[5], stored[6] }
+      end
+      skip(job, number_or(a.skips, {}))
+      cursor = math.max(cursor, now)
+    end
+    if a.rebuild == 1 then cursor = math.max(cursor, a.cursor) end
+    local seq = a.seq or 0
+    if tonumber(call('HGET', job, 'seq') or '0') < seq then call('HSET', job, 'seq', num(seq)) end
+    if rank == 0 and not moved and not resumed and a.rebuild ~= 1 and a.seq == nil then
+      return { 'ok', stored[4], stored[7] or '', stored[8] or '' }
+    end
+  end
+  -- an invalid generation keeps the last valid `when`, so that its fix is compared with what was in force
+  local when = a.invalid == 1 and (stored[3] or '') or a.when
+  call('HSET', job, 'ns', a.ns, 'name', a.name, 'gen', num(a.gen), 'rev', a.rev, 'when', when, 'cur', num(cursor),
+    'sus', a.suspended, 'inv', a.invalid, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max', num(a.backlog),
+    'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline))
+  if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
+  drop_works(a.uid, num(a.gen))
+  call('ZADD', P .. 'jobs', num(now), a.uid)
+  touch(a.uid)
+  return { 'ok', num(cursor), stored[7] or '', stored[8] or '' }
+end
+
+local answers = {}
+for i, a in ipairs(cjson.decode(ARGV[2])) do answers[i] = adopt(a) end
+return answers

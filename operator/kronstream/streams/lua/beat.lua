@@ -1,0 +1,43 @@
+#!lua flags=allow-oom
+-- A worker's heartbeat. ARGV: group, consumer, incarnation, lease ms, card JSON, then for every run held five values:
+-- run, token, uid, generation, nominal. Answers {now, handed, {run, reason, …} to cancel, {run, …} lost}.
+local consumer, incarnation, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local worker = P .. 'worker:' .. consumer
+call('HSET', worker, 'card', ARGV[5], 'beat', num(now))
+call('PEXPIRE', worker, num(lease))
+call('ZADD', P .. 'workers', num(now), consumer)
+call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', num(now - 3600000))
+local handed = call('HGET', worker, 'handed')
+local cancel, lost = {}, {}
+
+-- The store lost the record, or an older copy of it came back: the worker that holds the run says so.
+local function register(id, token, uid, gen, nominal, r)
+  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln')
+  if not j[1] then return false end
+  if r then withdraw(id, r) end
+  call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
+    'q', j[3], 'ln', j[4], 'att', math.max(tonumber(r and r.att or '0') or 0, 1), 'tok', token, 'wk', consumer,
+    'inc', incarnation, 'at', num(now), 'sta', num(now))
+  call('HDEL', P .. 'run:' .. id, 'rv')
+  call('ZADD', P .. 'active:' .. uid, num(now), id)
+  return true
+end
+
+for i = 6, #ARGV, 5 do
+  local id, token, uid, gen, nominal = unpack(ARGV, i, i + 4)
+  local r = load_run(id)
+  local mine = r and r.st == 'running' and r.tok == token
+  if not mine and (not r or (r.st == 'queued' and tonumber(r.att) == 0 and not r.dlv)) then
+    mine = register(id, token, uid, gen, nominal, r)
+  end
+  if mine then
+    call('ZADD', P .. 'unfinished', num(now + lease), id)
+    if r and r.cx then
+      cancel[#cancel + 1] = id
+      cancel[#cancel + 1] = r.cx
+    end
+  else
+    lost[#lost + 1] = id
+  end
+end
+return { num(now), handed or '', cancel, lost }

@@ -1,0 +1,50 @@
+#!lua flags=allow-oom
+-- Ends attempts. ARGV: group, then for every outcome thirteen values: run, token, state, reason, retry_in ('' = over),
+-- duration, result, error JSON, output, uid, generation, nominal, message. Answers 1 (recorded, or recorded before)
+-- or 0 (the token is not current; nothing was written).
+
+-- A record that was lost with the store: the worker's word is all there is.
+local function revive(id, uid, gen, nominal, token)
+  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln')
+  if not j[1] then return nil end
+  call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
+    'q', j[3], 'ln', j[4], 'att', 1, 'tok', token, 'at', num(now))
+  return load_run(id)
+end
+
+local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message)
+  local r = load_run(id) or revive(id, uid, gen, nominal, token)
+  if not r then return 0 end
+  local adopted = r.rv and r.st == 'queued' and not r.eid
+  if not adopted and r.tok ~= token then return 0 end
+  if not adopted and r.st ~= 'running' then return 1 end
+  if adopted then
+    r.att = '1'
+    call('HSET', P .. 'run:' .. id, 'att', 1, 'tok', token)
+  end
+  local key = P .. 'run:' .. id
+  call('HDEL', key, 'res', 'err', 'out')
+  call('HSET', key, 'dur', duration)
+  if result ~= '' then call('HSET', key, 'res', result) end
+  if err ~= '' then call('HSET', key, 'err', err) end
+  if out ~= '' then call('HSET', key, 'out', out) end
+  if r.cx and state ~= 'success' then
+    settle(id, r, 'cancelled', r.cx, duration)
+  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 then
+    withdraw(id, r)
+    call('HSET', key, 'st', 'retrying', 'why', why)
+    call('ZADD', P .. 'unfinished', num(now + tonumber(retry_in)), id)
+    touch(r.uid)
+  else
+    if state == 'retrying' then state = 'failed' end
+    settle(id, r, state, why ~= '' and why or nil, duration, message)
+  end
+  return 1
+end
+
+local answers = {}
+for i = 2, #ARGV, 13 do
+  answers[#answers + 1] = finish(unpack(ARGV, i, i + 12))
+end
+wake()
+return answers

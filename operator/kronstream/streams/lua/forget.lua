@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+-- Forgets deleted jobs: queued runs end, running ones may finish, everything left gets a time to live.
+-- ARGV: group, the instant before which a job must have been adopted ('' = any), then uids. Answers how many.
+local before = tonumber(ARGV[2])
+local forgotten = 0
+
+local function forget(uid)
+  local adopted = call('ZSCORE', P .. 'jobs', uid)
+  if not adopted or (before and tonumber(adopted) >= before) then return end
+  local job = P .. 'job:' .. uid
+  local age = tonumber(call('HGET', job, 'hage')) or ORPHAN_TTL
+  call('DEL', P .. 'waiting:' .. uid)
+  for _, id in ipairs(call('ZRANGE', P .. 'active:' .. uid, 0, -1)) do
+    local r = load_run(id)
+    if r and r.st ~= 'running' then settle(id, r, 'cancelled', 'deleted') end
+    if r and r.st == 'running' then call('PEXPIRE', P .. 'run:' .. id, ORPHAN_TTL) end
+  end
+  call('DEL', P .. 'active:' .. uid, job)
+  call('PEXPIRE', P .. 'work:' .. uid, RECHECK)
+  call('PEXPIRE', P .. 'good:' .. uid, num(age))
+  call('PEXPIRE', P .. 'bad:' .. uid, num(age))
+  call('ZREM', P .. 'jobs', uid)
+  call('ZREM', P .. 'dirty', uid)
+  call('SET', P .. 'tomb:' .. uid, num(now), 'PX', 86400000)
+  forgotten = forgotten + 1
+end
+
+for i = 3, #ARGV do forget(ARGV[i]) end
+return forgotten

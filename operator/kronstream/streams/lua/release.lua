@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+-- Gives started runs back with no attempt consumed. ARGV: group, target consumer ('' = whoever reads next), then run and
+-- token in pairs. Answers 1 or 0 (token not current, or the target is gone) for each.
+local target = ARGV[2]
+
+local function release(id, token)
+  local r = load_run(id)
+  if not r or r.st ~= 'running' or r.tok ~= token then return 0 end
+  if target ~= '' and (not r.eid or call('EXISTS', P .. 'worker:' .. target) == 0) then return 0 end
+  local key = P .. 'run:' .. id
+  call('HSET', key, 'st', 'queued', 'att', math.max(tonumber(r.att) - 1, 0))
+  call('HDEL', key, 'tok', 'wk', 'inc')
+  call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)
+  if target == '' then
+    withdraw(id, r)
+    enqueue(id, r)
+  else
+    call('XCLAIM', lane(r.q, r.ln), group, target, 0, r.eid, 'JUSTID')
+    call('HSET', P .. 'worker:' .. target, 'handed', 1)
+    call('ZADD', P .. 'unfinished', num(now + 5000), id)
+  end
+  if call('EXISTS', P .. 'job:' .. r.uid) == 1 then touch(r.uid) end
+  return 1
+end
+
+local answers = {}
+for i = 3, #ARGV, 2 do answers[#answers + 1] = release(ARGV[i], ARGV[i + 1]) end
+wake()
+return answers

@@ -1,0 +1,48 @@
+#!lua flags=allow-oom
+-- Brings on what time decides: due retries, ended leases, runs whose entry is gone. ARGV: group, limit.
+-- Answers how many runs moved.
+local moved = 0
+
+-- Where a queued run's entry is: 'waiting' for a reader, 'held' by a live consumer, 'stuck' with a dead one, or nil.
+local function entry_state(r)
+  if not r.eid then return nil end
+  local stream = lane(r.q, r.ln)
+  if #call('XRANGE', stream, r.eid, r.eid) == 0 then return nil end
+  local pending = redis.pcall('XPENDING', stream, group, r.eid, r.eid, 1)
+  if pending.err or #pending == 0 then return 'waiting' end
+  return call('EXISTS', P .. 'worker:' .. pending[1][2]) == 1 and 'held' or 'stuck'
+end
+
+local function recheck(id, ms) call('ZADD', P .. 'unfinished', num(now + ms), id) end
+
+local function move(id)
+  local r = load_run(id)
+  if not r then
+    call('ZREM', P .. 'unfinished', id)
+  elseif r.st == 'retrying' then
+    if call('EXISTS', P .. 'job:' .. r.uid) == 0 then settle(id, r, 'cancelled', 'deleted') else enqueue(id, r) end
+    moved = moved + 1
+  elseif r.st == 'running' then
+    lose(id, r, 'worker_lost', 'the worker ' .. (r.wk or '?') .. ' stopped sending heartbeats')
+    moved = moved + 1
+  elseif r.st == 'queued' then
+    if call('ZSCORE', P .. 'waiting:' .. r.uid, id) then
+      release_waiting(r.uid)
+      if call('ZSCORE', P .. 'waiting:' .. r.uid, id) then return recheck(id, RECHECK) end
+      moved = moved + 1
+      return
+    end
+    local state = entry_state(r)
+    if state == 'waiting' or state == 'held' then return recheck(id, RECHECK) end
+    withdraw(id, r)
+    call('HDEL', P .. 'run:' .. id, 'rv')
+    enqueue(id, r)
+    moved = moved + 1
+  else
+    call('ZREM', P .. 'unfinished', id)
+  end
+end
+
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'unfinished', '-inf', num(now), 'LIMIT', 0, ARGV[2])) do move(id) end
+wake()
+return moved

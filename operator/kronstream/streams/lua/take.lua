@@ -1,0 +1,94 @@
+-- Reads entries for a consumer and starts their runs in the same step. ARGV: group, consumer, incarnation, queue,
+-- slots, lease ms, token stem, 'new' | 'pending', then (pending) the run ids the worker already holds.
+-- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work} for each started run.
+local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
+local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
+local held = {}
+for i = 9, #ARGV do held[ARGV[i]] = true end
+local taken = {}
+
+local function read(stream)
+  local from = pending and '0' or '>'
+  local count = pending and 1000 or slots - #taken
+  local answer = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', stream, from)
+  if type(answer) == 'table' and answer.err then
+    if not string.find(answer.err, 'NOGROUP', 1, true) then return answer end
+    call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+    answer = call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', stream, from)
+  end
+  if not answer then return {} end
+  return answer[1][2]
+end
+
+local function discard(stream, eid)
+  call('XACK', stream, group, eid)
+  call('XDEL', stream, eid)
+end
+
+-- Sets an entry that no worker can understand aside, cut to a bound.
+local function bury(stream, eid, fields, why)
+  local copy = { 'reason', why, 'stream', stream, 'entry', eid, 'at', num(now) }
+  for i = 1, math.min(#fields, 32) do copy[#copy + 1] = string.sub((i % 2 == 1 and 'field.' or '') .. fields[i], 1, 1024) end
+  if #copy % 2 == 1 then copy[#copy + 1] = '' end
+  call('XADD', P .. 'dead', 'MAXLEN', DEAD_LIMIT, '*', unpack(copy))
+  discard(stream, eid)
+end
+
+local function understand(fields)
+  local f = {}
+  for i = 1, #fields, 2 do f[fields[i]] = fields[i + 1] end
+  if not f.run then return nil, 'no field "run"; a dispatch entry has v, run, uid, namespace, name, nominal, generation' end
+  if f.v ~= '1' then return nil, 'version ' .. string.sub(tostring(f.v), 1, 20) .. ' of the entry format; this worker reads 1' end
+  return f.run
+end
+
+local function start(id, r, eid, priority)
+  local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
+  local token = stem .. ':' .. #taken
+  local key = P .. 'run:' .. id
+  call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
+    'sta', num(now))
+  call('HDEL', key, 'rv')
+  call('ZADD', P .. 'unfinished', num(now + lease), id)
+  call('ZADD', P .. 'active:' .. r.uid, num(now), id)
+  if call('EXISTS', P .. 'job:' .. r.uid) == 1 then touch(r.uid) end
+  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority,
+    call('HGET', P .. 'work:' .. r.uid, r.gen) or '' }
+end
+
+local function consider(stream, entry, priority)
+  local eid, fields = entry[1], entry[2]
+  if not fields then return call('XACK', stream, group, eid) end
+  local id, why = understand(fields)
+  if not id then return bury(stream, eid, fields, why) end
+  local r = load_run(id)
+  if not r or r.eid ~= eid then return discard(stream, eid) end
+  if r.st == 'running' then
+    -- mine from a lost reply: answered again; a former process's: its lease decides
+    if r.wk == consumer and r.inc == incarnation and not held[id] then
+      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority,
+        call('HGET', P .. 'work:' .. r.uid, r.gen) or '' }
+    end
+    return
+  end
+  if r.st ~= 'queued' then return discard(stream, eid) end
+  if r.cx then return settle(id, r, 'cancelled', r.cx) end
+  if r.dl and now > tonumber(r.dl) then
+    call('HINCRBY', P .. 'job:' .. r.uid, 'sk:Deadline', 1)
+    return settle(id, r, 'skipped', 'deadline')
+  end
+  if tonumber(r.dlv or '0') >= 20 then return settle(id, r, 'dead', 'too_many_deliveries') end
+  if #taken < slots then taken[#taken + 1] = start(id, r, eid, priority) end
+end
+
+for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
+  if #taken < slots or pending then
+    local stream = lane(queue, priority)
+    local entries = read(stream)
+    if entries.err then return entries end
+    for _, entry in ipairs(entries) do consider(stream, entry, priority) end
+  end
+end
+if pending then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
+wake()
+return taken

@@ -1,0 +1,83 @@
+"""Execution records: what became of a run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from kronstream.domain.run import State, Trigger
+from kronstream.streams.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON."""
+
+    id: str
+    uid: str
+    namespace: str
+    name: str
+    state: State
+    trigger: Trigger
+    nominal: int | None
+    generation: int
+    attempt: int
+    dispatched: int
+    started: int | None
+    finished: int | None
+    duration: int | None
+    reason: str | None
+    result: Any
+    error: Mapping[str, str] | None
+    output: str
+    worker: str | None
+
+
+def _execution(run: str, fields: Mapping[str, str]) -> Execution:
+    def number(name: str) -> int | None:
+        return int(fields[name]) if fields.get(name) else None
+
+    return Execution(
+        id=run,
+        uid=fields["uid"],
+        namespace=fields["ns"],
+        name=fields["nm"],
+        state=State(fields["st"]),
+        trigger=Trigger(run.rpartition("-")[2][:1]),
+        nominal=number("nom"),
+        generation=int(fields["gen"]),
+        attempt=int(fields["att"]),
+        dispatched=int(fields["at"]),
+        started=number("sta"),
+        finished=number("fin"),
+        duration=number("dur"),
+        reason=fields.get("why"),
+        result=json.loads(fields["res"]) if "res" in fields else None,
+        error=json.loads(fields["err"]) if "err" in fields else None,
+        output=fields.get("out", ""),
+        worker=fields.get("wk"),
+    )
+
+
+class Records:
+    """Reads execution records."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def get(self, run: str) -> Execution | None:
+        """The record of a run, None when there is none or its retention ended."""
+        fields = await self._redis.hgetall(self._keys.run(run))
+        return _execution(run, fields) if fields else None
+
+    async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
+        """The newest finished records of a job, then the unfinished ones: newest first, at most ``limit`` of each."""
+        good, bad, active = (
+            await self._redis.zrange(key, 0, limit - 1, desc=True)
+            for key in (self._keys.good(uid), self._keys.bad(uid), self._keys.active(uid))
+        )
+        found = [await self.get(run) for run in [*active, *good, *bad]]
+        return sorted((run for run in found if run is not None), key=lambda run: run.dispatched, reverse=True)[:limit]

@@ -1,0 +1,264 @@
+"""From adoption to a record: what every store must do with a run."""
+
+import pytest
+
+from builders import UID, adoption, card, dispatch, now, success
+from contract.conftest import LEASE, Store
+from kronstream.domain.plan import Skipped
+from kronstream.domain.retry import Retry
+from kronstream.domain.run import Lane, Reason, Skip, State, Trigger, run_id
+from kronstream.ports import Claim, Epoch, Failure, Outcome, Verdict
+
+pytestmark = pytest.mark.anyio
+
+
+async def adopted(store: Store, **fields: object) -> int:
+    """Adopt the default job; its cursor."""
+    answer = (await store.ledger.adopt([adoption(**fields)]))[0]
+    return answer.cursor  # type: ignore[union-attr]
+
+
+async def dispatched(store: Store, count: int = 1, **fields: object) -> list[int]:
+    """Adopt and dispatch instants of the last seconds; their nominal times."""
+    cursor = await adopted(store, **fields)
+    instants = [cursor + 1000 * (number + 1) for number in range(count)]
+    assert await store.ledger.dispatch("epoch-1", [dispatch(cursor, *instants)]) == [(Verdict.OK, 0)]
+    return instants
+
+
+def rid(nominal: int, uid: str = UID) -> str:
+    return run_id(uid, Trigger.SCHEDULE, str(nominal))
+
+
+async def state(store: Store, nominal: int) -> State:
+    record = await store.records.get(rid(nominal))
+    assert record
+    return record.state
+
+
+def failure(claim: Claim, **fields: object) -> Outcome:
+    values: dict[str, object] = {
+        "state": State.FAILED,
+        "reason": Reason.ERROR,
+        "result": None,
+        "failure": Failure("ValueError", "no"),
+    }
+    return success(claim, **{**values, **fields})
+
+
+async def test_a_due_run_is_taken_finished_and_recorded(store: Store) -> None:
+    (nominal,) = await dispatched(store)
+    assert await state(store, nominal) is State.QUEUED
+    (claim,) = await store.queue.take(card(), 10)
+    assert (claim.run, claim.attempt, claim.nominal, claim.work.function) == (rid(nominal), 1, nominal, "echo")
+    assert await state(store, nominal) is State.RUNNING
+    assert await store.queue.finish(card(), [success(claim, output="said")]) == [True]
+    record = await store.records.get(claim.run)
+    assert record
+    assert (record.state, record.result, record.output, record.worker) == (
+        State.SUCCESS,
+        {"ok": True},
+        "said",
+        "worker-1",
+    )
+    (job,) = await store.ledger.describe([UID])
+    assert job
+    assert (job.active, job.unfinished, job.runs) == (0, (), {"success": 1})
+    assert job.last is not None
+    assert (job.last.id, job.last.state, job.last_schedule, job.average_duration) == (claim.run, "success", nominal, 5)
+    assert await store.queue.take(card(), 10) == []
+
+
+async def test_dispatch_is_fenced_by_the_cursor(store: Store) -> None:
+    cursor = await adopted(store)
+    first = dispatch(cursor, cursor + 1000)
+    assert await store.ledger.dispatch("epoch-1", [first]) == [(Verdict.OK, 0)]
+    assert await store.ledger.dispatch("epoch-1", [first]) == [(Verdict.CURSOR, cursor + 1000)]
+    assert len(await store.queue.take(card(), 10)) == 1
+
+
+async def test_dispatch_is_fenced_by_generation_and_revision(store: Store) -> None:
+    cursor = await adopted(store, generation=3)
+    answers = await store.ledger.dispatch(
+        "epoch-1",
+        [
+            dispatch(cursor, cursor + 1000, generation=2),
+            dispatch(cursor, cursor + 1000, generation=4),
+            dispatch(cursor, cursor + 1000, generation=3, revision="0000.x"),
+            dispatch(cursor, cursor + 1000, uid="unknown"),
+        ],
+    )
+    assert answers == [(Verdict.STALE, 3), (Verdict.BEHIND, 0), (Verdict.STALE, 3), (Verdict.GONE, 0)]
+    assert await store.queue.take(card(), 10) == []
+
+
+async def test_nothing_is_dispatched_early_or_into_a_lost_store(store: Store) -> None:
+    cursor = await adopted(store, cursor=now())
+    ahead = now() + 5000
+    assert await store.ledger.dispatch("epoch-1", [dispatch(cursor, ahead)]) == [(Verdict.EARLY, 0)]
+    with pytest.raises(Epoch):
+        await store.ledger.dispatch("another", [dispatch(cursor, cursor + 1)])
+
+
+@pytest.mark.parametrize("held", ["suspended", "invalid"])
+async def test_a_held_job_is_not_dispatched(store: Store, held: str) -> None:
+    cursor = await adopted(store, **{held: True})
+    assert await store.ledger.dispatch("epoch-1", [dispatch(cursor, cursor + 1000)]) == [(Verdict.HELD, 0)]
+
+
+async def test_a_cursor_far_ahead_is_set_back(store: Store) -> None:
+    cursor = await adopted(store, cursor=now() + 3_600_000)
+    ((verdict, stored),) = await store.ledger.dispatch("epoch-1", [dispatch(cursor, cursor + 1000)])
+    assert verdict is Verdict.CURSOR
+    assert abs(stored - now()) < 2000
+
+
+async def test_skips_are_counted_by_reason(store: Store) -> None:
+    cursor = await adopted(store)
+    skips = (Skipped(Skip.MISSED, 7, cursor + 1, cursor + 7),)
+    await store.ledger.dispatch("epoch-1", [dispatch(cursor, to=cursor + 7, skips=skips)])
+    (job,) = await store.ledger.describe([UID])
+    assert job
+    assert (job.skipped, job.runs, job.last_skip, job.cursor) == ({"Missed": 7}, {"skipped": 7}, skips[0], cursor + 7)
+
+
+async def test_lanes_are_read_from_critical_to_low(store: Store) -> None:
+    for lane in Lane:
+        uid = f"job-{lane.value}"
+        (answer,) = await store.ledger.adopt([adoption(uid, lane=lane)])
+        await store.ledger.dispatch("epoch-1", [dispatch(answer.cursor, answer.cursor + 1000, uid=uid)])  # type: ignore[union-attr]
+    claims = await store.queue.take(card(), 3) + await store.queue.take(card(), 3)
+    assert [claim.lane for claim in claims] == list(Lane)
+
+
+async def test_queues_are_apart(store: Store) -> None:
+    await dispatched(store, queue="gpu")
+    assert await store.queue.take(card(), 10) == []
+    assert len(await store.queue.take(card(queue="gpu"), 10)) == 1
+
+
+async def test_a_failed_attempt_is_retried_and_then_final(store: Store) -> None:
+    (nominal,) = await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    assert await store.queue.finish(card(), [failure(claim, state=State.RETRYING, retry_in=0)]) == [True]
+    assert await state(store, nominal) is State.RETRYING
+    assert await store.queue.sweep() == 1
+    (again,) = await store.queue.take(card(), 10)
+    assert (again.run, again.attempt) == (claim.run, 2)
+    await store.queue.finish(card(), [failure(again)])
+    (job,) = await store.ledger.describe([UID])
+    assert job
+    assert (job.runs, job.consecutive_failures) == ({"failed": 1}, 1)
+    assert job.last is not None
+    assert job.last.message == "no"
+
+
+async def test_a_retry_is_not_early(store: Store) -> None:
+    await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    await store.queue.finish(card(), [failure(claim, state=State.RETRYING, retry_in=60_000)])
+    assert await store.queue.sweep() == 0
+
+
+async def test_finish_is_safe_to_repeat_and_fenced_by_the_token(store: Store) -> None:
+    await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    assert await store.queue.finish(card(), [success(claim, token="stolen")]) == [False]
+    assert await store.queue.finish(card(), [success(claim)]) == [True]
+    assert await store.queue.finish(card(), [success(claim)]) == [True]
+    assert await store.queue.finish(card(), [failure(claim, token="other")]) == [False]
+    (job,) = await store.ledger.describe([UID])
+    assert job
+    assert job.runs == {"success": 1}
+
+
+async def test_a_lost_reply_of_take_is_answered_again(store: Store) -> None:
+    await dispatched(store, 2)
+    lost = await store.queue.take(card(), 10)
+    assert await store.queue.take_pending(card(), 10, held=[lost[0].run]) == [lost[1]]
+    assert await store.queue.take_pending(card(incarnation="new"), 10) == []
+
+
+async def test_a_dead_workers_run_is_retried_then_failed(store: Store) -> None:
+    (nominal,) = await dispatched(store, work_fields={"retry": Retry(limit=1, initial=0)})
+    for attempt in (1, 2):
+        (claim,) = await take_when_there(store)
+        assert claim.attempt == attempt
+        await swept(store)
+    record = await store.records.get(rid(nominal))
+    assert record
+    assert (record.state, record.reason) == (State.FAILED, "worker_lost")
+    assert await store.queue.finish(card(), [success(claim)]) == [False]
+
+
+async def take_when_there(store: Store) -> list[Claim]:
+    while not (claims := await store.queue.take(card(), 10)):
+        await store.queue.sweep()
+    return claims
+
+
+async def swept(store: Store) -> None:
+    """Until the sweep moved something: a lease has to end first."""
+    begin = now()
+    while not await store.queue.sweep():
+        assert now() - begin < 20 * LEASE
+
+
+async def test_a_beat_keeps_the_lease(store: Store) -> None:
+    await dispatched(store)
+    claims = await store.queue.take(card(), 10)
+    begin = now()
+    while now() - begin < 2 * LEASE:
+        pulse = await store.queue.beat(card(), claims)
+        assert not pulse.lost
+        assert await store.queue.sweep() == 0
+    assert [known.consumer for known in await store.queue.workers()] == ["worker-1"]
+
+
+async def test_released_runs_consume_no_attempt(store: Store) -> None:
+    await dispatched(store)
+    claims = await store.queue.take(card(), 10)
+    await store.queue.release(card(), claims)
+    (again,) = await store.queue.take(card("worker-2"), 10)
+    assert (again.attempt, again.deliveries) == (1, 2)
+    assert (await store.queue.beat(card(), claims)).lost == {again.run}
+
+
+async def test_a_run_is_handed_to_another_worker(store: Store) -> None:
+    await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    assert not await store.queue.hand_over(card(), claim, "worker-2")
+    await store.queue.beat(card("worker-2"), [])
+    assert await store.queue.hand_over(card(), claim, "worker-2")
+    assert await store.queue.take(card(), 10) == []
+    assert (await store.queue.beat(card("worker-2"), [])).handed
+    (again,) = await store.queue.take_pending(card("worker-2"), 10)
+    assert (again.run, again.attempt) == (claim.run, 1)
+    assert not (await store.queue.beat(card("worker-2"), [again])).handed
+
+
+async def test_history_is_bounded(store: Store) -> None:
+    instants = await dispatched(store, 5, keep_good=2)
+    for claim in await store.queue.take(card(), 10):
+        await store.queue.finish(card(), [success(claim)])
+    kept = [await store.records.get(rid(nominal)) is not None for nominal in instants]
+    assert kept == [False, False, False, True, True]
+
+
+async def test_a_deadline_that_passed_skips_the_run(store: Store) -> None:
+    (nominal,) = await dispatched(store, starting_deadline=100)
+    assert await store.queue.take(card(), 10) == []
+    record = await store.records.get(rid(nominal))
+    assert record
+    assert (record.state, record.reason) == (State.SKIPPED, "deadline")
+
+
+async def test_marks_of_statuses_are_taken_back(store: Store) -> None:
+    await dispatched(store)
+    (job,) = await store.ledger.describe([UID])
+    assert job
+    assert await store.ledger.dirty() == (0, [UID])
+    await store.ledger.clean([(UID, job.seq - 1)])
+    assert await store.ledger.dirty() == (0, [UID])
+    await store.ledger.clean([(UID, job.seq)])
+    assert await store.ledger.dirty() == (0, [])
