@@ -59,11 +59,12 @@ class ControlPlane:
         `extra_arguments` are appended to the command of the part they are named for. Raises DevError when a program
         is missing.
         """
+        self._programs = binaries or find(wanted(controller_manager=controller_manager), os.environ)
+        self._redis_server = find_redis(os.environ)
         self.durable = folder is not None
         self.folder = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="kronstream-"))
         self.logs = self.folder / "logs"
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._programs = binaries or find(wanted(controller_manager=controller_manager), os.environ)
         self._extra = extra_arguments or {}
         self._controller_manager = controller_manager
         self._authority = Authority(self.folder / "pki")
@@ -233,7 +234,7 @@ class ControlPlane:
         api = parts.apiserver(
             program("kube-apiserver"), ports, certificates, controller_manager=self._controller_manager
         )
-        redis = parts.redis(find_redis(os.environ), queue, ports)
+        redis = parts.redis(self._redis_server, queue, ports)
         made = {
             "etcd": Part(self._process("etcd", etcd), lambda: store_api.ok("/health"), 60, store),
             "redis": Part(self._process("redis", redis), lambda: pong(ports.redis), 60, queue),

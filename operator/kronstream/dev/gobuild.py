@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kronstream.dev.errors import DevError
 from kronstream.dev.progress import Progress
+from kronstream.dev.spawner import leashed
 
 KUBERNETES = "v1.37.2"
 GO = "1.26"
@@ -74,7 +75,7 @@ class GoBuilder:
         self._progress.say(f"{what} (the first time takes minutes)")
         begun, compiled, said = time.monotonic(), 0, deque[str](maxlen=20)
         with subprocess.Popen(
-            command,
+            leashed(command),
             cwd=self._folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,

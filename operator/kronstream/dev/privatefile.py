@@ -1,9 +1,14 @@
 """Files that only their owner may read, replaced as a whole or not at all."""
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from kronstream.dev.errors import DevError
 
 
 def write_private(file: Path, content: bytes) -> None:
@@ -18,3 +23,21 @@ def write_private(file: Path, content: bytes) -> None:
 def write_json(file: Path, content: dict[str, Any]) -> None:
     """The same with `content` as JSON."""
     write_private(file, json.dumps(content, indent=2).encode() + b"\n")
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Makes `folder` and holds it against a second process. Raises DevError when another one holds it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = (folder / ".lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise DevError(f"{folder} cannot be used: {error}. Choose another folder with --data-dir.") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DevError(
+                f"{folder} is in use by another `kronstream dev`. Stop that one, or choose another --data-dir."
+            ) from None
+        yield

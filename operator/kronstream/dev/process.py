@@ -21,12 +21,20 @@ class Process:
     """A named program with its arguments; started again, it is the same program on the same files."""
 
     def __init__(
-        self, name: str, command: Sequence[str], log: Path, *, environ: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
+        """`folder` is where it runs: by default that of its log."""
         self.name = name
         self.command = tuple(command)
         self.log = LogFile(log)
         self._environ = dict(os.environ if environ is None else environ)
+        self._folder = folder or log.parent
         self._child: Child | None = None
         self._family: list[psutil.Process] = []
 
@@ -46,7 +54,7 @@ class Process:
             return
         output = self.log.open()
         try:
-            self._child = spawner().spawn(self.command, self._environ, output, self.log.path.parent)
+            self._child = spawner().spawn(self.command, self._environ, output, self._folder)
         except OSError as error:
             raise PartFailedError(f"{self.name} cannot be started ({self.command[0]}): {error}") from error
         finally:
@@ -89,7 +97,9 @@ class Process:
         for descendant in self._family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 descendant.kill()
-        psutil.wait_procs(self._family, timeout=KILL_WAIT)
+        deadline = time.monotonic() + KILL_WAIT
+        while any(map(_lives, self._family)) and time.monotonic() < deadline:
+            time.sleep(0.01)
         self._family = []
 
     def _descendants(self) -> list[psutil.Process]:
@@ -114,3 +124,10 @@ class Process:
             if time.monotonic() > deadline:
                 raise self.failure(f"was not ready within {limit:.0f} s")
             time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

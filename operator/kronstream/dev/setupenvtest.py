@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kronstream.dev.progress import Progress
+from kronstream.dev.spawner import leashed
 
 TOOL = "sigs.k8s.io/controller-runtime/tools/setup-envtest@v0.25.1"
 RELEASE = "1.37.x"
@@ -36,7 +37,7 @@ def download(folder: Path, environ: Mapping[str, str], progress: Progress) -> Pa
 def _run(command: list[str], environ: Mapping[str, str]) -> tuple[int, str, str]:
     """Code, stderr and stdout; past the limit the whole process group is killed."""
     with subprocess.Popen(
-        command,
+        leashed(command),
         env={**environ, "GOFLAGS": "", "GOWORK": "off"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -19,6 +19,11 @@ LEASH = Path(__file__).resolve().with_name("leash.py")
 Child = subprocess.Popen[bytes]
 
 
+def leashed(command: Sequence[str]) -> list[str]:
+    """`command`, so that it dies with the thread that starts it."""
+    return [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command]
+
+
 @dataclass(frozen=True)
 class _Order:
     command: Sequence[str]
@@ -55,7 +60,7 @@ class Spawner:
 
 def _popen(order: _Order) -> Child:
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *order.command],
+        leashed(order.command),
         env=dict(order.environ),
         cwd=order.folder,
         stdin=subprocess.DEVNULL,

@@ -1,0 +1,84 @@
+"""The operators and workers of a development session, as child processes with the rights of `deploy/`."""
+
+import http.client
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kronstream.dev.controlplane import ControlPlane
+from kronstream.dev.errors import DevError
+from kronstream.dev.loopback import free_ports
+from kronstream.dev.process import Process
+from kronstream.domain.errors import Invalid
+from kronstream.settings import WorkerSettings, read_settings
+
+KRONSTREAM = (sys.executable, "-m", "kronstream.cli.main")
+DEFAULTS = {"KRONSTREAM_GRACE": "10s"}  # who presses Ctrl-C does not want to wait for 30 s
+KILL_MARGIN = 5.0  # seconds a worker has after its own grace
+
+
+@dataclass(frozen=True)
+class Component:
+    """A process and the loopback port on which it answers /readyz."""
+
+    process: Process
+    port: int
+
+    @property
+    def name(self) -> str:
+        return self.process.name
+
+    def ready(self) -> bool:
+        """Whether it says that it is ready."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def operators(plane: ControlPlane, count: int) -> list[Component]:
+    """`operator-1` and so on, not started yet."""
+    return [_component(plane, "operator", number, ()) for number in range(1, count + 1)]
+
+
+def workers(plane: ControlPlane, count: int, handlers: str | None) -> list[Component]:
+    """`worker-1` and so on, not started yet; `handlers` is a module, file or folder."""
+    arguments = ("--handlers", _resolved(handlers)) if handlers else ()
+    return [_component(plane, "worker", number, arguments) for number in range(1, count + 1)]
+
+
+def worker_grace() -> float:
+    """Seconds that a worker may take to end. Raises DevError when the environment sets nonsense."""
+    try:
+        return read_settings(WorkerSettings, {**DEFAULTS, **os.environ}).grace / 1000 + KILL_MARGIN
+    except Invalid as error:
+        raise DevError(str(error)) from error
+
+
+def _component(plane: ControlPlane, role: str, number: int, arguments: Sequence[str]) -> Component:
+    name = f"{role}-{number}"
+    (port,) = free_ports(1)
+    environ = {**DEFAULTS, **os.environ, **_environ(plane, role, port)}
+    command = [*KRONSTREAM, role, *arguments]
+    return Component(Process(name, command, plane.logs / f"{name}.log", environ=environ, folder=Path.cwd()), port)
+
+
+def _environ(plane: ControlPlane, role: str, port: int) -> Mapping[str, str]:
+    return {
+        "KUBECONFIG": str(plane.kubeconfig_for(f"kronstream-{role}")),
+        "KRONSTREAM_REDIS_URL": plane.redis_url,
+        "KRONSTREAM_METRICS_PORT": str(port),
+        "KRONSTREAM_METRICS_HOST": "127.0.0.1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _resolved(handlers: str) -> str:
+    path = Path(handlers)
+    return str(path.absolute()) if path.exists() else handlers
