@@ -16,6 +16,7 @@ from kronstream.ports.ledger import (
     Stale,
     Verdict,
 )
+from kronstream.ports.records import Execution, RunRecords
 from kronstream.ports.runqueue import Claim, Failure, Outcome, Pulse, RunQueue, WorkerCard
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Conflict",
     "Dispatch",
     "Epoch",
+    "Execution",
     "Expect",
     "Failure",
     "Gone",
@@ -35,6 +37,7 @@ __all__ = [
     "Outcome",
     "Pulse",
     "RunQueue",
+    "RunRecords",
     "Seed",
     "Stale",
     "Verdict",

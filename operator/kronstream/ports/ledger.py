@@ -72,10 +72,11 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A higher (generation, revision) is in force."""
+    """A higher (generation, revision) is in force, with this cursor."""
 
     generation: int
     revision: str
+    cursor: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,38 +1,13 @@
-"""Execution records: what became of a run."""
+"""Execution records, read from Redis."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from redis.asyncio import Redis
 
 from kronstream.domain.run import State, Trigger
+from kronstream.ports import Execution
 from kronstream.streams.keys import Keys
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON."""
-
-    id: str
-    uid: str
-    namespace: str
-    name: str
-    state: State
-    trigger: Trigger
-    nominal: int | None
-    generation: int
-    attempt: int
-    dispatched: int
-    started: int | None
-    finished: int | None
-    duration: int | None
-    reason: str | None
-    result: Any
-    error: Mapping[str, str] | None
-    output: str
-    worker: str | None
 
 
 def _execution(run: str, fields: Mapping[str, str]) -> Execution:
@@ -62,19 +37,19 @@ def _execution(run: str, fields: Mapping[str, str]) -> Execution:
 
 
 class Records:
-    """Reads execution records."""
+    """RunRecords on Redis."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
 
     async def get(self, run: str) -> Execution | None:
-        """The record of a run, None when there is none or its retention ended."""
+        """See RunRecords."""
         fields = await self._redis.hgetall(self._keys.run(run))
         return _execution(run, fields) if fields else None
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
-        """The newest finished records of a job, then the unfinished ones: newest first, at most ``limit`` of each."""
+        """See RunRecords."""
         good, bad, active = (
             await self._redis.zrange(key, 0, limit - 1, desc=True)
             for key in (self._keys.good(uid), self._keys.bad(uid), self._keys.active(uid))

@@ -1,0 +1,43 @@
+"""Execution records: what became of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kronstream.domain.run import State, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON."""
+
+    id: str
+    uid: str
+    namespace: str
+    name: str
+    state: State
+    trigger: Trigger
+    nominal: int | None
+    generation: int
+    attempt: int
+    dispatched: int
+    started: int | None
+    finished: int | None
+    duration: int | None
+    reason: str | None
+    result: Any
+    error: Mapping[str, str] | None
+    output: str
+    worker: str | None
+
+
+class RunRecords(Protocol):
+    """Reads execution records."""
+
+    async def get(self, run: str) -> Execution | None:
+        """The record of a run, None when there is none or its retention ended."""
+        ...
+
+    async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
+        """A job's records, finished or not, newest dispatch first, at most ``limit``."""
+        ...
