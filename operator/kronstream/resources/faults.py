@@ -38,8 +38,7 @@ def first(found: ValidationError, root: str) -> Invalid:
     context: dict[str, Any] = dict(error.get("ctx", {}))
     path = root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error["loc"])
     if error["type"] == "invalid":
-        below = f".{context['at']}" if context["at"] else ""
-        return Invalid(path + below, context["fault"], context["instead"])
+        return Invalid(path + context["at"], context["fault"], context["instead"])
     fault, instead = _SAID.get(error["type"], (error["msg"].replace("{", "{{").replace("}", "}}"), ""))
     context["value"] = quoted(error["input"])
     return Invalid(path, fault.format_map(context), instead.format_map(context))

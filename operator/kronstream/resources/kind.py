@@ -39,7 +39,3 @@ class Kind:
     @property
     def crd_name(self) -> str:
         return f"{self.plural}.{GROUP}"
-
-    @property
-    def api_version(self) -> str:
-        return f"{GROUP}/{VERSION}"

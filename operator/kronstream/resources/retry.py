@@ -11,7 +11,6 @@ from kronstream.resources.base import Part
 from kronstream.resources.scalars import Span, cel_is_duration, cel_ms, invalid
 
 WAIT = Span("0s", "1d")
-DEFAULT_MAX_MS = 600_000
 _SHORTER = "is shorter than initial"
 _RAISE_MAX = "write a max that is at least initial"
 
@@ -37,8 +36,8 @@ class Backoff(Part):
     """The wait before the first retry, from 0s to 1d."""
     factor: Annotated[float, Field(ge=1, le=10)] = 2.0
     """How many times longer each wait is than the one before, from 1 to 10."""
-    max_ms: Annotated[int, WAIT] = DEFAULT_MAX_MS
-    """No wait is longer than this, jitter aside. Where initial is longer than the default, initial is the longest."""
+    max_ms: Annotated[int, WAIT] = 600_000
+    """No wait is longer than this, jitter aside; from 0s to 1d. When left out and initial is longer, initial is."""
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
     """The share of a wait, from 0 to 1, that may be added to it at random, so that runs which failed together do
     not return together.
@@ -46,14 +45,14 @@ class Backoff(Part):
 
     @model_validator(mode="after")
     def _max_is_longest(self) -> Self:
-        if "max_ms" in self.model_fields_set and self.max_ms < self.initial_ms:
-            raise invalid(f"{duration.render(self.max_ms)} {_SHORTER}", _RAISE_MAX, at="max")
+        if {"initial_ms", "max_ms"} <= self.model_fields_set and self.max_ms < self.initial_ms:
+            raise invalid(f"{duration.render(self.max_ms)} {_SHORTER}", _RAISE_MAX, at=".max")
         return self
 
     @property
     def longest_ms(self) -> int:
-        """The longest wait: max, or initial where max is left out and shorter."""
-        return max(self.initial_ms, self.max_ms)
+        """The longest wait: max where it is written; else its default, or initial where that is longer."""
+        return self.max_ms if "max_ms" in self.model_fields_set else max(self.initial_ms, self.max_ms)
 
 
 class Retry(Part):

@@ -22,7 +22,7 @@ SHOWN = 64  # characters of a refused value that a message repeats
 
 
 def invalid(fault: str, instead: str, at: str = "") -> PydanticCustomError:
-    """The error of a value that cannot be used; `at` names the child that is meant when a whole object is judged."""
+    """The error of a value that cannot be used; `at` leads to the child that is meant, `.timeZone` or `[2]`."""
     return PydanticCustomError("invalid", "{fault}; {instead}", {"fault": fault, "instead": instead, "at": at})
 
 

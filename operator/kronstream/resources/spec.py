@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from kronstream.resources.base import Part
 from kronstream.resources.handler import Handler
 from kronstream.resources.payload import Payload
 from kronstream.resources.retry import Retry
-from kronstream.resources.scalars import CronText, Instant, QueueName, Span, ZoneName, invalid
+from kronstream.resources.scalars import CronText, Instant, QueueName, Span, ZoneName, invalid, quoted
 
 FORMS = ("schedule", "every", "runAt")
 IN_CRD: JsonDict = {
@@ -29,6 +29,13 @@ def _belongs(field: str, owner: str, instead: str) -> JsonDict:
         "fieldPath": f".{field}",
         "message": f"is used only with {owner}; {instead}",
     }
+
+
+def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for index, tag in enumerate(tags):
+        if tag in tags[:index]:
+            raise invalid(f"{quoted(tag)} is there already", "write each tag once", at=f"[{index}]")
+    return tags
 
 
 class CatchUp(Part):
@@ -126,6 +133,7 @@ class Spec(Part):
     tags: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=128)], ...],
         Field(strict=False, max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        AfterValidator(_each_once),
     ] = ()
     """Words to find the job by; each at most once."""
     platform_id: Annotated[str, Field(min_length=1, max_length=63)] | None = None
@@ -144,7 +152,7 @@ class Spec(Part):
             named = " and ".join(form for form, there in zip(FORMS, given, strict=True) if there)
             raise invalid(f"says more than one time ({named})", _KEEP_ONE)
         if self.time_zone is not None and self.schedule is None:
-            raise invalid("is used only with schedule", _NO_ZONE, at="timeZone")
+            raise invalid("is used only with schedule", _NO_ZONE, at=".timeZone")
         if self.anchor_ms is not None and self.every_ms is None:
-            raise invalid("is used only with every", _NO_ANCHOR, at="anchor")
+            raise invalid("is used only with every", _NO_ANCHOR, at=".anchor")
         return self

@@ -1,0 +1,104 @@
+"""Specs that are refused, and the field that the refusal names; shared by the tests of the models and of the CRD."""
+
+from typing import Any
+
+HANDLER = {"function": {"name": "echo"}}
+
+
+def spec(**fields: Any) -> dict[str, Any]:
+    """A spec that is good unless the fields make it bad."""
+    return {"every": "10s", "handler": HANDLER, **fields}
+
+
+def only(**fields: Any) -> dict[str, Any]:
+    """A spec with no time to run but the given one."""
+    return {"handler": HANDLER, **fields}
+
+
+def nested(levels: int) -> Any:
+    """A list in a list in a list."""
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+# judged by CEL: the API server answers in the words of Invalid.instead
+WORDED: dict[str, tuple[dict[str, Any], str]] = {
+    "no-time": (only(), "spec"),
+    "two-times": (spec(schedule="* * * * *"), "spec"),
+    "three-times": (spec(schedule="* * * * *", runAt="2026-12-24T18:00:00Z"), "spec"),
+    "four-fields": (only(schedule="* * * *"), "spec.schedule"),
+    "six-fields": (only(schedule="* * * * * *"), "spec.schedule"),
+    "empty-schedule": (only(schedule=""), "spec.schedule"),
+    "unknown-macro": (only(schedule="@often"), "spec.schedule"),
+    "zone-in-schedule": (only(schedule="CRON_TZ=UTC * * * * *"), "spec.schedule"),
+    "zone-is-a-path": (only(schedule="@daily", timeZone="../../etc/passwd"), "spec.timeZone"),
+    "zone-with-every": (spec(timeZone="UTC"), "spec.timeZone"),
+    "anchor-with-schedule": (only(schedule="@daily", anchor="2026-12-24T18:00:00Z"), "spec.anchor"),
+    "anchor-is-a-word": (spec(anchor="now"), "spec.anchor"),
+    "run-at-a-word": (only(runAt="tomorrow"), "spec.runAt"),
+    "run-at-without-offset": (only(runAt="2026-12-24T18:00:00"), "spec.runAt"),
+    "every-negative": (only(every="-5s"), "spec.every"),
+    "every-zero": (only(every="0s"), "spec.every"),
+    "every-too-short": (only(every="999ms"), "spec.every"),
+    "every-too-long": (only(every="366d1ms"), "spec.every"),
+    "every-in-words": (only(every="5 minutes"), "spec.every"),
+    "every-without-unit": (only(every="5"), "spec.every"),
+    "every-absurd": (only(every="9999999999d9999999999d"), "spec.every"),
+    "every-endless": (only(every="99999999999999999999h"), "spec.every"),
+    "timeout-zero": (spec(timeout="0s"), "spec.timeout"),
+    "timeout-too-long": (spec(timeout="7d1s"), "spec.timeout"),
+    "deadline-too-short": (spec(startingDeadline="5ms"), "spec.startingDeadline"),
+    "window-too-long": (spec(catchUp={"window": "31d"}), "spec.catchUp.window"),
+    "max-age-too-short": (spec(history={"maxAge": "1s"}), "spec.history.maxAge"),
+    "backoff-too-long": (spec(retry={"backoff": {"initial": "2d"}}), "spec.retry.backoff.initial"),
+    "backoff-falls": (spec(retry={"backoff": {"initial": "1m", "max": "59s"}}), "spec.retry.backoff.max"),
+    "name-is-code": (spec(handler={"function": {"name": "os.system('id')"}}), "spec.handler.function.name"),
+    "name-empty": (spec(handler={"function": {"name": ""}}), "spec.handler.function.name"),
+    "queue-with-blank": (spec(queue="my queue"), "spec.queue"),
+    "queue-with-braces": (spec(queue="{x}"), "spec.queue"),
+    "queue-ends-badly": (spec(queue="x-"), "spec.queue"),
+}
+
+# judged by the schema: the API server has its own words
+BOUNDED: dict[str, tuple[dict[str, Any], str]] = {
+    "handler-missing": ({"every": "10s"}, "spec.handler"),
+    "function-missing": (spec(handler={}), "spec.handler.function"),
+    "name-missing": (spec(handler={"function": {}}), "spec.handler.function.name"),
+    "schedule-too-long": (only(schedule="1," * 150 + "1 * * * *"), "spec.schedule"),
+    "every-a-number": (only(every=5), "spec.every"),
+    "run-at-a-number": (only(runAt=1_800_000_000), "spec.runAt"),
+    "suspend-a-text": (spec(suspend="yes"), "spec.suspend"),
+    "limit-negative": (spec(retry={"limit": -1}), "spec.retry.limit"),
+    "limit-too-large": (spec(retry={"limit": 101}), "spec.retry.limit"),
+    "limit-a-text": (spec(retry={"limit": "3"}), "spec.retry.limit"),
+    "limit-a-fraction": (spec(retry={"limit": 1.5}), "spec.retry.limit"),
+    "factor-falls": (spec(retry={"backoff": {"factor": 0.5}}), "spec.retry.backoff.factor"),
+    "jitter-too-large": (spec(retry={"backoff": {"jitter": 1.1}}), "spec.retry.backoff.jitter"),
+    "max-runs-zero": (spec(catchUp={"maxRuns": 0}), "spec.catchUp.maxRuns"),
+    "policy-unknown": (spec(catchUp={"policy": "Some"}), "spec.catchUp.policy"),
+    "catch-up-a-text": (spec(catchUp="All"), "spec.catchUp"),
+    "backlog-zero": (spec(maxBacklog=0), "spec.maxBacklog"),
+    "concurrency-unknown": (spec(concurrencyPolicy="Queue"), "spec.concurrencyPolicy"),
+    "priority-unknown": (spec(priority="urgent"), "spec.priority"),
+    "display-name-empty": (spec(displayName=""), "spec.displayName"),
+    "platform-too-long": (spec(platformId="x" * 64), "spec.platformId"),
+    "tag-empty": (spec(tags=["good", ""]), "spec.tags[1]"),
+    "tag-twice": (spec(tags=["a", "b", "a"]), "spec.tags[2]"),
+    "tags-a-text": (spec(tags="a"), "spec.tags"),
+    "tags-too-many": (spec(tags=[str(number) for number in range(65)]), "spec.tags"),
+    "history-too-long": (spec(history={"failed": 10_001}), "spec.history.failed"),
+    "payload-a-large-text": (spec(payload="x" * 65_537), "spec.payload"),
+    "payload-with-a-large-text": (spec(payload={"blob": "x" * 65_537}), "spec.payload"),
+    "payload-with-many-items": (spec(payload={"list": [0] * 32_769}), "spec.payload"),
+}
+
+# beyond the schema: the API server accepts them, the operator tells in the status
+BEYOND: dict[str, tuple[dict[str, Any], str]] = {
+    "no-such-day": (only(runAt="2026-02-30T00:00:00Z"), "spec.runAt"),
+    "no-such-hour": (only(runAt="2026-02-20T25:00:00Z"), "spec.runAt"),
+    "before-1970": (only(runAt="1969-12-31T23:59:59Z"), "spec.runAt"),
+    "payload-sum-too-large": (spec(payload={"a": "x" * 40_000, "b": "x" * 40_000}), "spec.payload"),
+    "payload-too-deep": (spec(payload=nested(33)), "spec.payload"),
+}

@@ -1,0 +1,143 @@
+"""The manifests of `deploy/` and `examples/`, applied for real."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import kronstream
+from kronstream.dev.controlplane import ControlPlane
+from kronstream.dev.kubectl import Kubectl, KubectlError
+from kronstream.resources import parse_spec
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+BUILT_IN = {"echo", "sleep", "fail"}
+SYSTEM = "kronstream-system"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deployed(kubectl: Kubectl) -> str:
+    """What kubectl said; the objects stay, for other tests run on the same control plane."""
+    return kubectl("apply", "--server-side", "--force-conflicts", "-k", str(DEPLOY))
+
+
+def containers() -> Iterator[tuple[str, dict[str, Any]]]:
+    for component in ("operator", "worker"):
+        documents = yaml.safe_load_all((DEPLOY / f"{component}.yaml").read_text(encoding="utf-8"))
+        (pod,) = [document["spec"]["template"] for document in documents if document["kind"] == "Deployment"]
+        yield component, pod
+
+
+def test_everything_is_applied(deployed: str) -> None:
+    for name in (
+        "namespace/kronstream-system",
+        "customresourcedefinition.apiextensions.k8s.io/scheduledjobs.kronstream.dev",
+        "serviceaccount/kronstream-operator",
+        "serviceaccount/kronstream-worker",
+        "deployment.apps/kronstream-operator",
+        "deployment.apps/kronstream-worker",
+        "poddisruptionbudget.policy/kronstream-operator",
+    ):
+        assert f"{name} serverside-applied" in deployed
+
+
+@pytest.mark.parametrize("folder", ["crds", "deploy"])
+def test_a_folder_can_be_applied_without_kustomize(folder: str, kubectl: Kubectl) -> None:
+    assert "error" not in kubectl(
+        "apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", str(ROOT / folder)
+    )
+
+
+@pytest.mark.parametrize("component", ["operator", "worker"])
+def test_pods_meet_the_restricted_standard(component: str, kubectl: Kubectl) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", **dict(containers())[component]}
+    pod["metadata"] = {**pod["metadata"], "name": f"try-{component}", "namespace": SYSTEM}
+    lax = json.loads(json.dumps(pod))
+    del lax["spec"]["containers"][0]["securityContext"]
+
+    assert "created" in kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
+    with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
+        kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(lax))
+
+
+def test_two_operators_run_this_version() -> None:
+    documents = yaml.safe_load_all((DEPLOY / "operator.yaml").read_text(encoding="utf-8"))
+    deployment = next(document for document in documents if document["kind"] == "Deployment")
+
+    assert deployment["spec"]["replicas"] == 2
+    for component, pod in containers():
+        (container,) = pod["spec"]["containers"]
+        assert container["image"] == f"kronstream:{kronstream.__version__}"
+        assert container["args"] == [component]
+
+
+@pytest.mark.parametrize(
+    ("account", "verb", "resource", "allowed"),
+    [
+        ("operator", "get", "scheduledjobs.kronstream.dev", True),
+        ("operator", "list", "scheduledjobs.kronstream.dev", True),
+        ("operator", "watch", "scheduledjobs.kronstream.dev", True),
+        ("operator", "patch", "scheduledjobs.kronstream.dev/status", True),
+        ("operator", "create", "events", True),
+        ("operator", "patch", "events.events.k8s.io", True),
+        ("operator", "list", "customresourcedefinitions.apiextensions.k8s.io", True),
+        ("operator", "watch", "namespaces", True),
+        ("operator", "create", "scheduledjobs.kronstream.dev", False),
+        ("operator", "patch", "scheduledjobs.kronstream.dev", False),
+        ("operator", "delete", "scheduledjobs.kronstream.dev", False),
+        ("operator", "patch", "customresourcedefinitions.apiextensions.k8s.io", False),
+        ("operator", "get", "secrets", False),
+        ("operator", "list", "pods", False),
+        ("operator", "delete", "events", False),
+        ("worker", "get", "scheduledjobs.kronstream.dev", False),
+        ("worker", "get", "secrets", False),
+        ("worker", "create", "events", False),
+        ("worker", "create", "pods", False),
+    ],
+)
+def test_rights(account: str, verb: str, resource: str, allowed: bool, kubectl: Kubectl) -> None:
+    name, _, subresource = resource.partition("/")
+    arguments = ["auth", "can-i", verb, name, f"--as=system:serviceaccount:{SYSTEM}:kronstream-{account}", "-A"]
+    if subresource:
+        arguments.append(f"--subresource={subresource}")
+    try:
+        answer = kubectl(*arguments).strip()
+    except KubectlError as said:  # the answer no is exit code 1
+        assert said.code == 1  # noqa: PT017
+        answer = "no"
+
+    assert answer == ("yes" if allowed else "no")
+
+
+def test_rights_of_users_follow_their_role_in_the_namespace(kubectl: Kubectl) -> None:
+    roles = json.loads(kubectl("get", "clusterroles", "kronstream-edit", "kronstream-view", "-o", "json"))["items"]
+    labels = {role["metadata"]["name"]: role["metadata"]["labels"] for role in roles}
+
+    assert labels["kronstream-edit"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+    assert labels["kronstream-view"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_an_example_is_accepted_and_its_handler_exists(file: Path, controlplane: ControlPlane) -> None:
+    (document,) = yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "examples" / "handlers.py").read_text(encoding="utf-8"))
+    offered = {
+        decorator.args[0].value
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and isinstance(decorator.args[0], ast.Constant)
+    }
+
+    assert "created" in controlplane.kubectl("create", "--dry-run=server", "-f", str(file))
+    assert parse_spec(document["spec"]).handler.function.name in BUILT_IN | offered
+
+
+def test_there_are_five_examples() -> None:
+    assert [file.stem for file in EXAMPLES] == ["cron-zone", "flaky", "no-overlap", "once", "scheduledjob"]
