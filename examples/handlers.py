@@ -8,7 +8,7 @@ attempt.
 import asyncio
 from typing import Any
 
-from kronstream.handlers import handler
+from kronstream.handlers import Run, handler
 
 
 @handler("examples:report")
@@ -20,7 +20,7 @@ def report(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 @handler("examples:flaky")
-async def flaky(payload: dict[str, Any], run: Any) -> dict[str, Any]:
+async def flaky(payload: dict[str, Any], run: Run) -> dict[str, Any]:
     """Fails as often as the payload says, then succeeds."""
     if run.attempt <= payload["failures"]:
         raise ConnectionError(f"attempt {run.attempt}: the other side hung up")

@@ -1,6 +1,6 @@
 """The manifests of `deploy/` and `examples/`, applied for real."""
 
-import ast
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,15 @@ import pytest
 import yaml
 
 import kronstream
-from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
+from kronstream.handlers import Run
 from kronstream.resources import parse_spec
+from kronstream.worker.discovery import load
+from kronstream.worker.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-BUILT_IN = {"echo", "sleep", "fail"}
 SYSTEM = "kronstream-system"
 
 
@@ -25,6 +26,12 @@ SYSTEM = "kronstream-system"
 def deployed(kubectl: Kubectl) -> str:
     """What kubectl said; the objects stay, for other tests run on the same control plane."""
     return kubectl("apply", "--server-side", "--force-conflicts", "-k", str(DEPLOY))
+
+
+@pytest.fixture(scope="module")
+def offered() -> Registry:
+    """What a worker offers that was started with the examples' handlers."""
+    return load([str(ROOT / "examples" / "handlers.py")])
 
 
 def containers() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -124,19 +131,25 @@ def test_rights_of_users_follow_their_role_in_the_namespace(kubectl: Kubectl) ->
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
-def test_an_example_is_accepted_and_its_handler_exists(file: Path, controlplane: ControlPlane) -> None:
+def test_an_example_is_accepted_and_its_handler_exists(file: Path, kubectl: Kubectl, offered: Registry) -> None:
     (document,) = yaml.safe_load_all(file.read_text(encoding="utf-8"))
-    tree = ast.parse((ROOT / "examples" / "handlers.py").read_text(encoding="utf-8"))
-    offered = {
-        decorator.args[0].value
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and isinstance(decorator.args[0], ast.Constant)
-    }
 
-    assert "created" in controlplane.kubectl("create", "--dry-run=server", "-f", str(file))
-    assert parse_spec(document["spec"]).handler.function.name in BUILT_IN | offered
+    assert "created" in kubectl("create", "--dry-run=server", "-f", str(file))
+    assert parse_spec(document["spec"]).handler.function.name in offered.names
+
+
+def test_the_example_handlers_do_what_their_jobs_tell(offered: Registry) -> None:
+    def call(name: str, payload: Any, attempt: int = 1) -> Any:
+        function = offered.get(f"examples:{name}")
+        assert function is not None
+        result = function.invoke(payload, lambda: Run(attempt=attempt))
+        return asyncio.run(result) if function.is_async else result
+
+    assert call("report", {"report": "sales", "days": 1}) == {"report": "sales", "total": 332_833_500}
+    assert call("slow", {"seconds": 0}) == {"slept": 0}
+    assert call("flaky", {"failures": 2}, attempt=3) == {"attempts": 3}
+    with pytest.raises(ConnectionError, match="attempt 2"):
+        call("flaky", {"failures": 2}, attempt=2)
 
 
 def test_there_are_five_examples() -> None:

@@ -141,7 +141,7 @@ class Status(Part):
     consecutive_failures: Count = 0
     """Runs that failed since one last succeeded."""
     average_duration_ms: Annotated[Count | None, Field(alias="averageDurationMs")] = None
-    """How long successful attempts take, in milliseconds, newer ones weighing more."""
+    """How long a run takes on average, in milliseconds."""
     paused: Paused | None = None
     """A pause that was asked for outside of the spec."""
     completion_time_ms: Stamp | None = None
