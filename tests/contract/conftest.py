@@ -3,41 +3,15 @@
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from redis import Redis as BlockingRedis
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
+from contract.stores import RedisStore, Store
 from eventually import eventually
-from kronstream.ports import Ledger, RunQueue
 from kronstream.streams.connection import connect
-from kronstream.streams.keys import Keys
-from kronstream.streams.ledger import RedisLedger
-from kronstream.streams.records import Records
-from kronstream.streams.runqueue import RedisRunQueue
-
-GROUP = "scheduler-workers"
-LEASE = 400
-
-
-@dataclass
-class Store:
-    """One store behind its ports; ``wipe`` loses everything."""
-
-    queue: RunQueue
-    ledger: Ledger
-    records: Records
-    keys: Keys
-    redis: object
-
-    async def epoch(self) -> str:
-        """Open the store as the only replica; the epoch."""
-        while True:
-            beat = await self.ledger.beat("replica-1", "ready", "epoch-1")
-            if beat.epoch:
-                return beat.epoch
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +27,7 @@ def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         def answers() -> bool:
             try:
                 return bool(BlockingRedis(unix_socket_path=str(path)).ping())
-            except RedisConnectionError:
+            except RedisError:
                 return False
 
         eventually(answers)
@@ -67,13 +41,16 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def store(redis_socket: Path) -> AsyncIterator[Store]:
-    """An empty store."""
+async def redis_store(redis_socket: Path) -> AsyncIterator[RedisStore]:
+    """An empty Redis, open."""
     redis = connect(f"unix://{redis_socket}")
-    await redis.flushall()
-    keys = Keys()
-    queue = RedisRunQueue(redis, keys, GROUP, lease=LEASE)
-    # the suite is not about the opening of a store: most tests start with an open one
-    await redis.set(keys.epoch, "epoch-1")
-    yield Store(queue, RedisLedger(redis, keys, GROUP), Records(redis, keys), keys, redis)
+    store = RedisStore(redis)
+    await store.open()
+    yield store
     await redis.aclose()
+
+
+@pytest.fixture
+async def store(redis_store: RedisStore) -> Store:
+    """An empty store, open: most of the suite is not about the opening of one."""
+    return redis_store

@@ -2,48 +2,15 @@
 
 import pytest
 
-from builders import UID, adoption, card, dispatch, now, success
-from contract.conftest import LEASE, Store
+from builders import UID, adoption, card, dispatch, success
+from contract.acts import adopted, dispatched, failure, job, record, rid, state
+from contract.stores import LEASE, Store
 from kronstream.domain.plan import Skipped
 from kronstream.domain.retry import Retry
-from kronstream.domain.run import Lane, Reason, Skip, State, Trigger, run_id
-from kronstream.ports import Claim, Epoch, Failure, Outcome, Verdict
+from kronstream.domain.run import Lane, Skip, State
+from kronstream.ports import Epoch, Verdict
 
 pytestmark = pytest.mark.anyio
-
-
-async def adopted(store: Store, **fields: object) -> int:
-    """Adopt the default job; its cursor."""
-    answer = (await store.ledger.adopt([adoption(**fields)]))[0]
-    return answer.cursor  # type: ignore[union-attr]
-
-
-async def dispatched(store: Store, count: int = 1, **fields: object) -> list[int]:
-    """Adopt and dispatch instants of the last seconds; their nominal times."""
-    cursor = await adopted(store, **fields)
-    instants = [cursor + 1000 * (number + 1) for number in range(count)]
-    assert await store.ledger.dispatch("epoch-1", [dispatch(cursor, *instants)]) == [(Verdict.OK, 0)]
-    return instants
-
-
-def rid(nominal: int, uid: str = UID) -> str:
-    return run_id(uid, Trigger.SCHEDULE, str(nominal))
-
-
-async def state(store: Store, nominal: int) -> State:
-    record = await store.records.get(rid(nominal))
-    assert record
-    return record.state
-
-
-def failure(claim: Claim, **fields: object) -> Outcome:
-    values: dict[str, object] = {
-        "state": State.FAILED,
-        "reason": Reason.ERROR,
-        "result": None,
-        "failure": Failure("ValueError", "no"),
-    }
-    return success(claim, **{**values, **fields})
 
 
 async def test_a_due_run_is_taken_finished_and_recorded(store: Store) -> None:
@@ -53,19 +20,22 @@ async def test_a_due_run_is_taken_finished_and_recorded(store: Store) -> None:
     assert (claim.run, claim.attempt, claim.nominal, claim.work.function) == (rid(nominal), 1, nominal, "echo")
     assert await state(store, nominal) is State.RUNNING
     assert await store.queue.finish(card(), [success(claim, output="said")]) == [True]
-    record = await store.records.get(claim.run)
-    assert record
-    assert (record.state, record.result, record.output, record.worker) == (
+    found = await record(store, nominal)
+    assert (found.state, found.result, found.output, found.worker) == (
         State.SUCCESS,
         {"ok": True},
         "said",
         "worker-1",
     )
-    (job,) = await store.ledger.describe([UID])
-    assert job
-    assert (job.active, job.unfinished, job.runs) == (0, (), {"success": 1})
-    assert job.last is not None
-    assert (job.last.id, job.last.state, job.last_schedule, job.average_duration) == (claim.run, "success", nominal, 5)
+    known = await job(store)
+    assert (known.active, known.unfinished, known.runs) == (0, (), {"success": 1})
+    assert known.last is not None
+    assert (known.last.id, known.last.state, known.last_schedule, known.average_duration) == (
+        claim.run,
+        "success",
+        nominal,
+        5,
+    )
     assert await store.queue.take(card(), 10) == []
 
 
@@ -93,8 +63,8 @@ async def test_dispatch_is_fenced_by_generation_and_revision(store: Store) -> No
 
 
 async def test_nothing_is_dispatched_early_or_into_a_lost_store(store: Store) -> None:
-    cursor = await adopted(store, cursor=now())
-    ahead = now() + 5000
+    cursor = await adopted(store, cursor=store.now())
+    ahead = store.now() + 5000
     assert await store.ledger.dispatch("epoch-1", [dispatch(cursor, ahead)]) == [(Verdict.EARLY, 0)]
     with pytest.raises(Epoch):
         await store.ledger.dispatch("another", [dispatch(cursor, cursor + 1)])
@@ -107,19 +77,23 @@ async def test_a_held_job_is_not_dispatched(store: Store, held: str) -> None:
 
 
 async def test_a_cursor_far_ahead_is_set_back(store: Store) -> None:
-    cursor = await adopted(store, cursor=now() + 3_600_000)
+    cursor = await adopted(store, cursor=store.now() + 3_600_000)
     ((verdict, stored),) = await store.ledger.dispatch("epoch-1", [dispatch(cursor, cursor + 1000)])
     assert verdict is Verdict.CURSOR
-    assert abs(stored - now()) < 2000
+    assert abs(stored - store.now()) < 2000
 
 
 async def test_skips_are_counted_by_reason(store: Store) -> None:
     cursor = await adopted(store)
     skips = (Skipped(Skip.MISSED, 7, cursor + 1, cursor + 7),)
     await store.ledger.dispatch("epoch-1", [dispatch(cursor, to=cursor + 7, skips=skips)])
-    (job,) = await store.ledger.describe([UID])
-    assert job
-    assert (job.skipped, job.runs, job.last_skip, job.cursor) == ({"Missed": 7}, {"skipped": 7}, skips[0], cursor + 7)
+    known = await job(store)
+    assert (known.skipped, known.runs, known.last_skip, known.cursor) == (
+        {"Missed": 7},
+        {"skipped": 7},
+        skips[0],
+        cursor + 7,
+    )
 
 
 async def test_lanes_are_read_from_critical_to_low(store: Store) -> None:
@@ -146,11 +120,10 @@ async def test_a_failed_attempt_is_retried_and_then_final(store: Store) -> None:
     (again,) = await store.queue.take(card(), 10)
     assert (again.run, again.attempt) == (claim.run, 2)
     await store.queue.finish(card(), [failure(again)])
-    (job,) = await store.ledger.describe([UID])
-    assert job
-    assert (job.runs, job.consecutive_failures) == ({"failed": 1}, 1)
-    assert job.last is not None
-    assert job.last.message == "no"
+    known = await job(store)
+    assert (known.runs, known.consecutive_failures) == ({"failed": 1}, 1)
+    assert known.last is not None
+    assert known.last.message == "no"
 
 
 async def test_a_retry_is_not_early(store: Store) -> None:
@@ -167,9 +140,8 @@ async def test_finish_is_safe_to_repeat_and_fenced_by_the_token(store: Store) ->
     assert await store.queue.finish(card(), [success(claim)]) == [True]
     assert await store.queue.finish(card(), [success(claim)]) == [True]
     assert await store.queue.finish(card(), [failure(claim, token="other")]) == [False]
-    (job,) = await store.ledger.describe([UID])
-    assert job
-    assert job.runs == {"success": 1}
+    known = await job(store)
+    assert known.runs == {"success": 1}
 
 
 async def test_a_lost_reply_of_take_is_answered_again(store: Store) -> None:
@@ -182,37 +154,30 @@ async def test_a_lost_reply_of_take_is_answered_again(store: Store) -> None:
 async def test_a_dead_workers_run_is_retried_then_failed(store: Store) -> None:
     (nominal,) = await dispatched(store, work_fields={"retry": Retry(limit=1, initial=0)})
     for attempt in (1, 2):
-        (claim,) = await take_when_there(store)
+        (claim,) = await store.queue.take(card(), 10)
         assert claim.attempt == attempt
-        await swept(store)
-    record = await store.records.get(rid(nominal))
-    assert record
-    assert (record.state, record.reason) == (State.FAILED, "worker_lost")
+        assert await store.queue.sweep() == 0
+        await store.advance(LEASE + 1)
+        assert await store.queue.sweep() == 1  # the lease ended
+        assert await store.queue.sweep() == (1 if attempt == 1 else 0)  # the retry is due
+    found = await record(store, nominal)
+    assert (found.state, found.reason) == (State.FAILED, "worker_lost")
+    assert found.error
+    assert "worker-1" in found.error["message"]
     assert await store.queue.finish(card(), [success(claim)]) == [False]
-
-
-async def take_when_there(store: Store) -> list[Claim]:
-    while not (claims := await store.queue.take(card(), 10)):
-        await store.queue.sweep()
-    return claims
-
-
-async def swept(store: Store) -> None:
-    """Until the sweep moved something: a lease has to end first."""
-    begin = now()
-    while not await store.queue.sweep():
-        assert now() - begin < 20 * LEASE
+    assert (await job(store)).runs == {"failed": 1}
 
 
 async def test_a_beat_keeps_the_lease(store: Store) -> None:
     await dispatched(store)
     claims = await store.queue.take(card(), 10)
-    begin = now()
-    while now() - begin < 2 * LEASE:
-        pulse = await store.queue.beat(card(), claims)
-        assert not pulse.lost
+    for _ in range(3):
+        await store.advance(LEASE - 1000)
+        assert not (await store.queue.beat(card(), claims)).lost
         assert await store.queue.sweep() == 0
-    assert [known.consumer for known in await store.queue.workers()] == ["worker-1"]
+    await store.advance(LEASE + 1)
+    assert await store.queue.sweep() == 1
+    assert (await store.queue.beat(card(), claims)).lost == {claims[0].run}
 
 
 async def test_released_runs_consume_no_attempt(store: Store) -> None:
@@ -248,17 +213,16 @@ async def test_history_is_bounded(store: Store) -> None:
 async def test_a_deadline_that_passed_skips_the_run(store: Store) -> None:
     (nominal,) = await dispatched(store, starting_deadline=100)
     assert await store.queue.take(card(), 10) == []
-    record = await store.records.get(rid(nominal))
-    assert record
-    assert (record.state, record.reason) == (State.SKIPPED, "deadline")
+    found = await record(store, nominal)
+    assert (found.state, found.reason) == (State.SKIPPED, "deadline")
+    assert (await job(store)).skipped == {"Deadline": 1}
 
 
 async def test_marks_of_statuses_are_taken_back(store: Store) -> None:
     await dispatched(store)
-    (job,) = await store.ledger.describe([UID])
-    assert job
+    known = await job(store)
     assert await store.ledger.dirty() == (0, [UID])
-    await store.ledger.clean([(UID, job.seq - 1)])
+    await store.ledger.clean([(UID, known.seq - 1)])
     assert await store.ledger.dirty() == (0, [UID])
-    await store.ledger.clean([(UID, job.seq)])
+    await store.ledger.clean([(UID, known.seq)])
     assert await store.ledger.dirty() == (0, [])

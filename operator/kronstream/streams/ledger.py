@@ -144,8 +144,8 @@ def _adopted(row: Sequence[str]) -> Adopted | Stale | Conflict | Gone:
     match row:
         case ["ok", cursor, once, done]:
             return Adopted(int(cursor), once or None, int(done) if done else None)
-        case ["stale", generation, revision]:
-            return Stale(int(generation), revision)
+        case ["stale", generation, revision, cursor]:
+            return Stale(int(generation), revision, int(cursor))
         case ["conflict", generation, revision, when, cursor, suspended, invalid]:
             return Conflict(int(generation), revision, when, int(cursor), suspended == "1", invalid == "1")
         case ["gone"]:

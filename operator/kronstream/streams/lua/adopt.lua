@@ -1,5 +1,5 @@
 -- Takes generations of jobs into force. ARGV[2]: JSON array of adoptions; the answer has one array for each:
--- {'ok', cursor, once, done} | {'stale', gen, rev} | {'gone'} | {'conflict', gen, rev, when, cursor, suspended, invalid}.
+-- {'ok', cursor, once, done} | {'stale', gen, rev, cursor} | {'gone'} | {'conflict', gen, rev, when, cursor, suspended, invalid}.
 -- The cursor moves only with a new `when`, on resume, and when a lost store is rebuilt; the caller must then name the
 -- state it counted the passed instants from (`expect`).
 local function number_or(value, other)
@@ -48,14 +48,15 @@ local function adopt(a)
   local job = P .. 'job:' .. a.uid
   local stored = call('HMGET', job, 'gen', 'rev', 'when', 'cur', 'sus', 'inv', 'once', 'done')
   local fresh = not stored[1]
-  local cursor = a.cursor
+  if fresh then seed(a) end
+  local cursor, seq = a.cursor, number_or(a.seq, 0)
+  local behind = tonumber(call('HGET', job, 'seq') or '0') < seq
   if fresh then
-    seed(a)
     stored[7], stored[8] = unpack(call('HMGET', job, 'once', 'done'))
   else
     local rank = order(a, stored)
     local known = matches(a, stored)
-    if rank > 0 and not known then return { 'stale', stored[1], stored[2] } end
+    if rank > 0 and not known then return { 'stale', stored[1], stored[2], stored[4] } end
     cursor = tonumber(stored[4])
     local resumed = (stored[5] == '1' and a.suspended == 0) or (stored[6] == '1' and a.invalid == 0)
     local moved = a.invalid == 0 and stored[3] ~= '' and stored[3] ~= a.when
@@ -67,12 +68,11 @@ local function adopt(a)
       cursor = math.max(cursor, now)
     end
     if a.rebuild == 1 then cursor = math.max(cursor, a.cursor) end
-    local seq = a.seq or 0
-    if tonumber(call('HGET', job, 'seq') or '0') < seq then call('HSET', job, 'seq', num(seq)) end
-    if rank == 0 and not moved and not resumed and a.rebuild ~= 1 and a.seq == nil then
+    if rank == 0 and not moved and not resumed and not behind and num(cursor) == stored[4] then
       return { 'ok', stored[4], stored[7] or '', stored[8] or '' }
     end
   end
+  if behind then call('HSET', job, 'seq', num(seq)) end
   -- an invalid generation keeps the last valid `when`, so that its fix is compared with what was in force
   local when = a.invalid == 1 and (stored[3] or '') or a.when
   call('HSET', job, 'ns', a.ns, 'name', a.name, 'gen', num(a.gen), 'rev', a.rev, 'when', when, 'cur', num(cursor),

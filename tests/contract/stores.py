@@ -1,0 +1,178 @@
+"""The stores under test, each behind one harness: the ports, and what a test must see or break from outside."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+
+from builders import now
+from kronstream.ports import Ledger, RunQueue, RunRecords
+from kronstream.streams.keys import Keys
+from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.records import Records
+from kronstream.streams.runqueue import RedisRunQueue
+
+GROUP = "scheduler-workers"
+LEASE = 10_000
+EPOCH = "epoch-1"
+LANES = ("critical", "high", "medium", "low")
+
+
+class Store(ABC):
+    """One store behind its ports, open under the epoch EPOCH."""
+
+    queue: RunQueue
+    ledger: Ledger
+    records: RunRecords
+
+    @abstractmethod
+    def now(self) -> int:
+        """The store's clock, in milliseconds."""
+
+    @abstractmethod
+    async def advance(self, ms: int) -> None:
+        """Let time pass: leases end, retries and timers come due, times to live run out."""
+
+    @abstractmethod
+    async def wipe(self) -> None:
+        """Lose everything, the epoch too."""
+
+    @abstractmethod
+    async def snapshot(self) -> Any:
+        """A copy of everything."""
+
+    @abstractmethod
+    async def restore(self, copy: Any) -> None:
+        """Go back to a copy."""
+
+    @abstractmethod
+    async def inject(self, fields: Mapping[str, str], queue: str = "default", lane: str = "medium") -> None:
+        """Append an entry as another producer would."""
+
+    @abstractmethod
+    async def entries(self, queue: str = "default", lane: str = "medium") -> list[Mapping[str, str]]:
+        """Every entry of a lane, delivered or not."""
+
+    @abstractmethod
+    async def pending(self, queue: str = "default", lane: str = "medium") -> list[tuple[str, str]]:
+        """(run id, consumer) of every entry delivered and not acknowledged; the id is '' where the entry is gone."""
+
+    @abstractmethod
+    async def consumers(self, queue: str = "default", lane: str = "medium") -> set[str]:
+        """Names of the lane's consumers."""
+
+    @abstractmethod
+    async def lose_entries(self, queue: str = "default", lane: str = "medium") -> None:
+        """Lose every entry of a lane, and nothing else."""
+
+    @abstractmethod
+    async def dead_letters(self) -> list[Mapping[str, str]]:
+        """What was set aside."""
+
+    @abstractmethod
+    async def works(self, uid: str) -> set[int]:
+        """Generations of a job whose work is stored."""
+
+    @abstractmethod
+    async def undying(self, uid: str) -> set[str]:
+        """Names of what mentions a job and has no end."""
+
+
+class RedisStore(Store):
+    """A real Redis; ``advance`` moves every stored deadline instead of the clock."""
+
+    def __init__(self, redis: Redis, *, lease: int = LEASE) -> None:
+        self.redis = redis
+        self.keys = Keys()
+        self.queue = RedisRunQueue(redis, self.keys, GROUP, lease=lease)
+        self.ledger = RedisLedger(redis, self.keys, GROUP)
+        self.records = Records(redis, self.keys)
+
+    async def open(self) -> None:
+        """Empty, and open."""
+        await self.redis.flushall()
+        await self.redis.set(self.keys.epoch, EPOCH)
+
+    def now(self) -> int:
+        return now()
+
+    async def advance(self, ms: int) -> None:
+        for key in await self.redis.keys("*"):
+            left = await self.redis.pttl(key)
+            if 0 <= left <= ms:
+                await self.redis.delete(key)
+            elif left > 0:
+                await self.redis.pexpire(key, left - ms)
+        for name in ("unfinished", "workers", "jobs"):
+            key = getattr(self.keys, name)
+            for member in await self.redis.zrange(key, 0, -1):
+                await self.redis.zincrby(key, -ms, member)
+        for key in await self.redis.keys(self.keys.run("*")):
+            if await self.redis.hexists(key, "dl"):
+                await self.redis.hincrby(key, "dl", -ms)
+        for name in ("replicas", "rebuild"):
+            key = f"{{{self.keys.base}}}:{name}"
+            for field in await self.redis.hkeys(key):
+                if not field.startswith("ready:"):
+                    await self.redis.hincrby(key, field, -ms)
+
+    async def wipe(self) -> None:
+        await self.redis.flushall()
+
+    async def snapshot(self) -> Any:
+        # the values are not text: a client of their own
+        async with self._raw() as raw:
+            return {key: (await raw.pttl(key), await raw.dump(key)) for key in await raw.keys("*")}
+
+    async def restore(self, copy: Any) -> None:
+        async with self._raw() as raw:
+            await raw.flushall()
+            for key, (ttl, value) in copy.items():
+                await raw.restore(key, max(ttl, 0), value)
+
+    def _raw(self) -> Redis:
+        return Redis(unix_socket_path=self.redis.connection_pool.connection_kwargs["path"])
+
+    async def inject(self, fields: Mapping[str, str], queue: str = "default", lane: str = "medium") -> None:
+        await self.redis.xadd(self.keys.lane(queue, lane), dict(fields))
+
+    async def entries(self, queue: str = "default", lane: str = "medium") -> list[Mapping[str, str]]:
+        return [fields for _, fields in await self.redis.xrange(self.keys.lane(queue, lane))]
+
+    async def pending(self, queue: str = "default", lane: str = "medium") -> list[tuple[str, str]]:
+        key = self.keys.lane(queue, lane)
+        if not await self._groups(key):
+            return []
+        known = dict(await self.redis.xrange(key))
+        rows = await self.redis.xpending_range(key, GROUP, "-", "+", 10_000)
+        return [(known.get(row["message_id"], {}).get("run", ""), row["consumer"]) for row in rows]
+
+    async def consumers(self, queue: str = "default", lane: str = "medium") -> set[str]:
+        key = self.keys.lane(queue, lane)
+        return (
+            {row["name"] for row in await self.redis.xinfo_consumers(key, GROUP)} if await self._groups(key) else set()
+        )
+
+    async def _groups(self, key: str) -> bool:
+        return bool(await self.redis.exists(key)) and bool(await self.redis.xinfo_groups(key))
+
+    async def lose_entries(self, queue: str = "default", lane: str = "medium") -> None:
+        await self.redis.xtrim(self.keys.lane(queue, lane), maxlen=0, approximate=False)
+
+    async def dead_letters(self) -> list[Mapping[str, str]]:
+        return [fields for _, fields in await self.redis.xrange(self.keys.dead)]
+
+    async def works(self, uid: str) -> set[int]:
+        return {int(field) for field in await self.redis.hkeys(f"{{{self.keys.base}}}:work:{uid}")}
+
+    async def undying(self, uid: str) -> set[str]:
+        found = set()
+        for key in await self.redis.keys("*"):
+            if uid in key and await self.redis.pttl(key) == -1:
+                found.add(key)
+        for name in ("unfinished", "jobs", "dirty"):
+            for member in await self.redis.zrange(getattr(self.keys, name), 0, -1):
+                if uid in member:
+                    found.add(f"{name}:{member}")
+        return found
