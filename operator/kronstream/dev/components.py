@@ -64,15 +64,17 @@ def worker_grace() -> float:
 def _component(plane: ControlPlane, role: str, number: int, arguments: Sequence[str]) -> Component:
     name = f"{role}-{number}"
     (port,) = free_ports(1)
-    environ = {**DEFAULTS, **os.environ, **_environ(plane, role, port)}
+    environ = {**DEFAULTS, **os.environ, **_environ(plane, role, name, port)}
     command = [*KRONSTREAM, role, *arguments]
     return Component(Process(name, command, plane.logs / f"{name}.log", environ=environ, folder=Path.cwd()), port)
 
 
-def _environ(plane: ControlPlane, role: str, port: int) -> Mapping[str, str]:
+def _environ(plane: ControlPlane, role: str, name: str, port: int) -> Mapping[str, str]:
     return {
         "KUBECONFIG": str(plane.kubeconfig_for(f"kronstream-{role}")),
         "KRONSTREAM_REDIS_URL": plane.redis_url,
+        # like a Pod's name it outlives a restart, so that the worker finds what it left pending
+        **({"KRONSTREAM_CONSUMER_NAME": name} if role == "worker" else {}),
         "KRONSTREAM_METRICS_PORT": str(port),
         "KRONSTREAM_METRICS_HOST": "127.0.0.1",
         "PYTHONUNBUFFERED": "1",
