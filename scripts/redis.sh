@@ -2,12 +2,17 @@
 # Makes sure that a redis-server >= 7 or a valkey-server is on PATH; installs Debian's package when it may.
 set -euo pipefail
 
-version() { "$1" --version 2>/dev/null | grep -oE 'v=[0-9]+' | cut -c3-; }
+# the major version that a server tells, 0 when it tells none
+version() { "$1" --version 2>/dev/null | grep -oE 'v=[0-9]+' | cut -c3- | grep . || echo 0; }
 
-for server in redis-server valkey-server; do
-  command -v "$server" >/dev/null 2>&1 || continue
-  [ "$(version "$server")" -ge 7 ] && exit 0
-done
+present() {
+  for server in redis-server valkey-server; do
+    if command -v "$server" >/dev/null 2>&1 && [ "$(version "$server")" -ge 7 ]; then return 0; fi
+  done
+  return 1
+}
+
+present && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "installing redis-server"
@@ -19,7 +24,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   fi
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null
-  exit 0
+  present && exit 0
 fi
 
 echo "kronstream needs redis-server 7 or newer, or valkey-server, on PATH." >&2
