@@ -138,7 +138,9 @@ def _refuse_unsupported(expression: str, fields: list[str]) -> None:
     for name, field in zip(FIELDS, fields, strict=True):
         letters = {part.upper() for part in field.replace("-", ",").replace("/", ",").split(",")}
         if any(part[:1] in {"H", "R"} for part in letters):
-            raise ValueError(f"{expression!r}: the {name} field {field!r} is not supported; write numbers, ranges or steps")
+            raise ValueError(
+                f"{expression!r}: the {name} field {field!r} is not supported; write numbers, ranges or steps"
+            )
 
 
 def _explain(expression: str, fields: list[str]) -> str | None:

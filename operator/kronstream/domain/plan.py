@@ -72,16 +72,19 @@ def plan(schedule: Schedule, cursor: int, now: int, policy: Policy) -> Plan:
     return Plan(due, tuple(skipped), seen, following)
 
 
-def plan_once(once: Once, created: int, now: int, policy: Policy) -> Plan:
+def plan_once(once: Once, cursor: int, created: int, now: int, policy: Policy) -> Plan:
     """The one run of a one-time job that has not been handled yet.
 
-    It is late however late it is, unless ``starting_deadline`` forbids; a job that was created more than a minute
-    after its own instant expires without a run.
+    It is late however late it is, unless ``starting_deadline`` forbids. A job that was created more than a minute
+    after its own instant expires without a run, and so does one whose instant an edit or a pause left behind the
+    cursor (there it was counted already, so the count is 0).
     """
+    if once.at <= cursor:
+        return Plan((), (Skipped(Skip.EXPIRED, 0, once.at, once.at),), cursor, None)
     if created - once.at > EXPIRY:
         return Plan((), (Skipped(Skip.EXPIRED, 1, once.at, once.at),), once.at, None)
     if once.at > now:
-        return Plan((), (), once.at - 1, once.at)
+        return Plan((), (), cursor, once.at)
     if policy.starting_deadline is not None and now - once.at > policy.starting_deadline:
         return Plan((), (Skipped(Skip.DEADLINE, 1, once.at, once.at),), once.at, None)
     return Plan((once.at,), (), once.at, None)

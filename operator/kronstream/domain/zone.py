@@ -86,7 +86,9 @@ def _change(zone: Zone, low: int, high: int, before: int) -> int:
 def load(name: str) -> Zone:
     """The zone of an IANA name; raises ValueError for anything else."""
     parts = name.split("/")
-    if not name or not all(part and part.replace("_", "a").replace("-", "a").replace("+", "a").isalnum() for part in parts):
+    if not name or not all(
+        part and part.replace("_", "a").replace("-", "a").replace("+", "a").isalnum() for part in parts
+    ):
         raise ValueError(f"{name!r} is not a time zone name")
     resource = resources.files(tzdata).joinpath("zoneinfo", *parts)
     try:

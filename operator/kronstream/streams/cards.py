@@ -16,7 +16,7 @@ async def live_workers(redis: Redis, keys: Keys) -> list[WorkerCard]:
         return []
     pipe = redis.pipeline(transaction=False)
     for consumer in consumers:
-        pipe.hmget(keys.worker(consumer), "card", "beat")
+        pipe.hmget(keys.worker(str(consumer)), "card", "beat")
     cards = []
     for text, beat in await pipe.execute():
         if text is not None:

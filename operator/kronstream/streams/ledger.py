@@ -71,7 +71,7 @@ class RedisLedger:
     async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:
         """See Ledger."""
         following, pairs = await self._redis.zscan(self._keys.dirty, cursor, count=SCAN)
-        return int(following), [uid for uid, _ in pairs]
+        return int(following), [str(uid) for uid, _ in pairs]
 
     async def clean(self, written: Sequence[tuple[str, int]]) -> None:
         """See Ledger."""

@@ -46,13 +46,11 @@ class Records:
     async def get(self, run: str) -> Execution | None:
         """See RunRecords."""
         fields = await self._redis.hgetall(self._keys.run(run))
-        return _execution(run, fields) if fields else None
+        return _execution(run, {str(name): str(value) for name, value in fields.items()}) if fields else None
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """See RunRecords."""
-        good, bad, active = (
-            await self._redis.zrange(key, 0, limit - 1, desc=True)
-            for key in (self._keys.good(uid), self._keys.bad(uid), self._keys.active(uid))
-        )
-        found = [await self.get(run) for run in [*active, *good, *bad]]
+        keys = (self._keys.active(uid), self._keys.good(uid), self._keys.bad(uid))
+        runs = [str(run) for key in keys for run in await self._redis.zrange(key, 0, limit - 1, desc=True)]
+        found = [await self.get(run) for run in runs]
         return sorted((run for run in found if run is not None), key=lambda run: run.dispatched, reverse=True)[:limit]

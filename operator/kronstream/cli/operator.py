@@ -1,0 +1,65 @@
+"""``kronstream operator``: one replica of the operator."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import click
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from kronstream import logs
+from kronstream.domain.errors import Invalid
+from kronstream.settings import OperatorSettings, read_settings
+
+log = logging.getLogger("kronstream.operator")
+
+
+@click.command()
+@click.option("--redis-url", help="Where Redis is (KRONSTREAM_REDIS_URL).")
+@click.option("--namespaces", help="Namespaces to serve, between commas; all by default (KRONSTREAM_NAMESPACES).")
+@click.option("--replica", help="Name of this replica (KRONSTREAM_REPLICA).")
+@click.option("--metrics-port", help="Port of /metrics, /healthz and /readyz; 0: none (KRONSTREAM_METRICS_PORT).")
+@click.option("--log-level", help="debug, info, warning or error (KRONSTREAM_LOG_LEVEL).")
+@click.option("--log-format", help="text or json (KRONSTREAM_LOG_FORMAT).")
+def operator(**flags: str | None) -> None:
+    """Watch ScheduledJobs, dispatch their runs when they are due, and keep their status true."""
+    try:
+        settings = read_settings(OperatorSettings, os.environ, **flags)
+    except Invalid as fault:
+        raise click.UsageError(str(fault)) from None
+    logs.configure(settings.log.log_format, settings.log.log_level)
+    sys.exit(uvloop.run(_serve(settings)))
+
+
+async def _serve(settings: OperatorSettings) -> int:
+    from kronstream.cluster.api import ClusterApi
+    from kronstream.controller.operator import Operator
+    from kronstream.metrics import ProbeServer
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    registry = CollectorRegistry()
+    api = await ClusterApi.connect()
+    replica = Operator(settings, api, registry)
+    probes = None
+    if settings.metrics_port:
+        probes = ProbeServer(registry, replica.ready, port=settings.metrics_port, host=settings.metrics_host)
+    log.info("replica %s starts", settings.replica)
+    running = asyncio.create_task(replica.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    failed = running.done() and not stop.is_set()
+    running.cancel()
+    stopping.cancel()
+    (outcome,) = await asyncio.gather(running, return_exceptions=True)
+    if failed:
+        log.error("the operator ends: %r", outcome, exc_info=outcome if isinstance(outcome, Exception) else None)
+    await api.close()
+    if probes is not None:
+        probes.close()
+    log.info("replica %s ends", settings.replica)
+    return 1 if failed else 0

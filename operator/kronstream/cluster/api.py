@@ -1,0 +1,90 @@
+"""A client of the Kubernetes API that sends and receives plain dicts.
+
+The official client loads the configuration and holds the connections; its models are left out, because each costs
+more than the request itself.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+from kubernetes.aio import client, config
+
+JSON_PATCH = "application/json-patch+json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+TIMEOUT = 15.0
+PAGE = 500
+TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class ApiError(Exception):
+    """The API server answered with a failure; ``status`` is the HTTP status, the text its message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class ClusterApi:
+    """Requests to one API server. Raises ApiError for a refusal, OSError or TimeoutError when it is away."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._configuration = configuration
+        self._client = client.ApiClient(configuration)
+        self._host = configuration.host.rstrip("/")
+
+    @classmethod
+    async def connect(cls, *, connections: int = 40) -> Self:
+        """As the service account of the Pod, else by KUBECONFIG or the user's default configuration."""
+        configuration = client.Configuration()
+        if TOKEN.exists():  # noqa: ASYNC240 - once, at the start
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration)
+        configuration.connection_pool_maxsize = connections
+        configuration.retries = None
+        return cls(configuration)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "application/json",
+        accept: str = "application/json",
+        want: bool = True,
+    ) -> Any:
+        """One request; the parsed answer, or None when it is not wanted (it is read all the same, not parsed)."""
+        headers = {"Content-Type": kind, "Accept": accept, "User-Agent": "kronstream"}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        answer = await self._client.rest_client.request(
+            method, self._host + path, headers=headers, body=body, _request_timeout=TIMEOUT
+        )
+        data = await answer.read()
+        if answer.status >= 400:
+            raise ApiError(answer.status, _message(data))
+        return json.loads(data) if want else None
+
+    async def pages(self, path: str, *, accept: str = "application/json") -> list[dict[str, Any]]:
+        """All items of a list, page by page. Raises ApiError 410 when it took so long that its snapshot is gone."""
+        items: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            query = f"?limit={PAGE}" + (f"&continue={token}" if token else "")
+            page = await self.send("GET", path + query, accept=accept)
+            items += page["items"]
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return items
+
+
+def _message(data: bytes) -> str:
+    try:
+        return str(json.loads(data)["message"])[:2048]
+    except (ValueError, KeyError, TypeError):
+        return data[:256].decode("utf-8", "replace")

@@ -1,0 +1,90 @@
+"""Finds what a watch cannot tell: jobs deleted while nobody looked, and objects that changed unnoticed."""
+
+import asyncio
+import logging
+
+from redis.exceptions import RedisError
+
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.controller.clock import StoreClock
+from kronstream.controller.measures import Measures
+from kronstream.controller.reconciler import Reconciler
+from kronstream.controller.roster import Roster
+from kronstream.ports import Ledger
+
+log = logging.getLogger(__name__)
+
+SETTLE = 1.0
+RETRY = 5.0
+CHUNK = 200
+
+
+class Absence:
+    """Compares the API server's list with the roster and the store: after every relist and from time to time."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        jobs: ScheduledJobs,
+        clock: StoreClock,
+        reconciler: Reconciler,
+        measures: Measures,
+        every: float,
+    ) -> None:
+        self._roster = roster
+        self._ledger = ledger
+        self._jobs = jobs
+        self._clock = clock
+        self._reconciler = reconciler
+        self._measures = measures
+        self._every = every
+        self._relisted = asyncio.Event()
+
+    def relisted(self) -> None:
+        """The watch listed anew."""
+        self._relisted.set()
+
+    async def run(self) -> None:
+        """Compare until cancelled."""
+        self._relisted.set()
+        while True:
+            try:
+                async with asyncio.timeout(self._every):
+                    await self._relisted.wait()
+                await asyncio.sleep(SETTLE)  # a list comes as many events: one comparison for all of them
+            except TimeoutError:
+                pass
+            self._relisted.clear()
+            try:
+                await self.compare()
+            except (RedisError, ApiError, OSError, TimeoutError) as error:
+                log.warning("comparing the lists failed, tried again: %s", str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY)
+                self._relisted.set()
+
+    async def compare(self) -> None:
+        """One comparison. Only a complete list forgets anything, and only what was adopted before it began."""
+        before = self._clock.now()
+        known = set(await self._ledger.known())
+        listed = {meta["uid"]: meta for meta in await self._jobs.list_metadata()}
+        missing = [uid for uid in known if uid not in listed]
+        for start in range(0, len(missing), CHUNK):
+            uids = [
+                state.uid
+                for state in await self._ledger.describe(missing[start : start + CHUNK])
+                if state is not None and self._jobs.covers(state.namespace)
+            ]
+            forgotten = await self._ledger.forget(uids, before)
+            self._measures.forgotten.inc(forgotten)
+            if forgotten:
+                log.info("%d job(s) were deleted while nobody watched; forgotten", forgotten)
+        for job in self._roster:
+            meta = listed.get(job.uid)
+            absent = meta is None and job.uid in known
+            if absent or (meta is not None and meta.get("generation", 1) != job.generation):
+                self._reconciler.refresh(job)
+        for uid, meta in listed.items():
+            if self._roster.get(uid) is None:
+                self._reconciler.discover(uid, meta["namespace"], meta["name"])

@@ -1,0 +1,167 @@
+"""A job as a replica holds it, and how an object of the API server becomes one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from kronstream.controller.seed import seed_of
+from kronstream.domain.errors import Invalid
+from kronstream.domain.plan import Policy
+from kronstream.domain.retry import Retry
+from kronstream.domain.run import Lane
+from kronstream.domain.schedule import Once, Schedule
+from kronstream.domain.when import When
+from kronstream.domain.work import Work
+from kronstream.domain.zone import VERSION as TZ_VERSION
+from kronstream.ports import Adoption
+from kronstream.resources.instant import parse as parse_instant
+from kronstream.resources.scheduledjob import parse_job
+from kronstream.resources.spec import Spec
+
+ENGINE = 1
+REVISION = f"{ENGINE:04d}.{TZ_VERSION}"
+DEFAULT = Policy()
+OURS = frozenset({"Ready", "Stalled", "HandlerAvailable", "LastRunSucceeded"})
+
+
+@dataclass(slots=True)
+class Job:
+    """What a replica knows of one job. Small: there may be tens of thousands."""
+
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    created: int
+    when: str = ""
+    schedule: Schedule | None = None
+    policy: Policy = DEFAULT
+    suspended: bool = False
+    fault: Invalid | None = None
+    revision: str = ""
+    function: str = ""
+    queue: str = "default"
+    conditions: tuple[Mapping[str, Any], ...] = ()
+    # from here on: what the store said
+    adopted: bool = False
+    cursor: int = 0
+    once: str | None = None
+    next: int | None = None
+    wake: int | None = None
+    # from here on: what was written
+    written: int = 0
+    written_at: float = 0.0
+    observed: int = -1
+    # what the last news were compared with; -1: not known yet
+    failures: int = -1
+    missed: int = -1
+
+    @property
+    def firing(self) -> bool:
+        """Whether instants of this job are dispatched at all."""
+        return self.adopted and self.schedule is not None and not self.suspended and self.fault is None
+
+    @property
+    def one_time(self) -> bool:
+        """Whether the job runs once."""
+        return isinstance(self.schedule, Once)
+
+
+@lru_cache(maxsize=1024)
+def _policy(grace: int, catch_up: Any, window: int, max_runs: int, deadline: int | None) -> Policy:
+    return Policy(grace, catch_up, window, max_runs, deadline)
+
+
+def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
+    """A job and the adoption of its generation. An invalid spec gives a job with a fault and an adoption that holds it.
+
+    Raises Invalid only for an object whose metadata is not an object's.
+    """
+    meta = obj["metadata"]
+    status = obj.get("status") or {}
+    job = Job(
+        uid=meta["uid"],
+        namespace=meta["namespace"],
+        name=meta["name"],
+        generation=meta.get("generation", 1),
+        created=parse_instant(meta["creationTimestamp"]),
+        revision=REVISION,
+        conditions=tuple(status.get("conditions") or ()),
+        observed=status.get("observedGeneration", -1),
+    )
+    try:
+        spec = parse_job(obj).spec
+        when = When.of(spec.schedule, spec.time_zone, spec.every_ms, spec.anchor_ms, spec.run_at_ms, job.created)
+        job.schedule = when.schedule()
+    except Invalid as fault:
+        job.fault = fault
+        return job, _held(job, status)
+    job.when = when.dump()
+    catch_up = spec.catch_up
+    job.policy = _policy(grace, catch_up.policy, catch_up.window_ms, catch_up.max_runs, spec.starting_deadline_ms)
+    job.suspended = spec.suspend
+    job.function = spec.handler.function.name
+    job.queue = spec.queue
+    return job, _adoption(job, spec, status)
+
+
+def first_cursor(job: Job, status: Mapping[str, Any]) -> int:
+    """Where a job starts that the store does not know: its status, else its creation.
+
+    A one-time job's own instant lies ahead of its cursor, even if it lay behind its creation.
+    """
+    start = min(job.created, job.schedule.at - 1) if isinstance(job.schedule, Once) else job.created
+    text = status.get("cursor")
+    try:
+        return parse_instant(text) if isinstance(text, str) else start
+    except ValueError:
+        return start
+
+
+def _held(job: Job, status: Mapping[str, Any]) -> Adoption:
+    return Adoption(
+        uid=job.uid,
+        namespace=job.namespace,
+        name=job.name,
+        generation=job.generation,
+        revision=REVISION,
+        when="",
+        cursor=first_cursor(job, status),
+        invalid=True,
+        seed=seed_of(status),
+    )
+
+
+def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
+    backoff = spec.retry.backoff
+    retry = Retry(spec.retry.limit, backoff.initial_ms, backoff.factor, backoff.longest_ms, backoff.jitter)
+    work = Work(
+        namespace=job.namespace,
+        name=job.name,
+        function=job.function,
+        payload=spec.payload,
+        timeout=spec.timeout_ms,
+        retry=retry,
+        platform_id=spec.platform_id,
+    )
+    return Adoption(
+        uid=job.uid,
+        namespace=job.namespace,
+        name=job.name,
+        generation=job.generation,
+        revision=REVISION,
+        when=job.when,
+        cursor=first_cursor(job, status),
+        suspended=job.suspended,
+        queue=spec.queue,
+        lane=Lane(spec.priority),
+        policy=spec.concurrency_policy,
+        backlog=spec.max_backlog,
+        keep_good=spec.history.successful,
+        keep_bad=spec.history.failed,
+        keep_age=spec.history.max_age_ms,
+        starting_deadline=spec.starting_deadline_ms,
+        work=work.dump(),
+        seed=seed_of(status),
+    )

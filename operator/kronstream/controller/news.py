@@ -1,0 +1,88 @@
+"""What a person looks for in ``kubectl describe``: Kubernetes Events, few and budgeted."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from kronstream.controller.budget import Budget
+from kronstream.controller.job import Job
+from kronstream.domain.run import Skip
+from kronstream.ports import JobState
+from kronstream.resources.instant import render
+
+log = logging.getLogger(__name__)
+
+MESSAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One Event: its type (Normal or Warning), reason and message."""
+
+    kind: str
+    reason: str
+    message: str
+
+
+def news_of(job: Job, state: JobState) -> list[News]:
+    """What is new since the last status of this job was written by this replica; ``job`` holds what was known then."""
+    found: list[News] = []
+    if job.fault is not None and not _told(job):
+        found.append(News("Warning", "InvalidSpec", str(job.fault)))
+    if job.failures >= 0 and state.consecutive_failures > 0 and job.failures == 0:
+        said = state.last.message if state.last is not None else ""
+        found.append(News("Warning", "RunFailed", f"run {state.last.id if state.last else '?'} failed: {said}"))
+    if job.failures > 0 and state.consecutive_failures == 0:
+        found.append(News("Normal", "RunSucceeded", f"a run succeeded after {job.failures} failed"))
+    missed = state.skipped.get(Skip.MISSED.value, 0)
+    if job.missed >= 0 and missed > job.missed:
+        message = f"{missed - job.missed} due instant(s) were missed and not caught up"
+        if state.last_skip is not None and state.last_skip.reason is Skip.MISSED:
+            message += f", from {render(state.last_skip.first)} to {render(state.last_skip.last)}"
+        found.append(News("Warning", "Missed", f"{message}; spec.catchUp tells which ones are"))
+    return found
+
+
+def remember(job: Job, state: JobState) -> None:
+    """Keep what the next news are compared with."""
+    job.failures = state.consecutive_failures
+    job.missed = state.skipped.get(Skip.MISSED.value, 0)
+
+
+def _told(job: Job) -> bool:
+    """Whether the status already says that this generation is invalid."""
+    return any(
+        condition.get("type") == "Stalled"
+        and condition.get("status") == "True"
+        and condition.get("observedGeneration") == job.generation
+        for condition in job.conditions
+    )
+
+
+def event(job: Job, news: News, now: int) -> dict[str, Any]:
+    """The Event object."""
+    at = render(now // 1000 * 1000)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{job.name[:200]}.", "namespace": job.namespace},
+        "involvedObject": {
+            "apiVersion": "kronstream.dev/v1",
+            "kind": "ScheduledJob",
+            "namespace": job.namespace,
+            "name": job.name,
+            "uid": job.uid,
+        },
+        "type": news.kind,
+        "reason": news.reason,
+        "message": news.message[:MESSAGE],
+        "source": {"component": "kronstream-operator"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }
+
+
+def event_budget(now: float) -> Budget:
+    """Five a second sustained, fifty at once: Events live in etcd, too."""
+    return Budget(5, 500, 50, now)

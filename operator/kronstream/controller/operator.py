@@ -1,0 +1,139 @@
+"""An operator replica: its rooms put together, and its life from start to stop."""
+
+import asyncio
+import logging
+import time
+
+from prometheus_client import CollectorRegistry
+from redis.exceptions import RedisError
+
+from kronstream.cluster.api import ClusterApi
+from kronstream.cluster.events import Events
+from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.controller.absence import Absence
+from kronstream.controller.budget import Budget
+from kronstream.controller.clock import StoreClock
+from kronstream.controller.job import Job
+from kronstream.controller.measures import Measures
+from kronstream.controller.offers import Offers
+from kronstream.controller.rebuild import Rebuild
+from kronstream.controller.reconciler import Reconciler
+from kronstream.controller.replicas import Replicas
+from kronstream.controller.roster import Roster
+from kronstream.controller.statuswriter import StatusWriter
+from kronstream.controller.ticker import Ticker
+from kronstream.controller.watch import Inbox, Watch
+from kronstream.settings import OperatorSettings
+from kronstream.streams.connection import connect, verify
+from kronstream.streams.keys import Keys
+from kronstream.streams.ledger import RedisLedger
+
+log = logging.getLogger(__name__)
+
+SWEEP = 0.25
+CHUNK = 200
+LOOK = 2.0
+
+
+class Operator:
+    """One replica. ``run`` ends when its task is cancelled; ``ready`` answers the readiness probe."""
+
+    def __init__(self, settings: OperatorSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        self._redis = connect(settings.redis.url, connections=16)
+        ledger = RedisLedger(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
+        self._pulse = connect(settings.redis.url, connections=2, timeout=1.0)
+        beats = RedisLedger(self._pulse, Keys(settings.redis.base_stream), settings.redis.group)
+        jobs = ScheduledJobs(api, settings.namespaces)
+        self._ledger = ledger
+        self._clock = StoreClock()
+        self._measures = Measures(registry)
+        self._roster = Roster()
+        self._replicas = Replicas(beats, self._clock, settings.replica, self._verify)
+        self._offers = Offers(ledger, self._roster)
+        budget = Budget(settings.status_rate, settings.status_peak, settings.status_burst, time.monotonic())
+        self._writer = StatusWriter(
+            self._roster, ledger, jobs, Events(api), self._replicas, self._offers, self._clock, self._measures, budget
+        )
+        self._ticker = Ticker(self._roster, ledger, self._clock, self._replicas, self._measures, self._refresh)
+        self._reconciler = Reconciler(self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone)
+        self._writer.take_up = self._reconciler.raise_seq
+        self._absence = Absence(
+            self._roster, ledger, jobs, self._clock, self._reconciler, self._measures, settings.relist / 1000
+        )
+        self._rebuild = Rebuild(self._roster, ledger, jobs, self._reconciler, self._replicas, settings.grace)
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether this replica fires, and a line that says why not."""
+        if self._replicas.fault:
+            return False, f"Redis cannot be used: {self._replicas.fault}"
+        if not self._replicas.open.is_set():
+            return False, "Redis is being filled from the resources"
+        return True, f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s)"
+
+    async def run(self) -> None:
+        """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
+        inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
+        watch = Watch(inbox, self._settings.namespaces, self._measures)
+        watch.start()
+        try:
+            async with asyncio.TaskGroup() as rooms:
+                for room in (
+                    self._replicas.run,
+                    self._reconciler.run,
+                    self._ticker.run,
+                    self._writer.run,
+                    self._absence.run,
+                    self._rebuild.run,
+                    self._rebuild.run_comparison,
+                    self._sweep,
+                    self._look,
+                ):
+                    rooms.create_task(room(), name=room.__qualname__)
+        finally:
+            await asyncio.to_thread(watch.stop)
+            await self._leave()
+
+    async def _verify(self) -> None:
+        await verify(self._pulse)
+
+    async def _sweep(self) -> None:
+        """Promote retries and bring back what was lost: any replica, any time."""
+        moved = 0
+        while True:
+            await asyncio.sleep(0 if moved >= CHUNK else SWEEP)
+            await self._replicas.open.wait()
+            try:
+                moved = await self._ledger.sweep(CHUNK)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.debug("sweeping failed, tried again: %s", error)
+                moved = 0
+
+    async def _look(self) -> None:
+        while True:
+            await self._replicas.open.wait()
+            try:
+                await self._offers.look(self._writer.changed)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.debug("reading the workers' cards failed, tried again: %s", error)
+            self._measures.jobs.set(len(self._roster))
+            await asyncio.sleep(LOOK)
+
+    def _refresh(self, job: Job) -> None:
+        self._reconciler.refresh(job)
+
+    def _armed(self, job: Job) -> None:
+        self._ticker.arm(job)
+        if job.observed != job.generation:
+            self._writer.fresh(job.uid)
+
+    def _gone(self, job: Job) -> None:
+        log.info("%s/%s is gone", job.namespace, job.name)
+
+    async def _leave(self) -> None:
+        try:
+            await self._replicas.beat("leave")
+        except (RedisError, OSError, TimeoutError) as error:
+            log.info("leaving without a word to the others: %s", error)
+        await self._redis.aclose()
+        await self._pulse.aclose()

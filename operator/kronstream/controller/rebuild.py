@@ -1,0 +1,90 @@
+"""Fills a lost store again, from the resources and from what this replica remembers."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.controller.job import Job, read
+from kronstream.controller.reconciler import BATCH, Reconciler
+from kronstream.controller.replicas import Replicas
+from kronstream.controller.roster import Roster
+from kronstream.ports import Adoption, Ledger
+
+log = logging.getLogger(__name__)
+
+POLL = 0.1
+RETRY = 1.0
+COMPARE = 500
+
+
+class Rebuild:
+    """Nothing fires before every live replica has contributed: the epoch opens the store."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        jobs: ScheduledJobs,
+        reconciler: Reconciler,
+        replicas: Replicas,
+        grace: int,
+    ) -> None:
+        self._roster = roster
+        self._ledger = ledger
+        self._jobs = jobs
+        self._reconciler = reconciler
+        self._replicas = replicas
+        self._grace = grace
+
+    async def run(self) -> None:
+        """Wait for a lost store and fill it, until cancelled."""
+        while True:
+            await self._replicas.lost.wait()
+            try:
+                await self._fill()
+            except (RedisError, ApiError, OSError, TimeoutError) as error:
+                log.warning("filling Redis failed, tried again: %s", str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY)
+
+    async def run_comparison(self) -> None:
+        """Wait for an older copy of the store and compare every cursor with it, until cancelled."""
+        while True:
+            await self._replicas.rolled_back.wait()
+            try:
+                await self._compare()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("comparing cursors failed, tried again: %s", str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY)
+
+    async def _fill(self) -> None:
+        await self._replicas.beat("begin")
+        if not self._replicas.epoch:
+            log.warning("Redis is empty: filling it from the resources")
+            objects = await self._jobs.list_whole()
+            for start in range(0, len(objects), BATCH):
+                await self._reconciler.adopt([self._contribution(obj) for obj in objects[start : start + BATCH]])
+            while not await self._replicas.ready():
+                await asyncio.sleep(POLL)  # noqa: ASYNC110 - the others are in other processes
+            log.info("Redis is filled again with %d job(s)", len(objects))
+        self._replicas.lost.clear()
+
+    def _contribution(self, obj: dict[str, Any]) -> tuple[Job, Adoption]:
+        job, adoption = read(obj, self._grace)
+        known = self._roster.get(job.uid)
+        cursor = max(adoption.cursor, known.cursor) if known is not None else adoption.cursor
+        return job, replace(adoption, cursor=cursor, rebuild=True)
+
+    async def _compare(self) -> None:
+        self._replicas.rolled_back.clear()
+        jobs = list(self._roster)
+        for start in range(0, len(jobs), COMPARE):
+            chunk = jobs[start : start + COMPARE]
+            cursors = await self._ledger.cursors([job.uid for job in chunk])
+            for job, cursor in zip(chunk, cursors, strict=True):
+                if cursor != job.cursor and self._roster.get(job.uid) is job:
+                    self._reconciler.refresh(job)

@@ -1,0 +1,205 @@
+"""From what the API server says to what is in force: adoption of generations, and forgetting of deleted jobs."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.controller.clock import StoreClock
+from kronstream.controller.job import Job, read
+from kronstream.controller.roster import Roster
+from kronstream.domain.plan import Skipped, passed
+from kronstream.domain.run import Skip
+from kronstream.domain.when import When
+from kronstream.ports import Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+RETRY = 0.5
+
+
+class Reconciler:
+    """Takes objects in, adopts them in batches, and keeps the roster.
+
+    ``armed`` is called with each job whose generation came into force, ``gone`` with each job that is no more.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        jobs: ScheduledJobs,
+        clock: StoreClock,
+        grace: int,
+        armed: Callable[[Job], None],
+        gone: Callable[[Job], None],
+    ) -> None:
+        self._roster = roster
+        self._ledger = ledger
+        self._jobs = jobs
+        self._clock = clock
+        self._grace = grace
+        self._armed = armed
+        self._gone = gone
+        self._pending: dict[str, tuple[Job, Adoption]] = {}
+        self._forget: set[str] = set()
+        self._stale: dict[str, tuple[str, str]] = {}
+        self._seqs: dict[str, int] = {}
+        self._work = asyncio.Event()
+
+    @property
+    def backlog(self) -> int:
+        """Generations not yet adopted."""
+        return len(self._pending)
+
+    def observe(self, kind: str | None, obj: Mapping[str, Any]) -> None:
+        """An object as a list (kind None) or the watch gave it; cheap for one that is known."""
+        meta = obj["metadata"]
+        uid = meta["uid"]
+        if kind == "DELETED":
+            self._forget.add(uid)
+            self._work.set()
+        if kind == "DELETED" or meta.get("deletionTimestamp"):
+            self._drop(uid)
+            return
+        known = self._roster.get(uid)
+        waiting = self._pending.get(uid)
+        newest = waiting[0] if waiting else known
+        if newest is not None and newest.generation == meta.get("generation", 1):
+            newest.conditions = tuple((obj.get("status") or {}).get("conditions") or ())
+            return
+        if known is not None and known.generation > meta.get("generation", 1):
+            return  # an event that was overtaken; an API server that went back is found by the comparison of lists
+        self.take(obj)
+
+    def take(self, obj: Mapping[str, Any], **changes: Any) -> None:
+        """Adopt this object's generation, whatever is known; ``changes`` replace fields of its adoption."""
+        job, adoption = read(obj, self._grace)
+        self._pending[job.uid] = (job, replace(adoption, **changes) if changes else adoption)
+        self._work.set()
+
+    def refresh(self, job: Job) -> None:
+        """The store knows better than this replica: read the object again and adopt what it says."""
+        self.discover(job.uid, job.namespace, job.name)
+
+    def discover(self, uid: str, namespace: str, name: str) -> None:
+        """Read an object that a list named, and adopt what it says."""
+        self._stale[uid] = (namespace, name)
+        self._work.set()
+
+    def raise_seq(self, uid: str, seq: int) -> None:
+        """The API server has a status with a higher sequence number: the store goes on from there."""
+        job = self._roster.get(uid)
+        if job is not None:
+            self._stale[uid] = (job.namespace, job.name)
+            self._seqs[uid] = seq
+            self._work.set()
+
+    async def run(self) -> None:
+        """Adopt and forget until cancelled."""
+        while True:
+            if not (self._pending or self._forget or self._stale):
+                self._work.clear()
+                await self._work.wait()
+            try:
+                await self._step()
+            except (RedisError, ApiError, OSError, TimeoutError) as error:
+                log.warning("adopting failed, tried again: %s", str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY)
+
+    async def _step(self) -> None:
+        if self._forget:
+            uids = list(self._forget)[:BATCH]
+            await self._ledger.forget(uids)
+            self._forget.difference_update(uids)
+        for uid in list(self._stale)[:BATCH]:
+            namespace, name = self._stale[uid]
+            await self._reread(uid, namespace, name)
+            self._stale.pop(uid, None)
+        batch = list(self._pending.values())[:BATCH]
+        await self.adopt(batch)
+
+    async def adopt(self, batch: Sequence[tuple[Job, Adoption]]) -> None:
+        """One batch of adoptions; what conflicts is planned again and stays pending."""
+        answers = await self._ledger.adopt([adoption for _, adoption in batch])
+        for (job, adoption), answer in zip(batch, answers, strict=True):
+            if self._pending.get(job.uid, (job,))[0] is not job:
+                continue  # a newer generation came meanwhile
+            self._pending.pop(job.uid, None)
+            if isinstance(answer, Adopted):
+                self._enter(job, answer)
+            elif isinstance(answer, Conflict):
+                self._pending[job.uid] = (job, self._reasoned(adoption, answer))
+            elif isinstance(answer, Stale):
+                await self._overruled(job, answer)
+            elif isinstance(answer, Gone):
+                self._drop(job.uid)
+
+    def _enter(self, job: Job, answer: Adopted) -> None:
+        before = self._roster.get(job.uid)
+        job.adopted, job.cursor, job.once = True, answer.cursor, answer.once
+        if before is not None:
+            job.written, job.written_at = before.written, before.written_at
+            job.failures, job.missed = before.failures, before.missed
+            self._roster.wake_at(before, None)
+        self._roster.put(job)
+        self._armed(job)
+
+    def _reasoned(self, adoption: Adoption, stored: Conflict) -> Adoption:
+        """The adoption with what its edit or resume leaves behind, counted from the state that the store has."""
+        return replace(
+            adoption,
+            expect=Expect(stored.generation, stored.revision, stored.cursor),
+            skips=left_behind(stored, self._clock.now()),
+        )
+
+    async def _overruled(self, job: Job, stored: Stale) -> None:
+        """The store has a higher generation: either this replica is late, or etcd went back to an older copy."""
+        live = await self._jobs.get(job.namespace, job.name)
+        if live is None or live["metadata"]["uid"] != job.uid:
+            self._drop(job.uid)
+            return
+        generation = live["metadata"].get("generation", 1)
+        if generation > stored.generation:
+            self.take(live)
+        elif generation < stored.generation:
+            log.warning(
+                "%s/%s: generation %d is live but %d was in force; the API server went back, adopting what is live",
+                job.namespace, job.name, generation, stored.generation,
+            )  # fmt: skip
+            self.take(live, expect=Expect(stored.generation, stored.revision, stored.cursor))
+        else:
+            # the same generation by a newer engine or tz database: those replicas fire it
+            job.adopted = False
+            self._roster.put(job)
+
+    async def _reread(self, uid: str, namespace: str, name: str) -> None:
+        live = await self._jobs.get(namespace, name)
+        if live is None or live["metadata"]["uid"] != uid:
+            self._drop(uid)
+        else:
+            seq = self._seqs.pop(uid, None)
+            self.take(live, **({} if seq is None else {"seq": seq}))
+
+    def _drop(self, uid: str) -> None:
+        self._pending.pop(uid, None)
+        self._stale.pop(uid, None)
+        self._seqs.pop(uid, None)
+        job = self._roster.drop(uid)
+        if job is not None:
+            self._roster.wake_at(job, None)
+            self._gone(job)
+
+
+def left_behind(stored: Conflict, now: int) -> tuple[Skipped, ...]:
+    """The instants that an edit, a resume or a fix passes over, by the schedule that was in force."""
+    if not stored.when:
+        return ()
+    reason = Skip.SUSPENDED if stored.suspended else Skip.INVALID if stored.invalid else Skip.EDITED
+    return passed(When.load(stored.when).schedule(), stored.cursor, now, reason)

@@ -1,0 +1,107 @@
+"""The replicas among each other, and the store's health as heartbeats tell it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+from zlib import crc32
+
+from redis.exceptions import RedisError
+
+from kronstream.controller.clock import StoreClock
+from kronstream.ports import Ledger
+
+log = logging.getLogger(__name__)
+
+BEAT = 0.2
+FRESH = 700
+BACKUP = 750
+
+
+class Replicas:
+    """Sends this replica's heartbeat, knows the others', and says whose a job is.
+
+    There is no leader: every replica can fire every job, and the store decides who was first. Ownership only saves
+    the work of being second: a job that is another live replica's is looked at ``BACKUP`` milliseconds later.
+    """
+
+    def __init__(self, ledger: Ledger, clock: StoreClock, name: str, verify: Callable[[], Awaitable[None]]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._verify = verify
+        self.name = name
+        self.epoch = ""
+        self.fault = "not connected to Redis yet"
+        self.live: tuple[str, ...] = (name,)
+        self.open = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.rolled_back = asyncio.Event()
+        self._pulse = 0
+        self._verified = False
+
+    def owns(self, uid: str) -> bool:
+        """Whether the job is this replica's, by rendezvous hashing over the live ones."""
+        if len(self.live) < 2:
+            return True
+        key = uid.encode()
+        return max(self.live, key=lambda name: crc32(key, crc32(name.encode()))) == self.name
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            begin = time.monotonic()
+            try:
+                await self.beat()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away(error)
+            await asyncio.sleep(max(BEAT - (time.monotonic() - begin), 0.02))
+
+    async def beat(self, phase: str = "beat") -> None:
+        """One heartbeat; ``ready`` offers a new epoch. Raises what redis-py raises."""
+        if not self._verified:
+            await self._verify()
+            self._verified = True
+        sent = time.monotonic()
+        beat = await self._ledger.beat(self.name, phase, uuid4().hex)
+        self._clock.observe(sent, time.monotonic(), beat.micros)
+        live = [name for name, at in beat.replicas.items() if beat.now - at <= FRESH or name == self.name]
+        self.live = tuple(sorted(live))
+        if self.fault:
+            log.info("Redis answers; %d replica(s) live", len(live))
+            self.fault = ""
+        if beat.pulse < self._pulse and beat.epoch:
+            log.warning("an older copy of Redis came back: comparing every cursor")
+            self.rolled_back.set()
+        self._pulse = beat.pulse
+        self._set_epoch(beat.epoch)
+
+    async def ready(self) -> bool:
+        """This replica has contributed to a lost store; True once the last one has, and the store is open."""
+        await self.beat("ready")
+        return bool(self.epoch)
+
+    def _set_epoch(self, epoch: str) -> None:
+        if epoch == self.epoch and self.open.is_set() == bool(epoch):
+            return
+        changed, self.epoch = bool(self.epoch) and bool(epoch), epoch
+        if epoch:
+            self.open.set()
+            if changed:
+                # lost and opened again by others between two of our heartbeats
+                self.rolled_back.set()
+        else:
+            self.open.clear()
+            self.lost.set()
+
+    def _away(self, error: Exception) -> None:
+        self.open.clear()
+        self._verified = False
+        text = str(error) or type(error).__name__
+        if text != self.fault:
+            log.warning("nothing is dispatched: %s", text)
+        self.fault = text
+
+    def reject(self) -> None:
+        """A dispatch found another epoch: nothing more until a heartbeat has told which."""
+        self.open.clear()

@@ -1,0 +1,58 @@
+"""What a status still knows of a job, for a store that lost it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kronstream.domain.errors import Invalid
+from kronstream.ports import Seed
+from kronstream.resources.scheduledjob import parse_status
+from kronstream.resources.status import Status
+
+_RUNS = {
+    "succeeded": "success",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "skipped": "skipped",
+    "dead": "dead",
+}
+
+
+def seed_of(status: Mapping[str, Any]) -> Seed | None:
+    """The counters and unfinished runs of a status that an operator wrote; None for one that none has written."""
+    if not status.get("seq"):
+        return None
+    try:
+        known = parse_status(status)
+    except Invalid:
+        # a status that nobody can read must not keep its job from running
+        return None
+    return Seed(_fields(known), known.unfinished)
+
+
+def _fields(status: Status) -> dict[str, str]:
+    numbers: dict[str, int | None] = {
+        "seq": status.seq,
+        "ls": status.last_schedule_time_ms,
+        "lok": status.last_success_time_ms,
+        "lbad": status.last_failure_time_ms,
+        "cf": status.consecutive_failures,
+        "done": status.completion_time_ms,
+        **{f"n:{field}": getattr(status.runs, name) for name, field in _RUNS.items()},
+        **{f"sk:{reason}": count for reason, count in status.skipped.items()},
+    }
+    fields = {name: str(number) for name, number in numbers.items() if number}
+    if status.average_duration_ms is not None:
+        timed = status.runs.succeeded + status.runs.failed or 1
+        fields |= {"dn": str(timed), "dsum": str(status.average_duration_ms * timed)}
+    last = status.last_run
+    if last is not None and last.status.terminal:
+        fields |= {
+            "lr": last.id,
+            "lrst": last.status.value,
+            "lrsta": str(last.started_at_ms or ""),
+            "lrdur": "" if last.duration_ms is None else str(last.duration_ms),
+            "lrmsg": last.message or "",
+        }
+    if status.completion_time_ms is not None:
+        fields["once"] = last.id if last is not None else "restored"
+    return fields

@@ -1,0 +1,196 @@
+"""The one writer of status: coalesced, budgeted, guarded by UID and sequence number."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from redis.exceptions import RedisError
+
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.events import Events
+from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.controller import news
+from kronstream.controller.budget import Budget
+from kronstream.controller.clock import StoreClock
+from kronstream.controller.job import Job
+from kronstream.controller.measures import Measures
+from kronstream.controller.offers import Offers
+from kronstream.controller.replicas import Replicas
+from kronstream.controller.roster import Roster
+from kronstream.controller.view import status_of
+from kronstream.ports import JobState, Ledger
+
+log = logging.getLogger(__name__)
+
+POLL = 0.1
+APART = 1.0
+BATCH = 64
+FLIGHTS = 32
+AWAY = 1.0
+
+
+def _nobody(uid: str, seq: int) -> None:
+    """Stands where the composition puts who adopts a job with a raised sequence number."""
+
+
+class StatusWriter:
+    """Writes the status of this replica's share of jobs.
+
+    New generations go first, then results of runs; each job at most once a second. The mark of a job stays in the
+    store until its status was written, so that a replica that dies leaves nothing unsaid.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        jobs: ScheduledJobs,
+        events: Events,
+        replicas: Replicas,
+        offers: Offers,
+        clock: StoreClock,
+        measures: Measures,
+        budget: Budget,
+    ) -> None:
+        self._roster = roster
+        self._ledger = ledger
+        self._jobs = jobs
+        self._events = events
+        self._replicas = replicas
+        self._offers = offers
+        self._clock = clock
+        self._measures = measures
+        self._budget = budget
+        self._event_budget = news.event_budget(time.monotonic())
+        self._fresh: dict[str, None] = {}
+        self._results: dict[str, None] = {}
+        self._flights: set[asyncio.Task[None]] = set()
+        self._written: list[tuple[str, int]] = []
+        self._scan = 0
+        self._quiet_until = 0.0
+        self.take_up: Callable[[str, int], None] = _nobody
+
+    def fresh(self, uid: str) -> None:
+        """A new generation came into force: its status goes first."""
+        self._fresh[uid] = None
+
+    def changed(self, uid: str) -> None:
+        """Something of the job's status changed."""
+        self._results[uid] = None
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            begin = time.monotonic()
+            try:
+                await self._replicas.open.wait()
+                await self._collect()
+                await self._round()
+                await self._flush()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("reading job states failed, tried again: %s", str(error) or type(error).__name__)
+                await asyncio.sleep(AWAY)
+            idle = not self._fresh or len(self._flights) >= FLIGHTS
+            await asyncio.sleep(max(POLL - (time.monotonic() - begin), 0) if idle else 0.005)
+
+    async def _collect(self) -> None:
+        self._scan, uids = await self._ledger.dirty(self._scan)
+        for uid in uids:
+            if uid not in self._fresh:
+                self._results[uid] = None
+        self._measures.status_backlog.set(len(self._fresh) + len(self._results))
+
+    async def _round(self) -> None:
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return
+        free = min(BATCH, FLIGHTS - len(self._flights))
+        chosen = self._choose(free, now)
+        if not chosen:
+            return
+        for job, state in zip(chosen, await self._ledger.describe([job.uid for job in chosen]), strict=True):
+            if state is None or state.generation != job.generation or self._roster.get(job.uid) is not job:
+                continue  # not in step with the store: the mark stays, and the next round looks again
+            job.written_at = now
+            flight = asyncio.create_task(self._write(job, state))
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+
+    def _choose(self, limit: int, now: float) -> list[Job]:
+        """Jobs of this replica's share that may be written now, as many as the budget allows."""
+        wanted: list[Job] = []
+        for queue in (self._fresh, self._results):
+            for uid in list(queue):
+                if len(wanted) >= limit:
+                    break
+                job = self._roster.get(uid)
+                if job is None or not self._replicas.owns(uid):
+                    del queue[uid]  # another replica's, or gone; the mark in the store says so to whom it concerns
+                elif now - job.written_at >= APART:
+                    wanted.append(job)
+        granted = wanted[: self._budget.take(len(wanted), now)]
+        for job in granted:
+            self._fresh.pop(job.uid, None)
+            self._results.pop(job.uid, None)
+        return granted
+
+    async def _write(self, job: Job, state: JobState) -> None:
+        offered = self._offers.offered(job.queue, job.function)
+        now = self._clock.now()
+        status = status_of(job, state, offered, now)
+        try:
+            await self._jobs.write_status(job.namespace, job.name, job.uid, status)
+        except ApiError as error:
+            await self._refused(job, state, error)
+        except (OSError, TimeoutError, RuntimeError) as error:
+            self._pause(str(error) or type(error).__name__)
+            self.changed(job.uid)
+        else:
+            self._measures.status_writes.labels("ok").inc()
+            await self._tell(job, state, now)
+            job.conditions = tuple(status["conditions"])
+            job.written = state.seq
+            self._written.append((job.uid, state.seq))
+
+    def _pause(self, why: str) -> None:
+        """An API server that does not answer is not asked by every job."""
+        self._measures.status_writes.labels("failed").inc()
+        if time.monotonic() >= self._quiet_until:
+            log.warning("status cannot be written, tried again: %s", why)
+        self._quiet_until = time.monotonic() + AWAY
+
+    async def _refused(self, job: Job, state: JobState, error: ApiError) -> None:
+        if error.status == 404:
+            return  # deleted; the watch or the comparison of lists will tell
+        if error.status != 422:
+            self._pause(str(error))
+            self.changed(job.uid)
+            return
+        self._measures.status_writes.labels("overruled").inc()
+        try:
+            live = await self._jobs.get(job.namespace, job.name)
+        except (ApiError, OSError, TimeoutError) as fault:
+            self._pause(str(fault))
+            self.changed(job.uid)
+            return
+        if live is None or live["metadata"]["uid"] != job.uid:
+            return
+        seq = int((live.get("status") or {}).get("seq") or 0)
+        if seq >= state.seq:
+            self.take_up(job.uid, seq + 1)
+        else:
+            log.error("%s/%s: the API server refuses its status: %s", job.namespace, job.name, error)
+
+    async def _tell(self, job: Job, state: JobState, now: int) -> None:
+        found: Sequence[news.News] = news.news_of(job, state)
+        news.remember(job, state)
+        for item in found[: self._event_budget.take(len(found), time.monotonic())]:
+            try:
+                await self._events.post(job.namespace, news.event(job, item, now))
+            except (ApiError, OSError, TimeoutError) as error:
+                log.info("%s/%s: the Event %s was not posted: %s", job.namespace, job.name, item.reason, error)
+
+    async def _flush(self) -> None:
+        written, self._written = self._written, []
+        await self._ledger.clean(written)

@@ -1,0 +1,150 @@
+"""The one ticking task: at the due instant it plans and dispatches, in batches."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from redis.exceptions import RedisError
+
+from kronstream.controller.clock import StoreClock
+from kronstream.controller.job import Job
+from kronstream.controller.measures import Measures
+from kronstream.controller.replicas import BACKUP, Replicas
+from kronstream.controller.roster import Roster
+from kronstream.domain.plan import Plan, plan, plan_once
+from kronstream.domain.run import Trigger, run_id
+from kronstream.domain.schedule import Once
+from kronstream.ports import Dispatch, Epoch, Ledger, Verdict
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+TICK = 10_000
+RETRY = 200
+
+
+class Ticker:
+    """Fires what is due. ``refresh`` is told the jobs about which the store knows better than this replica."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        clock: StoreClock,
+        replicas: Replicas,
+        measures: Measures,
+        refresh: Callable[[Job], None],
+    ) -> None:
+        self._roster = roster
+        self._ledger = ledger
+        self._clock = clock
+        self._replicas = replicas
+        self._measures = measures
+        self._refresh = refresh
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            await self._replicas.open.wait()
+            first, now = self._roster.first(), self._clock.now()
+            if first is None or first > now:
+                await self._roster.wait(None if first is None else (first - now) / 1000)
+                continue
+            await self.fire(self._roster.pop(now, TICK), now)
+
+    def arm(self, job: Job) -> None:
+        """Set the job's next wake-up from its cursor; another replica's job is looked at a little later."""
+        job.next = _next(job)
+        if job.next is None:
+            self._roster.wake_at(job, None)
+        else:
+            self._roster.wake_at(job, job.next + (0 if self._replicas.owns(job.uid) else BACKUP))
+
+    async def fire(self, jobs: Sequence[Job], now: int) -> None:
+        """Dispatch what these jobs owe at ``now``."""
+        batches: list[asyncio.Task[None]] = []
+        for start in range(0, len(jobs), BATCH):
+            planned = [(job, owed) for job in jobs[start : start + BATCH] if (owed := self._owed(job, now))]
+            if planned:
+                batches.append(asyncio.create_task(self._dispatch(planned)))
+                await asyncio.sleep(0)  # the first batch is on its way while the next is planned
+        await asyncio.gather(*batches)
+
+    def _owed(self, job: Job, now: int) -> Plan | None:
+        if not job.firing:
+            return None
+        owed = _plan(job, now)
+        if owed.idle:
+            self.arm(job)
+            return None
+        return owed
+
+    async def _dispatch(self, planned: Sequence[tuple[Job, Plan]]) -> None:
+        items = [_item(job, owed) for job, owed in planned]
+        try:
+            answers = await self._ledger.dispatch(self._replicas.epoch, items)
+        except Epoch:
+            self._replicas.reject()
+            self._again([job for job, _ in planned])
+            return
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("dispatching %d job(s) failed, tried again: %s", len(planned), error)
+            self._again([job for job, _ in planned])
+            return
+        now = self._clock.now()
+        for (job, owed), item, (verdict, number) in zip(planned, items, answers, strict=True):
+            self._settle(job, owed, item, verdict, number, now)
+
+    def _again(self, jobs: Sequence[Job]) -> None:
+        at = self._clock.now() + RETRY
+        for job in jobs:
+            self._roster.wake_at(job, at)
+
+    def _settle(self, job: Job, owed: Plan, item: Dispatch, verdict: Verdict, number: int, now: int) -> None:
+        if self._roster.get(job.uid) is not job:
+            return  # replaced by a newer generation meanwhile
+        if verdict is Verdict.OK:
+            job.cursor = item.to
+            if item.once:
+                job.once = run_id(job.uid, Trigger.SCHEDULE, str(item.to)) if item.due else owed.skipped[0].reason.value
+            self._measures.dispatched(item.due, owed.skipped, now)
+            self.arm(job)
+        elif verdict is Verdict.CURSOR:
+            job.cursor = number
+            self.arm(job)
+        elif verdict is Verdict.EARLY:
+            self._roster.wake_at(job, self._clock.now() + 20)
+        else:
+            self._refresh(job)
+
+
+def _plan(job: Job, now: int) -> Plan:
+    schedule = job.schedule
+    assert schedule is not None
+    if isinstance(schedule, Once):
+        if job.once is not None:
+            return Plan((), (), job.cursor, None)
+        return plan_once(schedule, job.cursor, job.created, now, job.policy)
+    return plan(schedule, job.cursor, now, job.policy)
+
+
+def _next(job: Job) -> int | None:
+    schedule = job.schedule
+    if not job.firing or schedule is None:
+        return None
+    if isinstance(schedule, Once):
+        return schedule.at if job.once is None else None
+    return schedule.after(job.cursor)
+
+
+def _item(job: Job, owed: Plan) -> Dispatch:
+    return Dispatch(
+        uid=job.uid,
+        generation=job.generation,
+        revision=job.revision,
+        cursor=job.cursor,
+        to=owed.cursor,
+        due=owed.due,
+        skips=owed.skipped,
+        once=job.one_time,
+    )

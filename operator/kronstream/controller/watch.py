@@ -1,0 +1,145 @@
+"""The watch: kopf in a thread and a loop of its own.
+
+A relist of ten thousand objects keeps kopf's loop busy for seconds; the ticking loop must not stand behind it. When
+kopf ends, for whatever reason, kopf alone is started anew.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import kopf
+
+from kronstream.cluster.scheduledjobs import GROUP, PLURAL, VERSION
+from kronstream.controller.measures import Measures
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+Observe = Callable[[str | None, Mapping[str, Any]], None]
+
+
+class Inbox:
+    """Hands events from kopf's thread to the ticking loop; one wake-up for as many as came."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, observe: Observe, relisted: Callable[[], None]) -> None:
+        self._loop = loop
+        self._observe = observe
+        self._relisted = relisted
+        self._events: deque[tuple[str | None, Mapping[str, Any]]] = deque()
+        self._signalled = False
+
+    def __copy__(self) -> "Inbox":
+        """kopf copies the memo for every object; this one is shared by all."""
+        return self
+
+    def put(self, kind: str | None, obj: Mapping[str, Any]) -> None:
+        """Called in kopf's thread."""
+        self._events.append((kind, obj))
+        if not self._signalled:
+            self._signalled = True
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self._signalled = False
+        listed = False
+        for _ in range(min(len(self._events), 50)):
+            kind, obj = self._events.popleft()
+            listed = listed or kind is None
+            try:
+                self._observe(kind, obj)
+            except Exception:
+                log.exception("an object could not be read: %s", (obj.get("metadata") or {}).get("name"))
+        if listed:
+            self._relisted()
+        if self._events and not self._signalled:
+            self._signalled = True
+            # not at once: what is due comes between
+            self._loop.call_later(0.001, self._drain)
+
+
+class Endless:
+    """Back-off that never ends: an API server may be away for as long as it likes."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.2, 0.5, 1, 2, 3, 5)
+        while True:
+            yield 5
+
+
+def registry_for() -> kopf.OperatorRegistry:
+    """kopf's registry: the credentials, the settings and one handler."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> Any:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.startup(registry=registry)
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.networking.error_backoffs = Endless()
+        settings.peering.standalone = True
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.watching.chunk_size = 500
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def observe(event: Any, memo: Any, **_: Any) -> None:
+        memo.put(event["type"], event["object"])
+
+    return registry
+
+
+class Watch:
+    """Runs kopf until stopped, starting it anew whenever it ends."""
+
+    def __init__(self, inbox: Inbox, namespaces: tuple[str, ...], measures: Measures) -> None:
+        self._inbox = inbox
+        self._namespaces = namespaces
+        self._measures = measures
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop kopf and wait for its thread, five seconds at most."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stop.is_set():
+            begin = time.monotonic()
+            try:
+                asyncio.run(self._operator())
+            except Exception as error:  # noqa: BLE001 - whatever ended kopf, the ticker goes on and kopf starts anew
+                log.warning("the watch ended: %s", error)
+            if self._stop.is_set():
+                return
+            pause = FIRST_PAUSE if time.monotonic() - begin > 60 else min(pause * 2, LONGEST_PAUSE)
+            self._measures.kopf_restarts.inc()
+            log.warning("the watch is started again in %.0f s", pause)
+            self._stop.wait(pause)
+
+    async def _operator(self) -> None:
+        stop_flag = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        waiter = threading.Thread(
+            target=lambda: (self._stop.wait(), loop.call_soon_threadsafe(stop_flag.set)), daemon=True
+        )
+        waiter.start()
+        await kopf.operator(
+            registry=registry_for(),
+            memo=self._inbox,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=stop_flag,
+            standalone=True,
+        )
