@@ -226,3 +226,36 @@ async def test_marks_of_statuses_are_taken_back(store: Store) -> None:
     assert await store.ledger.dirty() == (0, [UID])
     await store.ledger.clean([(UID, known.seq)])
     assert await store.ledger.dirty() == (0, [])
+
+
+async def test_records_of_a_job_are_listed_newest_first(store: Store) -> None:
+    first, second, third = await dispatched(store, 3)
+    good, bad = await store.queue.take(card(), 2)
+    await store.queue.finish(card(), [success(good), failure(bad)])
+    found = await store.records.of_job(UID)
+    assert {(run.nominal, run.state) for run in found} == {
+        (first, State.SUCCESS),
+        (second, State.FAILED),
+        (third, State.QUEUED),
+    }
+    assert len(await store.records.of_job(UID, 2)) == 2
+    assert await store.records.of_job("unknown") == []
+    assert await store.records.get("unknown-s1") is None
+
+
+async def test_a_failed_run_is_told_from_its_record(store: Store) -> None:
+    (nominal,) = await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    await store.queue.finish(card(), [failure(claim, output="said", duration=12)])
+    found = await record(store, nominal)
+    assert (found.state, found.reason, found.duration, found.output, found.result) == (
+        State.FAILED,
+        "error",
+        12,
+        "said",
+        None,
+    )
+    assert found.error == {"type": "ValueError", "message": "no", "traceback": ""}
+    assert found.started is not None
+    assert found.finished is not None
+    assert found.dispatched <= found.started <= found.finished

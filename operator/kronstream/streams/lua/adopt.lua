@@ -37,9 +37,8 @@ end
 
 local function skip(job, skips)
   for _, s in ipairs(skips) do
-    call('HINCRBY', job, 'sk:' .. s.reason, s.count)
-    call('HINCRBY', job, 'n:skipped', s.count)
-    call('HSET', job, 'skr', s.reason, 'skn', num(s.count), 'ska', num(s.first), 'skb', num(s.last))
+    call('HINCRBY', job, 'n:skipped', num(s.count))
+    count_skip(job, s.reason, num(s.count), num(s.first), num(s.last))
   end
 end
 

@@ -7,9 +7,8 @@ local early = now + tonumber(ARGV[3])
 local lengths = {}
 
 local function skip(job, reason, count, first, last)
-  call('HINCRBY', job, 'sk:' .. reason, count)
   call('HINCRBY', job, 'n:skipped', count)
-  call('HSET', job, 'skr', reason, 'skn', count, 'ska', first, 'skb', last)
+  count_skip(job, reason, count, first, last)
 end
 
 -- Asks every active run of the job to end; true when one of them still runs.
@@ -43,13 +42,17 @@ local function admit(uid, policy, backlog, stream)
   return nil
 end
 
+-- Starts a run, if it may. Answers why there will be none, or its id where it is over already.
 local function start(uid, h, nominal)
   local id = uid .. '-s' .. nominal
-  if call('EXISTS', P .. 'run:' .. id) == 1 then return end
+  if call('EXISTS', P .. 'run:' .. id) == 1 then return call('HEXISTS', P .. 'run:' .. id, 'fin') == 1 and id or nil end
   local job, queue, priority, policy = P .. 'job:' .. uid, h[6], h[7], h[8]
   local stream = lane(queue, priority)
   local refused = admit(uid, policy, tonumber(h[9]), stream)
-  if refused then return skip(job, refused, 1, nominal, nominal) end
+  if refused then
+    skip(job, refused, 1, nominal, nominal)
+    return refused
+  end
   local waits = policy == 'Replace' and call('ZCARD', P .. 'active:' .. uid) > 0 and replace(uid)
   local r = { uid = uid, ns = h[10], nm = h[11], nom = nominal, gen = h[1], q = queue, ln = priority }
   local key = P .. 'run:' .. id
@@ -95,7 +98,8 @@ local function dispatch(uid, gen, rev, from, to, nominals, skips)
   end
   for nominal in string.gmatch(nominals, '%d+') do
     if once then call('HSET', job, 'once', uid .. '-s' .. nominal) end
-    start(uid, h, nominal)
+    local over = start(uid, h, nominal)
+    if once and over then call('HSET', job, 'once', over, 'done', num(now)) end
   end
   call('HSET', job, 'cur', to)
   touch(uid)

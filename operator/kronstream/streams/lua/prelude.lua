@@ -100,6 +100,14 @@ local function remember(uid, id, good, limit, age)
   call('PEXPIRE', P .. 'run:' .. id, num(age))
 end
 
+-- Counts instants that make no run; `n:skipped` is the caller's.
+local function count_skip(job, reason, count, first, last)
+  call('HINCRBY', job, 'sk:' .. reason, count)
+  call('HSET', job, 'skr', reason, 'skn', count, 'ska', first, 'skb', last)
+end
+
+local SKIPS = { deadline = 'Deadline', overlap = 'Overlap' }
+
 -- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
 -- `duration` and `message` may be nil.
 local function settle(id, r, state, why, duration, message)
@@ -117,6 +125,7 @@ local function settle(id, r, state, why, duration, message)
     return
   end
   call('HINCRBY', job, 'n:' .. state, 1)
+  if state == 'skipped' then count_skip(job, SKIPS[why], 1, r.nom, r.nom) end
   call('HSET', job, 'lr', id, 'lrst', state, 'lrsta', r.sta or '', 'lrdur', duration or '', 'lrmsg', message or why or '')
   if state == 'success' then
     call('HSET', job, 'lok', num(now), 'cf', 0)

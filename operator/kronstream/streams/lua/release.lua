@@ -6,6 +6,10 @@ local target = ARGV[2]
 local function release(id, token)
   local r = load_run(id)
   if not r or r.st ~= 'running' or r.tok ~= token then return 0 end
+  if call('EXISTS', P .. 'job:' .. r.uid) == 0 then
+    settle(id, r, 'cancelled', 'deleted')
+    return 1
+  end
   if target ~= '' and (not r.eid or call('EXISTS', P .. 'worker:' .. target) == 0) then return 0 end
   local key = P .. 'run:' .. id
   call('HSET', key, 'st', 'queued', 'att', math.max(tonumber(r.att) - 1, 0))
@@ -19,7 +23,7 @@ local function release(id, token)
     call('HSET', P .. 'worker:' .. target, 'handed', 1)
     call('ZADD', P .. 'unfinished', num(now + 5000), id)
   end
-  if call('EXISTS', P .. 'job:' .. r.uid) == 1 then touch(r.uid) end
+  touch(r.uid)
   return 1
 end
 

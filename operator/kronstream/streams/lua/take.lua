@@ -73,10 +73,7 @@ local function consider(stream, entry, priority)
   end
   if r.st ~= 'queued' then return discard(stream, eid) end
   if r.cx then return settle(id, r, 'cancelled', r.cx) end
-  if r.dl and now > tonumber(r.dl) then
-    call('HINCRBY', P .. 'job:' .. r.uid, 'sk:Deadline', 1)
-    return settle(id, r, 'skipped', 'deadline')
-  end
+  if r.dl and now > tonumber(r.dl) then return settle(id, r, 'skipped', 'deadline') end
   if tonumber(r.dlv or '0') >= 20 then return settle(id, r, 'dead', 'too_many_deliveries') end
   if #taken < slots then taken[#taken + 1] = start(id, r, eid, priority) end
 end
