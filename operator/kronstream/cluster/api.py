@@ -77,7 +77,7 @@ class ClusterApi:
         while True:
             query = f"?limit={PAGE}" + (f"&continue={token}" if token else "")
             page = await self.send("GET", path + query, accept=accept)
-            items += page["items"]
+            items += page["items"] or ()  # an empty metadata list has null there
             token = page["metadata"].get("continue", "")
             if not token:
                 return items

@@ -70,6 +70,9 @@ class Replicas:
         if self.fault:
             log.info("Redis answers; %d replica(s) live", len(live))
             self.fault = ""
+            if self._pulse:
+                # what was written just before it went away may be lost, with no heartbeat among it
+                self.rolled_back.set()
         if beat.pulse < self._pulse and beat.epoch:
             log.warning("an older copy of Redis came back: comparing every cursor")
             self.rolled_back.set()
@@ -82,17 +85,15 @@ class Replicas:
         return bool(self.epoch)
 
     def _set_epoch(self, epoch: str) -> None:
-        if epoch == self.epoch and self.open.is_set() == bool(epoch):
-            return
-        changed, self.epoch = bool(self.epoch) and bool(epoch), epoch
-        if epoch:
-            self.open.set()
-            if changed:
-                # lost and opened again by others between two of our heartbeats
-                self.rolled_back.set()
-        else:
+        other, self.epoch = bool(self.epoch and epoch and epoch != self.epoch), epoch
+        if not epoch:
             self.open.clear()
             self.lost.set()
+            return
+        self.open.set()
+        if other:
+            # lost and opened again by others between two of our heartbeats
+            self.rolled_back.set()
 
     def _away(self, error: Exception) -> None:
         self.open.clear()

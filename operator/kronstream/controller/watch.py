@@ -94,6 +94,11 @@ def registry_for() -> kopf.OperatorRegistry:
     return registry
 
 
+def _expected(record: logging.LogRecord) -> bool:
+    """kopf warns that it does not handle signals here; the command does."""
+    return "OS signals are ignored" not in record.msg
+
+
 class Watch:
     """Runs kopf until stopped, starting it anew whenever it ends."""
 
@@ -106,6 +111,8 @@ class Watch:
 
     def start(self) -> None:
         """Start the thread."""
+        logging.getLogger("kopf").setLevel(logging.WARNING)
+        logging.getLogger("kopf._core.reactor.running").addFilter(_expected)
         self._thread.start()
 
     def stop(self) -> None:
