@@ -1,0 +1,210 @@
+"""Executing claims: async functions in the loop, sync ones in children; each ends in one outcome, whatever it does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from kronstream.domain.run import Reason
+from kronstream.ports import Claim, Failure, Outcome
+from kronstream.worker import failure
+from kronstream.worker.children import Children, Crashed
+from kronstream.worker.context import Run, facts, run_of
+from kronstream.worker.outcome import Ended, cancelled, outcome
+from kronstream.worker.output import Tail, capture
+from kronstream.worker.registry import Function, Registry
+from kronstream.worker.result import Unfit, encode
+from kronstream.worker.slate import ABANDONED, NOBODY, Phase, Slate
+
+log = logging.getLogger(__name__)
+
+Done = Callable[[Claim, Outcome | None], None]
+"""Called once for every attempt that began; None for one that was stopped without an outcome."""
+
+
+class Watched:
+    """Awaits a coroutine and has the slate tell, at every instant, whether it is this one that executes."""
+
+    __slots__ = ("_coroutine", "_slate", "slot")
+
+    def __init__(self, slate: Slate, slot: int, coroutine: Any) -> None:
+        self._slate = slate
+        self._coroutine = coroutine
+        self.slot = slot
+
+    def __await__(self) -> Generator[Any, None, Ended]:
+        slate, coroutine = self._slate, self._coroutine
+        thrown: BaseException | None = None
+        while True:
+            slate.enter(self.slot)
+            try:
+                waits_for = coroutine.send(None) if thrown is None else coroutine.throw(thrown)
+            except StopIteration as stop:
+                ended: Ended = stop.value
+                return ended
+            finally:
+                slate.leave()
+            thrown = None
+            try:
+                yield waits_for
+            except BaseException as error:  # noqa: BLE001 - a cancellation; it goes on into the handler
+                thrown = error
+
+
+async def _watch(watched: Watched) -> Ended:
+    return await watched
+
+
+class Attempt:
+    """One attempt that executes."""
+
+    __slots__ = ("claim", "ending", "executor", "run", "started", "tail", "task", "timer", "watched")
+
+    def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
+        self.executor = executor
+        self.claim = claim
+        self.tail = Tail()
+        self.run: Run | None = None
+        self.ending: str | None = None
+        self.started = time.monotonic()
+        loop = executor.loop
+        self.watched: Watched | None = None
+        if function.is_async:
+            self.watched = Watched(executor.slate, slot, self._in_loop(function))
+            body = _watch(self.watched)
+        else:
+            body = self._in_child(function)
+        context = contextvars.copy_context()
+        context.run(capture.set, self.tail)
+        self.task: asyncio.Task[Ended] = loop.create_task(body, context=context)
+        self.task.add_done_callback(self._done)
+        self.timer = loop.call_later(claim.work.timeout / 1000, self.end, Reason.TIMEOUT)
+
+    async def _in_loop(self, function: Function) -> Ended:
+        try:
+            return Ended(result=encode(await function.invoke(self.claim.work.payload, self._make_run)))
+        except asyncio.CancelledError:
+            if self.ending is not None:
+                raise
+            return Ended(None, Reason.ERROR, Failure("CancelledError", "the handler cancelled itself"))
+        except Unfit as unfit:
+            return Ended(None, Reason.RESULT, Failure("InvalidResult", str(unfit)))
+        except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop with every other run
+            return Ended(None, Reason.ERROR, failure.describe(error))
+
+    async def _in_child(self, function: Function) -> Ended:
+        claim = self.claim
+        task = {"function": function.name, "payload": claim.work.payload, "run": facts(claim, self._deadline())}
+        try:
+            answer = await self.executor.children.run(task, self.tail)
+        except Crashed as crash:
+            return Ended(None, Reason.CRASHED, Failure("Crashed", f"the handler's process {crash}"))
+        if "reason" not in answer:
+            return Ended(result=answer.get("result"))
+        told = Failure(answer["type"], answer["message"], answer.get("traceback", ""))
+        return Ended(None, Reason(answer["reason"]), told)
+
+    def _make_run(self) -> Run:
+        self.run = run_of(facts(self.claim, self._deadline()))
+        return self.run
+
+    def _deadline(self) -> int:
+        return int(time.time() * 1000) + self.claim.work.timeout
+
+    @property
+    def duration(self) -> int:
+        """Milliseconds since it began."""
+        return int((time.monotonic() - self.started) * 1000)
+
+    def end(self, why: str) -> None:
+        """Cancel the handler: `why` is a reason, RELEASED or LOST. The first call counts, before its end."""
+        if self.ending is not None or self.task.done():
+            return
+        self.ending = why
+        self.timer.cancel()
+        if self.run is not None:
+            self.run.cancelled = True
+        self.task.cancel()
+        self.timer = self.executor.loop.call_later(self.executor.cancel_grace, self._abandon)
+
+    def _abandon(self) -> None:
+        """The handler goes on in spite of its cancellation: the books are closed without it."""
+        log.warning(
+            "the handler %s of run %s goes on though it was cancelled (%s)",
+            self.claim.work.function, self.claim.run, self.ending,
+        )  # fmt: skip
+        if self.watched is not None:
+            self.watched.slot = NOBODY
+        self.executor.slate[ABANDONED] += 1
+        self.task.remove_done_callback(self._done)
+        self.task.add_done_callback(self.executor.forget)
+        self.executor.abandoned.add(self.task)
+        self.executor.finished(self, self._ended(None))
+
+    def _done(self, task: asyncio.Task[Ended]) -> None:
+        self.timer.cancel()
+        ended: Ended | None = None
+        if not task.cancelled():
+            error = task.exception()
+            ended = task.result() if error is None else Ended(None, Reason.ERROR, failure.describe(error))
+        self.executor.finished(self, self._ended(ended))
+
+    def _ended(self, ended: Ended | None) -> Outcome | None:
+        claim, output = self.claim, self.tail.text()
+        if self.ending in (RELEASED, LOST):
+            return None
+        if self.ending == Reason.TIMEOUT:
+            ended = Ended(None, Reason.TIMEOUT, failure.timed_out(claim.work.timeout))
+        elif self.ending is not None:
+            return cancelled(claim, self.ending, self.duration, output)
+        if ended is None:
+            ended = Ended(None, Reason.ERROR, Failure("CancelledError", "the handler's task was cancelled"))
+        return outcome(claim, ended, self.duration, output)
+
+
+RELEASED = "released"
+LOST = "lost"
+
+
+class Executor:
+    """Starts attempts and ends them early. `cancel_grace`: seconds a cancelled handler may take to end."""
+
+    def __init__(
+        self, registry: Registry, children: Children, slate: Slate, done: Done, cancel_grace: float = 5.0
+    ) -> None:
+        self.registry = registry
+        self.children = children
+        self.slate = slate
+        self.cancel_grace = cancel_grace
+        self.loop = asyncio.get_running_loop()
+        self.attempts: dict[str, Attempt] = {}  # by token: a run may be here twice, the older one abandoned
+        self.abandoned: set[asyncio.Task[Ended]] = set()
+        self._report = done
+
+    def start(self, claim: Claim, slot: int, function: Function) -> None:
+        """Begin an attempt; its outcome comes by the callback."""
+        deadline = time.monotonic_ns() + claim.work.timeout * 1_000_000
+        self.slate.mark(slot, Phase.LOOP if function.is_async else Phase.CHILD, deadline)
+        self.attempts[claim.token] = Attempt(self, claim, slot, function)
+
+    def end(self, token: str, why: str) -> None:
+        """End an attempt early, if it still executes."""
+        attempt = self.attempts.get(token)
+        if attempt is not None:
+            attempt.end(why)
+
+    def finished(self, attempt: Attempt, result: Outcome | None) -> None:
+        """An attempt is over."""
+        del self.attempts[attempt.claim.token]
+        self._report(attempt.claim, result)
+
+    def forget(self, task: asyncio.Task[Ended]) -> None:
+        """An abandoned handler ended after all."""
+        self.abandoned.discard(task)
+        self.slate[ABANDONED] = len(self.abandoned)
+        if not task.cancelled():
+            task.exception()

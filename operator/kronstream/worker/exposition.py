@@ -1,0 +1,117 @@
+"""A worker's statistics: for its card, for Prometheus, and its readiness for the kubelet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from kronstream.ports import Outcome, WorkerCard
+from kronstream.worker.slate import ABANDONED, FAILED, PROCESSED, RUNNING, SUCCEEDED, UNSENT, Slate
+
+BEAT_OLD = 5.0  # seconds without a heartbeat that arrived: not ready
+
+
+class Statistics:
+    """What a worker did since it started, over all its loop processes."""
+
+    def __init__(self, card: WorkerCard) -> None:
+        self._card = card
+        self._began = time.monotonic()
+        self._before = [0, 0, 0]  # of loop processes that ended
+        self.slate: Slate | None = None
+        self.restarts = 0
+        self.stalls = 0
+
+    def card(self) -> WorkerCard:
+        """The card with the present numbers."""
+        now = self._now()
+        return replace(
+            self._card,
+            processed=now[0],
+            succeeded=now[1],
+            failed=now[2],
+            uptime_seconds=int(time.monotonic() - self._began),
+        )
+
+    def offer(self, functions: tuple[str, ...], incarnation: str) -> None:
+        """A new loop process offers these functions."""
+        self._card = replace(self._card, functions=functions, incarnation=incarnation)
+
+    def ended(self) -> None:
+        """The loop process ended: keep what it did. Before its slate is closed."""
+        self._before = self._now()
+        self.slate = None
+
+    def failed(self, outcomes: list[Outcome]) -> None:
+        """Attempts that the supervisor ended."""
+        self._before[0] += len(outcomes)
+        self._before[2] += len(outcomes)
+
+    def level(self, number: int) -> int:
+        """One of the slate's present numbers; 0 without a loop process."""
+        return 0 if self.slate is None else self.slate[number]
+
+    def _now(self) -> list[int]:
+        numbers = (PROCESSED, SUCCEEDED, FAILED)
+        return [before + self.level(number) for before, number in zip(self._before, numbers, strict=True)]
+
+
+class Exposition(Collector):
+    """The statistics as Prometheus metrics."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics = statistics
+
+    def registry(self) -> CollectorRegistry:
+        """A registry of this alone."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def collect(self) -> Iterator[Metric]:
+        """See Collector."""
+        statistics = self._statistics
+        card = statistics.card()
+        for name, text, value in (
+            ("messages_processed", "Attempts whose end was recorded", card.processed),
+            ("messages_succeeded", "Attempts that succeeded", card.succeeded),
+            ("messages_failed", "Attempts that failed", card.failed),
+            ("loop_restarts", "Loop processes that ended and were started anew", statistics.restarts),
+            ("loop_stalls", "Loop processes killed because their loop stood still", statistics.stalls),
+        ):
+            yield CounterMetricFamily(f"kronstream_worker_{name}", text, value=value)
+        for name, text, value in (
+            ("uptime_seconds", "Seconds since the worker started", card.uptime_seconds),
+            ("concurrency", "Runs that may execute at a time", card.concurrency),
+            ("running", "Runs that execute", statistics.level(RUNNING)),
+            ("unsent", "Ends of attempts that the store has not accepted yet", statistics.level(UNSENT)),
+            ("abandoned", "Handlers that go on in spite of their cancellation", statistics.level(ABANDONED)),
+        ):
+            yield GaugeMetricFamily(f"kronstream_worker_{name}", text, value=value)
+
+
+class Readiness:
+    """Whether the worker takes runs, and in a line why not: a fault of the worker, the loop process or the store."""
+
+    def __init__(self) -> None:
+        self.worker = ""
+        self.process = "the handlers are being loaded"
+        self.store = "Redis has not answered yet"
+        self._beat = float("-inf")
+
+    def beat(self) -> None:
+        """A heartbeat arrived."""
+        self._beat = time.monotonic()
+
+    def __call__(self) -> tuple[bool, str]:
+        fault = self.worker or self.process or self.store
+        if fault:
+            return fault.startswith("disabled"), fault
+        if time.monotonic() - self._beat > BEAT_OLD:
+            return False, f"no heartbeat reached Redis in the last {BEAT_OLD:g} s"
+        return True, "ready"

@@ -1,0 +1,53 @@
+"""How an attempt ends: its outcome by the job's retry policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kronstream.domain.retry import delay
+from kronstream.domain.run import Reason, State
+from kronstream.ports import Claim, Failure, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a handler left: a result (JSON text or None), or a reason and a failure."""
+
+    result: str | None = None
+    reason: Reason | None = None
+    failure: Failure | None = None
+
+
+def outcome(claim: Claim, ended: Ended, duration: int, output: str = "") -> Outcome:
+    """The outcome of an attempt that took `duration` milliseconds; a failed one is tried again while it may be."""
+    if ended.reason is None:
+        return Outcome(
+            claim.run, claim.token, State.SUCCESS, duration, result=ended.result, output=output,
+            generation=claim.generation,
+        )  # fmt: skip
+    retry_in = delay(claim.work.retry, claim.attempt, claim.run)
+    return Outcome(
+        run=claim.run,
+        token=claim.token,
+        state=State.FAILED if retry_in is None else State.RETRYING,
+        duration=duration,
+        reason=ended.reason,
+        retry_in=retry_in,
+        failure=ended.failure,
+        output=output,
+        generation=claim.generation,
+    )
+
+
+def cancelled(claim: Claim, why: str, duration: int, output: str = "") -> Outcome:
+    """The outcome of a cancelled attempt; `why` is what the heartbeat's answer gave."""
+    known = why in Reason._value2member_map_
+    return Outcome(
+        run=claim.run,
+        token=claim.token,
+        state=State.CANCELLED,
+        duration=duration,
+        reason=Reason(why) if known else None,
+        output=output,
+        generation=claim.generation,
+    )

@@ -1,0 +1,117 @@
+"""The loop process: takes runs and executes async handlers; started, watched and stopped by the supervisor.
+
+Its first message tells everything it has to know (never its command line, which others may read). After that:
+`go`, `cancel`, `lost`, `handed` and `drain` from the supervisor; `ready` or `refused` to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+import uvloop
+
+from kronstream import logs
+from kronstream.ports import WorkerCard
+from kronstream.settings import RedisSettings
+from kronstream.worker import output, wire
+from kronstream.worker.children import Children, Crashed
+from kronstream.worker.consumer import Consumer
+from kronstream.worker.discovery import LoadError, load
+from kronstream.worker.registry import Registry
+from kronstream.worker.slate import TICK, Slate
+from kronstream.worker.store import opener
+
+TICK_EVERY = 0.1  # seconds
+REFUSED = 2  # exit code
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Entry of the process; its arguments are the descriptors of the socket and of the slate."""
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    hello = wire.receive(sock)
+    if hello is None:
+        raise SystemExit(1)
+    wire.die_with(hello["parent"])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave_it_to_the_supervisor)
+    logs.configure(hello["log_format"], hello["log_level"])
+    slate = Slate(hello["slots"], int(sys.argv[2]))
+    try:
+        registry = load(hello["handlers"])
+    except LoadError as error:
+        wire.send(sock, {"refused": str(error)[:32_000]})
+        raise SystemExit(REFUSED) from None
+    output.route()
+    gc.freeze()  # what is loaded stays: collections need not look at it
+    uvloop.run(_serve(sock, hello, slate, registry))
+    # an abandoned handler, or a thread of one, must not keep the process
+    os._exit(0)
+
+
+def _leave_it_to_the_supervisor(number: int, frame: object) -> None:
+    """A function, not SIG_IGN: that would be inherited by the programs that handlers start."""
+
+
+async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, registry: Registry) -> None:
+    store = opener(hello["store"])(RedisSettings(**hello["redis"]), hello["block_ms"])
+    card = WorkerCard(**{**hello["card"], "functions": registry.names})
+    names = ("handlers", "log_format", "log_level")
+    children = Children({name: hello[name] for name in names})
+    consumer = Consumer(
+        store.queue, card, registry, children, slate,
+        batch_size=hello["batch_size"], block_ms=hello["block_ms"], cancel_grace=hello["cancel_grace"],
+    )  # fmt: skip
+    _tick(asyncio.get_running_loop(), slate)
+    reader, writer = await asyncio.open_connection(sock=sock)
+    writer.write(wire.frame({"ready": registry.names}))
+    starting = asyncio.create_task(_start(children, registry))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(consumer.run())
+        obeying = tasks.create_task(_obey(reader, consumer, tasks))
+        await consumer.drained.wait()
+        obeying.cancel()
+    starting.cancel()
+    await children.close()
+    with contextlib.suppress(Exception):
+        await store.close()
+
+
+def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:
+    slate[TICK] = time.monotonic_ns()
+    loop.call_later(TICK_EVERY, _tick, loop, slate)
+
+
+async def _start(children: Children, registry: Registry) -> None:
+    """Have the processes for sync handlers ready before the first run needs one."""
+    if not all(function.is_async for function in registry):
+        try:
+            await children.start()
+        except (Crashed, OSError) as error:
+            log.warning("%s", error)  # told again by every run that needs one
+
+
+async def _obey(reader: asyncio.StreamReader, consumer: Consumer, tasks: asyncio.TaskGroup) -> None:
+    """Follow the supervisor."""
+    while (message := await wire.read(reader)) is not None:
+        if "go" in message:
+            consumer.open(now=message["go"])
+        for token, why in message.get("cancel", {}).items():
+            consumer.cancel(token, why)
+        for token in message.get("lost", ()):
+            consumer.lost(token)
+        if message.get("handed"):
+            consumer.handed()
+        if "drain" in message:
+            tasks.create_task(consumer.drain(message["drain"] / 1000))
+    os._exit(1)  # the supervisor is gone; its kernel-side leash is about to do the same

@@ -1,0 +1,153 @@
+"""The functions a worker offers: registered by name, so that no payload ever names code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from kronstream.worker.context import Run
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")  # as the resources' function name
+ADVICE = "a handler takes nothing, (payload), or (payload, run: Run)"
+
+Target = TypeVar("Target", bound=Callable[..., Any])
+Part = Literal["payload", "run"]
+
+
+class HandlerError(ValueError):
+    """A function that cannot be offered, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A registered function. `args` and `kwargs` tell what it is called with; `place` is `file:line`."""
+
+    name: str
+    call: Callable[..., Any]
+    is_async: bool
+    args: tuple[Part, ...]
+    kwargs: tuple[tuple[str, Part], ...]
+    place: str
+
+    def invoke(self, payload: Any, run: Callable[[], Run]) -> Any:
+        """Call it; a Run is made only for a function that takes one."""
+        if self.args == ("payload",) and not self.kwargs:
+            return self.call(payload)
+        args = [payload if part == "payload" else run() for part in self.args]
+        return self.call(*args, **{key: payload if part == "payload" else run() for key, part in self.kwargs})
+
+
+class Registry:
+    """Functions by name; a name is given once."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Function] = {}
+
+    def handler(self, name: object) -> Callable[[Target], Target]:
+        """Decorator that offers a function under a name and returns it unchanged.
+
+        Raises HandlerError for a bad or taken name and for a function that cannot be called with a payload and a Run.
+        """
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise HandlerError(
+                f"{name!r:.200} is not a function's name; write letters, digits and _ . : / - (128 at most), "
+                'like @handler("cleanup:old_traces")'
+            )
+
+        known = name
+
+        def offer(target: Target) -> Target:
+            self.add(known, target)
+            return target
+
+        return offer
+
+    def add(self, name: str, target: Callable[..., Any]) -> None:
+        """Offer a function under a name; the same function again (a module imported twice) replaces itself."""
+        function = describe(name, target)
+        other = self._functions.get(name)
+        if other is not None and other.place != function.place:
+            raise HandlerError(
+                f"two handlers are called {name!r}: one at {other.place} and one at {function.place}; rename one"
+            )
+        self._functions[name] = function
+
+    def get(self, name: str) -> Function | None:
+        """The function of a name, or None."""
+        return self._functions.get(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._functions))
+
+    def __iter__(self) -> Iterator[Function]:
+        return iter(self._functions.values())
+
+
+def describe(name: str, target: Callable[..., Any]) -> Function:
+    """What the worker has to know to call a function. Raises HandlerError when it cannot be called."""
+    plain = target
+    while isinstance(plain, partial):
+        plain = plain.func
+    plain = inspect.unwrap(plain)
+    place = _place(plain)
+    if inspect.isclass(target) or not callable(target):
+        raise HandlerError(f"{name!r} at {place} is not a function")
+    inner = plain if inspect.isroutine(plain) else getattr(plain, "__call__", plain)  # noqa: B004 - its code is meant
+    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
+        raise HandlerError(f"{name!r} at {place} is a generator; return the result instead of yielding it")
+    args, kwargs = _parameters(name, target, place)
+    is_async = inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(inner)
+    return Function(name, target, is_async, args, kwargs, place)
+
+
+def _parameters(
+    name: str, target: Callable[..., Any], place: str
+) -> tuple[tuple[Part, ...], tuple[tuple[str, Part], ...]]:
+    try:
+        parameters = list(inspect.signature(target).parameters.values())
+    except (TypeError, ValueError):  # built in: it cannot be asked
+        return ("payload",), ()
+    args: list[Part] = []
+    kwargs: list[tuple[str, Part]] = []
+    given: set[Part] = set()
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        part: Part = "run" if _means_run(parameter) else "payload"
+        if part in given or (part == "payload" and parameter.kind is parameter.KEYWORD_ONLY):
+            if parameter.default is parameter.empty:
+                raise HandlerError(f"{name!r} at {place} needs {parameter.name!r}; {ADVICE}")
+            continue
+        given.add(part)
+        first = parameter is parameters[0]
+        if parameter.kind is parameter.POSITIONAL_ONLY or (first and part == "payload"):
+            args.append(part)
+        else:
+            kwargs.append((parameter.name, part))
+    return tuple(args), tuple(kwargs)
+
+
+def _means_run(parameter: inspect.Parameter) -> bool:
+    annotation = parameter.annotation
+    if isinstance(annotation, str):  # from __future__ import annotations
+        return annotation.rpartition(".")[2] == "Run" or parameter.name == "run"
+    return annotation is Run or parameter.name == "run"
+
+
+def _place(target: object) -> str:
+    code = getattr(target, "__code__", None)
+    if code is None:
+        code = getattr(vars(type(target)).get("__call__"), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(target)[:200]
+
+
+offered = Registry()
+"""What the decorator fills in this process."""
+
+handler = offered.handler

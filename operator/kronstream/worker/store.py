@@ -1,0 +1,63 @@
+"""The store a worker talks to: the run queue, whether the server is fit for it, and its connections."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Protocol
+
+from kronstream.ports import RunQueue
+from kronstream.settings import RedisSettings
+from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, verify
+from kronstream.streams.keys import Keys
+from kronstream.streams.runqueue import RedisRunQueue
+
+
+class Store(Protocol):
+    """An open store."""
+
+    queue: RunQueue
+
+    async def fault(self) -> str:
+        """What to change before the store may be used; empty when it is fit. Raises what the store raises."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+Opener = Callable[[RedisSettings, int], Store]
+"""Opens a store; the number is the longest `wait`, in milliseconds."""
+
+REDIS = "kronstream.worker.store:RedisStore"
+
+
+def opener(place: str) -> Opener:
+    """The opener at `module:function`; both processes of a worker are told the same."""
+    module, _, name = place.partition(":")
+    found: Opener = getattr(importlib.import_module(module), name)
+    return found
+
+
+class RedisStore:
+    """The store on Redis; connections are made when they are first used."""
+
+    def __init__(self, settings: RedisSettings, block_ms: int) -> None:
+        self._redis = connect(settings.url)
+        self._blocking = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
+        keys = Keys(settings.base_stream)
+        self.queue: RunQueue = RedisRunQueue(self._redis, keys, settings.group, blocking=self._blocking)
+
+    async def fault(self) -> str:
+        """See Store."""
+        try:
+            await verify(self._redis)
+        except Unsuitable as verdict:
+            return str(verdict)
+        return ""
+
+    async def close(self) -> None:
+        """See Store."""
+        for client in (self._redis, self._blocking):
+            await client.aclose(close_connection_pool=True)
