@@ -34,13 +34,13 @@ class ClusterApi:
         self._host = configuration.host.rstrip("/")
 
     @classmethod
-    async def connect(cls, *, connections: int = 40) -> Self:
-        """As the service account of the Pod, else by KUBECONFIG or the user's default configuration."""
+    async def connect(cls, *, connections: int = 40, kubeconfig: str | None = None) -> Self:
+        """By the given file, else as the service account of the Pod, else by KUBECONFIG or the user's default."""
         configuration = client.Configuration()
-        if TOKEN.exists():  # noqa: ASYNC240 - once, at the start
+        if kubeconfig is None and TOKEN.exists():  # noqa: ASYNC240 - once, at the start
             config.load_incluster_config(client_configuration=configuration)
         else:
-            await config.load_kube_config(client_configuration=configuration)
+            await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
         configuration.connection_pool_maxsize = connections
         configuration.retries = None
         return cls(configuration)
