@@ -108,14 +108,21 @@ class RedisStore(Store):
             key = getattr(self.keys, name)
             for member in await self.redis.zrange(key, 0, -1):
                 await self.redis.zincrby(key, -ms, member)
-        for key in await self.redis.keys(self.keys.run("*")):
-            if await self.redis.hexists(key, "dl"):
-                await self.redis.hincrby(key, "dl", -ms)
         for name in ("replicas", "rebuild"):
             key = f"{{{self.keys.base}}}:{name}"
             for field in await self.redis.hkeys(key):
                 if not field.startswith("ready:"):
                     await self.redis.hincrby(key, field, -ms)
+        await self._age_runs(ms)
+
+    async def _age_runs(self, ms: int) -> None:
+        for key in await self.redis.keys(self.keys.run("*")):
+            if await self.redis.hexists(key, "dl"):
+                await self.redis.hincrby(key, "dl", -ms)
+        for key in await self.redis.keys("*"):
+            for row in await self._pending(key) if await self.redis.type(key) == "stream" else []:
+                idle = row["time_since_delivered"] + ms
+                await self.redis.xclaim(key, GROUP, row["consumer"], 0, [row["message_id"]], idle=idle, justid=True)
 
     async def wipe(self) -> None:
         await self.redis.flushall()
@@ -142,11 +149,11 @@ class RedisStore(Store):
 
     async def pending(self, queue: str = "default", lane: str = "medium") -> list[tuple[str, str]]:
         key = self.keys.lane(queue, lane)
-        if not await self._groups(key):
-            return []
         known = dict(await self.redis.xrange(key))
-        rows = await self.redis.xpending_range(key, GROUP, "-", "+", 10_000)
-        return [(known.get(row["message_id"], {}).get("run", ""), row["consumer"]) for row in rows]
+        return [(known.get(row["message_id"], {}).get("run", ""), row["consumer"]) for row in await self._pending(key)]
+
+    async def _pending(self, key: str) -> list[Any]:
+        return await self.redis.xpending_range(key, GROUP, "-", "+", 10_000) if await self._groups(key) else []
 
     async def consumers(self, queue: str = "default", lane: str = "medium") -> set[str]:
         key = self.keys.lane(queue, lane)

@@ -1,3 +1,4 @@
+#!lua
 -- Takes generations of jobs into force. ARGV[2]: JSON array of adoptions; the answer has one array for each:
 -- {'ok', cursor, once, done} | {'stale', gen, rev, cursor} | {'gone'} | {'conflict', gen, rev, when, cursor, suspended, invalid}.
 -- The cursor moves only with a new `when`, on resume, and when a lost store is rebuilt; the caller must then name the
@@ -51,6 +52,7 @@ local function adopt(a)
   local cursor, seq = a.cursor, number_or(a.seq, 0)
   local behind = tonumber(call('HGET', job, 'seq') or '0') < seq
   if fresh then
+    call('HSET', job, 'born', num(now) .. '.' .. clock[2] % 1000)
     stored[7], stored[8] = unpack(call('HMGET', job, 'once', 'done'))
   else
     local rank = order(a, stored)

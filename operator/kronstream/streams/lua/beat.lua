@@ -12,14 +12,19 @@ local cancel, lost = {}, {}
 
 -- The store lost the record, or an older copy of it came back: the worker that holds the run says so.
 local function register(id, token, uid, gen, nominal, r)
-  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln')
-  if not j[1] then return false end
-  if r then withdraw(id, r) end
-  call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
-    'q', j[3], 'ln', j[4], 'att', math.max(tonumber(r and r.att or '0') or 0, 1), 'tok', token, 'wk', consumer,
-    'inc', incarnation, 'at', num(now), 'sta', num(now))
-  call('HDEL', P .. 'run:' .. id, 'rv')
-  call('ZADD', P .. 'active:' .. uid, num(now), id)
+  local key = P .. 'run:' .. id
+  if r then
+    if call('EXISTS', P .. 'job:' .. uid) == 0 then return false end
+    withdraw(id, r)
+    call('HSET', key, 'st', 'running', 'gen', gen, 'att', 1, 'tok', token, 'sta', num(now))
+    call('HDEL', key, 'rv')
+    call('ZREM', P .. 'waiting:' .. uid, id)
+    call('ZADD', P .. 'active:' .. uid, num(now), id)
+  elseif not revive(id, uid, gen, nominal, token) then
+    return false
+  end
+  call('HSET', key, 'wk', consumer, 'inc', incarnation)
+  touch(uid)
   return true
 end
 

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes back marks of statuses that were written. ARGV: group, then uid and the sequence number written, in pairs.
 for i = 2, #ARGV, 2 do
   local score = call('ZSCORE', P .. 'dirty', ARGV[i])

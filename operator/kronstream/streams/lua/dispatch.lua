@@ -1,3 +1,4 @@
+#!lua
 -- Dispatches what is due. ARGV[2] the epoch, ARGV[3] the tolerance for early instants in ms, then for every job seven
 -- values: uid, generation, revision, cursor planned from, cursor to set, "nominal,nominal…" and
 -- "reason:count:first:last;…". Answers one string for each job: ok | early | held | gone | stale:<gen> | behind |

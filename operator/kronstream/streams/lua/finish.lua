@@ -3,15 +3,6 @@
 -- duration, result, error JSON, output, uid, generation, nominal, message. Answers 1 (recorded, or recorded before)
 -- or 0 (the token is not current; nothing was written).
 
--- A record that was lost with the store: the worker's word is all there is.
-local function revive(id, uid, gen, nominal, token)
-  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln')
-  if not j[1] then return nil end
-  call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
-    'q', j[3], 'ln', j[4], 'att', 1, 'tok', token, 'at', num(now))
-  return load_run(id)
-end
-
 local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message)
   local r = load_run(id) or revive(id, uid, gen, nominal, token)
   if not r then return 0 end
@@ -33,6 +24,7 @@ local function finish(id, token, state, why, retry_in, duration, result, err, ou
   elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 then
     withdraw(id, r)
     call('HSET', key, 'st', 'retrying', 'why', why)
+    call('HDEL', key, 'dlv')
     call('ZADD', P .. 'unfinished', num(now + tonumber(retry_in)), id)
     touch(r.uid)
   else

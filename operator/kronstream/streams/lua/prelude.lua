@@ -54,6 +54,19 @@ local function load_run(id)
   return r
 end
 
+-- A run without a record: writes one for the worker that holds it, if the record was lost with the store. A record
+-- that only left the history tells nothing new: its token was given by the job as it still is, and the cursor passed
+-- it. Answers the run, or nil.
+local function revive(id, uid, gen, nominal, token)
+  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln', 'born', 'cur')
+  if not j[1] then return nil end
+  if string.match(token, '[^:]*$') == j[5] and tonumber(nominal) <= tonumber(j[6]) then return nil end
+  call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
+    'q', j[3], 'ln', j[4], 'att', 1, 'tok', token, 'at', num(now), 'sta', num(now))
+  call('ZADD', P .. 'active:' .. uid, num(now), id)
+  return load_run(id)
+end
+
 -- Takes a run's entry out of delivery.
 local function withdraw(id, r)
   if not r.eid then return end

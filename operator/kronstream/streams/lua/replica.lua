@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- An operator replica's heartbeat. ARGV: group, replica, 'beat' | 'begin' | 'ready' | 'leave', epoch to set.
 -- Answers {now, microseconds, epoch or '', pulse number, {replica, last beat, …}}. The pulse number only grows; one
 -- that fell tells that an older copy of the store came back. An absent epoch tells that the store was lost: every

@@ -3,14 +3,16 @@
 -- Answers how many runs moved.
 local moved = 0
 
--- Where a queued run's entry is: 'waiting' for a reader, 'held' by a live consumer, 'stuck' with a dead one, or nil.
+-- Where a queued run's entry is: 'waiting' for a reader, 'held' by a live consumer, 'stuck' with a dead one or with one
+-- that does not take it, or nil.
 local function entry_state(r)
   if not r.eid then return nil end
   local stream = lane(r.q, r.ln)
   if #call('XRANGE', stream, r.eid, r.eid) == 0 then return nil end
   local pending = redis.pcall('XPENDING', stream, group, r.eid, r.eid, 1)
   if pending.err or #pending == 0 then return 'waiting' end
-  return call('EXISTS', P .. 'worker:' .. pending[1][2]) == 1 and 'held' or 'stuck'
+  local alive = call('EXISTS', P .. 'worker:' .. pending[1][2]) == 1
+  return alive and pending[1][3] < RECHECK and 'held' or 'stuck'
 end
 
 local function recheck(id, ms) call('ZADD', P .. 'unfinished', num(now + ms), id) end

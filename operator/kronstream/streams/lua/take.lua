@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Reads entries for a consumer and starts their runs in the same step. ARGV: group, consumer, incarnation, queue,
 -- slots, lease ms, token stem, 'new' | 'pending', then (pending) the run ids the worker already holds.
 -- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work} for each started run.
@@ -5,7 +6,7 @@ local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
 for i = 9, #ARGV do held[ARGV[i]] = true end
-local taken = {}
+local taken, left = {}, 0
 
 local function read(stream)
   local from = pending and '0' or '>'
@@ -44,14 +45,15 @@ end
 
 local function start(id, r, eid, priority)
   local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
-  local token = stem .. ':' .. #taken
+  local born = call('HGET', P .. 'job:' .. r.uid, 'born')
+  local token = stem .. ':' .. #taken .. ':' .. (born or '')
   local key = P .. 'run:' .. id
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
     'sta', num(now))
   call('HDEL', key, 'rv')
   call('ZADD', P .. 'unfinished', num(now + lease), id)
   call('ZADD', P .. 'active:' .. r.uid, num(now), id)
-  if call('EXISTS', P .. 'job:' .. r.uid) == 1 then touch(r.uid) end
+  if born then touch(r.uid) end
   return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority,
     call('HGET', P .. 'work:' .. r.uid, r.gen) or '' }
 end
@@ -73,9 +75,13 @@ local function consider(stream, entry, priority)
   end
   if r.st ~= 'queued' then return discard(stream, eid) end
   if r.cx then return settle(id, r, 'cancelled', r.cx) end
-  if r.dl and now > tonumber(r.dl) then return settle(id, r, 'skipped', 'deadline') end
+  if r.dl and r.att == '0' and now > tonumber(r.dl) then return settle(id, r, 'skipped', 'deadline') end
   if tonumber(r.dlv or '0') >= 20 then return settle(id, r, 'dead', 'too_many_deliveries') end
-  if #taken < slots then taken[#taken + 1] = start(id, r, eid, priority) end
+  if #taken >= slots then
+    left = left + 1
+    return
+  end
+  taken[#taken + 1] = start(id, r, eid, priority)
 end
 
 for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
@@ -86,6 +92,6 @@ for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
     for _, entry in ipairs(entries) do consider(stream, entry, priority) end
   end
 end
-if pending then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
+if pending and left == 0 then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
 wake()
 return taken

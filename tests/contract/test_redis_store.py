@@ -1,0 +1,72 @@
+"""What only a real Redis can do: end a lease by its own clock, run out of memory, forget its scripts."""
+
+import anyio
+import pytest
+from redis.exceptions import RedisError
+
+from builders import UID, card, dispatch, success
+from contract.acts import adopted, dispatched, job, more, rid, state
+from contract.stores import EPOCH, RedisStore
+from kronstream.domain.retry import Retry
+from kronstream.domain.run import State
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_lease_ends_by_the_servers_clock(redis_store: RedisStore) -> None:
+    store = RedisStore(redis_store.redis, lease=100)
+    (nominal,) = await dispatched(store, work_fields={"retry": Retry(initial=50)})
+    (claim,) = await store.queue.take(card(), 10)
+    with anyio.fail_after(5):
+        while not await store.queue.sweep():
+            await anyio.lowlevel.checkpoint()
+        assert await state(store, nominal) is State.RETRYING
+        while not await store.queue.sweep():
+            await anyio.lowlevel.checkpoint()
+    (again,) = await store.queue.take(card(), 10)
+    assert (again.run, again.attempt) == (claim.run, 2)
+
+
+async def test_scripts_that_the_server_forgot_are_loaded_again(redis_store: RedisStore) -> None:
+    await dispatched(redis_store)
+    await redis_store.redis.script_flush()
+    (claim,) = await redis_store.queue.take(card(), 10)
+    await redis_store.redis.script_flush()
+    assert await redis_store.queue.finish(card(), [success(claim)]) == [True]
+
+
+async def test_every_key_lies_in_the_slot_of_the_base_stream(redis_store: RedisStore) -> None:
+    await dispatched(redis_store, 3, queue="gpu", policy="Replace")
+    await dispatched(redis_store, uid="another")
+    await redis_store.queue.beat(card(), [])
+    await redis_store.ledger.beat("replica-1", "ready", "x")
+    for claim in await redis_store.queue.take(card(), 1):
+        await redis_store.queue.finish(card(), [success(claim)])
+    base = redis_store.keys.base
+    keys = await redis_store.redis.keys("*")
+    assert len(keys) > 10
+    assert [key for key in keys if key != base and not key.startswith(f"{{{base}}}:")] == []
+
+
+async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(redis_store: RedisStore) -> None:
+    store = redis_store
+    first, second = await dispatched(store, 2, policy="Replace")
+    assert await state(store, first) is State.CANCELLED
+    before = {key: value for key, (_, value) in (await store.snapshot()).items()}
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(RedisError, match="maxmemory"):
+            await store.ledger.dispatch(EPOCH, [dispatch(second, second + 1000)])
+        with pytest.raises(RedisError, match="maxmemory"):
+            await adopted(store, uid="another")
+        assert {key: value for key, (_, value) in (await store.snapshot()).items()} == before
+        assert (await store.ledger.beat("replica-1")).epoch == EPOCH
+        (claim,) = await store.queue.take(card(), 10)
+        await store.queue.beat(card(), [claim])
+        assert await store.queue.finish(card(), [success(claim)]) == [True]
+        await store.ledger.clean([(UID, (await job(store)).seq)])
+        assert await store.ledger.dirty() == (0, [])
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+    (third,) = await more(store)
+    assert [claim.run for claim in await store.queue.take(card(), 10)] == [rid(third)]
