@@ -1,0 +1,211 @@
+"""A whole installation for tests: a control plane, operators and workers as processes, and what can be asked of them."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from integration.objects import Object, Objects
+from redis import Redis
+
+from kronstream.dev.components import KRONSTREAM, Component
+from kronstream.dev.controlplane import ControlPlane
+from kronstream.dev.loopback import free_ports
+from kronstream.dev.process import Process
+from kronstream.ports import Execution
+from kronstream.streams.connection import connect
+from kronstream.streams.keys import Keys
+from kronstream.streams.records import Records
+
+HANDLERS = Path(__file__).with_name("probe_handlers.py")
+SEEN = "probe:seen"  # the list to which the handlers of `probe_handlers.py` append
+START = 30.0  # seconds until a component says that it is ready
+BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was never retrieved|was never awaited")
+
+
+class Installation:
+    """Operators `operator-1`… and workers `worker-1`… on a control plane; a context manager.
+
+    `environ` is given to all of them. The parts of the control plane are under `plane`; a part started again has the
+    same name, port and log file. `complaints` tells what no test should leave in the logs.
+    """
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        *,
+        operators: int = 2,
+        workers: int = 0,
+        environ: Mapping[str, str] | None = None,
+        handlers: Path = HANDLERS,
+    ) -> None:
+        self.plane = plane
+        self.keys = Keys()
+        self.objects = Objects(plane)
+        self.redis: Redis = Redis.from_url(plane.redis_url, decode_responses=True)
+        self._environ = dict(environ or {})
+        self._handlers = handlers
+        self._read: dict[str, int] = {}
+        self._allowed: list[str] = []
+        self._namespaces: set[str] = set()
+        roles = ["operator"] * operators + ["worker"] * workers
+        numbers = [*range(1, operators + 1), *range(1, workers + 1)]
+        made = [self._component(role, number) for role, number in zip(roles, numbers, strict=True)]
+        self.components: dict[str, Component] = {component.name: component for component in made}
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self.start(*self.components)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every component."""
+        self.stop(*self.components)
+        self.redis.close()
+
+    def start(self, *names: str, wait: bool = True) -> None:
+        """Starts components, all at once, and waits until each says that it is ready."""
+        chosen = [self.components[name] for name in names]
+        for component in chosen:
+            component.process.start()
+        for component in chosen if wait else ():
+            component.process.wait_until(component.ready, START)
+
+    def stop(self, *names: str, number: int = signal.SIGTERM, grace: float = 10.0) -> None:
+        """Ends components, all at once; SIGKILL is a crash."""
+        chosen = [self.components[name].process for name in names]
+        for process in chosen:
+            process.begin_stop(number)
+        for process in chosen:
+            process.finish_stop(grace)
+
+    def send(self, name: str, number: int) -> None:
+        """A signal to one component: SIGSTOP freezes, SIGCONT thaws."""
+        self.components[name].process.send(number)
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Names of the operators."""
+        return tuple(name for name in self.components if name.startswith("operator-"))
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Names of the workers."""
+        return tuple(name for name in self.components if name.startswith("worker-"))
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def apply(self, *jobs: Object) -> list[Object]:
+        """Applies jobs; the objects as the server keeps them."""
+        self._namespaces |= {job["metadata"]["namespace"] for job in jobs}
+        return [self.objects.apply(job) for job in jobs]
+
+    def wait(self, job: Object, until: Callable[[Object], Any], within: float = 10.0) -> Object:
+        """The job once `until` holds."""
+        return self.objects.wait(job, until, within)
+
+    def delete(self, *jobs: Object) -> None:
+        """Deletes jobs."""
+        for job in jobs:
+            self.objects.delete(job)
+
+    def clear(self) -> None:
+        """Deletes every job that was applied here, so that it is no load on the next test."""
+        for namespace in self._namespaces:
+            self.objects.delete_all(namespace)
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def records(self, job: Object, limit: int = 1_000) -> list[Execution]:
+        """Execution records of a job, the oldest nominal instant first."""
+
+        async def read() -> list[Execution]:
+            redis = connect(self.plane.redis_url)
+            try:
+                return await Records(redis, self.keys).of_job(job["metadata"]["uid"], limit)
+            finally:
+                await redis.aclose()
+
+        return sorted(asyncio.run(read()), key=lambda run: run.nominal or 0)
+
+    def entries(self, job: Object, queue: str = "default", lane: str = "medium") -> list[tuple[int, int]]:
+        """What waits in the stream for a job: (nominal, instant of the entry), in the order of the stream."""
+        found = self.redis.xrange(self.keys.lane(queue, lane))
+        uid = job["metadata"]["uid"]
+        return [(int(entry["nominal"]), int(eid.partition("-")[0])) for eid, entry in found if entry.get("uid") == uid]
+
+    def pending(self, queue: str = "default", lane: str = "medium", group: str = "scheduler-workers") -> int:
+        """How many entries are delivered but not acknowledged."""
+        stream = self.keys.lane(queue, lane)
+        return int(self.redis.xpending(stream, group)["pending"]) if self.redis.exists(stream) else 0
+
+    def seen(self, job: Object) -> list[dict[str, Any]]:
+        """What the handlers of `probe_handlers.py` say they were called with for a job, in order.
+
+        Each has `run`, `nominal` (ms), `attempt`, `at` (ms) and `worker` (process id).
+        """
+        uid = job["metadata"]["uid"]
+        rows = (row.split("|") for row in self.redis.lrange(SEEN, 0, -1))
+        return [
+            {"run": run, "nominal": int(nominal), "attempt": int(attempt), "at": int(at), "worker": int(pid)}
+            for run, nominal, attempt, at, pid in rows
+            if run.startswith(uid)
+        ]
+
+    # -- logs ----------------------------------------------------------------------------------------------------
+
+    def log(self, name: str) -> str:
+        """All that a component has logged."""
+        path = self.components[name].process.log.path
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def allow(self, *patterns: str) -> None:
+        """Lines that match one of these may be logged by the present test."""
+        self._allowed += patterns
+
+    def complaints(self) -> list[str]:
+        """Unexpected lines in any log since the last call; forgets what was allowed."""
+        found = [f"{name}: {line}" for name in self.components for line in self._new_complaints(name)]
+        self._allowed = []
+        return found
+
+    def _new_complaints(self, name: str) -> Iterable[str]:
+        text = self.log(name)
+        begin, self._read[name] = self._read.get(name, 0), len(text)
+        for line in text[begin:].splitlines():
+            if BAD_LINE.search(line) and not any(re.search(pattern, line) for pattern in self._allowed):
+                yield line
+
+    # -- making --------------------------------------------------------------------------------------------------
+
+    def _component(self, role: str, number: int) -> Component:
+        name = f"{role}-{number}"
+        (port,) = free_ports(1)
+        arguments = ("--handlers", str(self._handlers)) if role == "worker" else ()
+        environ = {
+            **os.environ,
+            "KUBECONFIG": str(self.plane.kubeconfig_for(f"kronstream-{role}")),
+            "KRONSTREAM_REDIS_URL": self.plane.redis_url,
+            "KRONSTREAM_METRICS_PORT": str(port),
+            "KRONSTREAM_METRICS_HOST": "127.0.0.1",
+            "PROBE_REDIS_URL": self.plane.redis_url,
+            "PYTHONUNBUFFERED": "1",
+            **({"KRONSTREAM_CONSUMER_NAME": name, "KRONSTREAM_GRACE": "5s"} if role == "worker" else {}),
+            **self._environ,
+        }
+        log = self.plane.logs / f"{name}.log"
+        return Component(Process(name, [*KRONSTREAM, role, *arguments], log, environ=environ), port)

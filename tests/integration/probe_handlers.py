@@ -1,0 +1,100 @@
+"""Handlers that tell the test what they were called with, and handlers that misbehave.
+
+`probe:…` append "run|nominal|attempt|now|process id" to a Redis list (instants in milliseconds) as their first act.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from typing import Any
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from kronstream.handlers import Run, handler
+
+SEEN = "probe:seen"
+URL = os.environ.get("PROBE_REDIS_URL", "")
+_client: AsyncRedis | None = None
+
+
+def line(run: Run) -> str:
+    nominal = round(run.nominal.timestamp() * 1000)
+    return f"{run.id}|{nominal}|{run.attempt}|{time.time_ns() // 1_000_000}|{os.getpid()}"
+
+
+async def tell(run: Run) -> None:
+    global _client  # noqa: PLW0603 - one connection of the loop process
+    _client = _client or AsyncRedis.from_url(URL)
+    await _client.rpush(SEEN, line(run))
+
+
+@handler("probe:note")
+async def note(payload: Any, run: Run) -> Any:
+    """Notes its call and returns the payload."""
+    await tell(run)
+    return payload
+
+
+@handler("probe:sleep")
+async def sleep(payload: dict[str, Any], run: Run) -> Any:
+    """Notes its call, then sleeps `seconds`."""
+    await tell(run)
+    await asyncio.sleep(payload["seconds"])
+    return payload
+
+
+@handler("probe:flaky")
+async def flaky(payload: dict[str, Any], run: Run) -> Any:
+    """Fails in the first `failures` attempts."""
+    await tell(run)
+    if run.attempt <= payload["failures"]:
+        raise ConnectionError(f"attempt {run.attempt} hung up")
+    return run.attempt
+
+
+@handler("probe:sync")
+def sync(payload: Any, run: Run) -> Any:
+    """Notes its call from a child process and prints."""
+    with Redis.from_url(URL) as redis:
+        redis.rpush(SEEN, line(run))
+    print("said by the handler")
+    return payload
+
+
+@handler("probe:raise")
+async def fails(payload: Any) -> Any:
+    """Raises."""
+    raise ValueError("the cellar is flooded")
+
+
+@handler("probe:object")
+async def no_json(payload: Any) -> Any:
+    """Returns what is not JSON."""
+    return object()
+
+
+@handler("probe:large")
+async def large(payload: Any) -> Any:
+    """Returns more than a record holds."""
+    return "x" * 200_000
+
+
+@handler("probe:exit")
+def leaves(payload: Any) -> Any:
+    """Ends its process."""
+    os._exit(7)
+
+
+@handler("probe:exit-async")
+async def leaves_async(payload: Any) -> Any:
+    """Asks its process to end."""
+    sys.exit(7)
+
+
+@handler("probe:endless")
+def endless(payload: Any) -> Any:
+    """Never ends."""
+    while True:
+        time.sleep(0.05)
