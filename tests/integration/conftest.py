@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from integration.installation import Installation
 
+from integration.installation import Installation
 from kronstream.dev.controlplane import ControlPlane
 
 

@@ -1,4 +1,4 @@
-"""A whole installation for tests: a control plane, operators and workers as processes, and what can be asked of them."""
+"""A whole installation for tests: a control plane with operators and workers as processes."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from integration.objects import Object, Objects
 from redis import Redis
 
+from integration.objects import Object, Objects
 from kronstream.dev.components import KRONSTREAM, Component
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.loopback import free_ports

@@ -17,7 +17,7 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """The API server answered with a failure."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -36,7 +36,7 @@ class Objects:
         self._local = threading.local()
 
     def send(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Object:
-        """One request; raises Refused, or OSError when the server is away."""
+        """One request; raises RefusedError, or OSError when the server is away."""
         headers = {"Accept": "application/json", "Content-Type": kind}
         content = None if body is None else json.dumps(body)
         for again in (True, False):
@@ -51,7 +51,7 @@ class Objects:
                 if not again:
                     raise
         if answer.status >= 400:
-            raise Refused(answer.status, data.get("message", str(data)))
+            raise RefusedError(answer.status, data.get("message", str(data)))
         return data
 
     def apply(self, job: Object) -> Object:
