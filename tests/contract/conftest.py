@@ -9,7 +9,7 @@ import pytest
 from redis import Redis as BlockingRedis
 from redis.exceptions import RedisError
 
-from contract.stores import RedisStore, Store
+from contract.stores import ModelStore, RedisStore, Store
 from eventually import eventually
 from kronstream.streams.connection import connect
 
@@ -50,7 +50,7 @@ async def redis_store(redis_socket: Path) -> AsyncIterator[RedisStore]:
     await redis.aclose()
 
 
-@pytest.fixture
-async def store(redis_store: RedisStore) -> Store:
+@pytest.fixture(params=["redis", "memory"])
+def store(request: pytest.FixtureRequest) -> Store:
     """An empty store, open: most of the suite is not about the opening of one."""
-    return redis_store
+    return request.getfixturevalue("redis_store") if request.param == "redis" else ModelStore()

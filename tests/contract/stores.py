@@ -1,5 +1,6 @@
 """The stores under test, each behind one harness: the ports, and what a test must see or break from outside."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -7,16 +8,19 @@ from typing import Any
 from redis.asyncio import Redis
 
 from builders import now
+from kronstream.domain.run import Lane
 from kronstream.ports import Ledger, RunQueue, RunRecords
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.records import Records
 from kronstream.streams.runqueue import RedisRunQueue
+from kronstream.testing import FixedClock, MemoryLedger, MemoryRecords, MemoryRunQueue, MemoryStore
+from kronstream.testing.lane import LaneStream
 
 GROUP = "scheduler-workers"
 LEASE = 10_000
 EPOCH = "epoch-1"
-LANES = ("critical", "high", "medium", "low")
+KEPT = ("clock", "waiters", "_births")  # of a store in memory, when it goes back to a copy
 
 
 class Store(ABC):
@@ -43,7 +47,7 @@ class Store(ABC):
         """A copy of everything."""
 
     @abstractmethod
-    async def restore(self, copy: Any) -> None:
+    async def restore(self, copied: Any) -> None:
         """Go back to a copy."""
 
     @abstractmethod
@@ -132,10 +136,10 @@ class RedisStore(Store):
         async with self._raw() as raw:
             return {key: (await raw.pttl(key), await raw.dump(key)) for key in await raw.keys("*")}
 
-    async def restore(self, copy: Any) -> None:
+    async def restore(self, copied: Any) -> None:
         async with self._raw() as raw:
             await raw.flushall()
-            for key, (ttl, value) in copy.items():
+            for key, (ttl, value) in copied.items():
                 await raw.restore(key, max(ttl, 0), value)
 
     def _raw(self) -> Redis:
@@ -183,3 +187,66 @@ class RedisStore(Store):
                 if uid in member:
                     found.add(f"{name}:{member}")
         return found
+
+
+class ModelStore(Store):
+    """The store in memory; ``advance`` moves its clock."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock(now())
+        self.memory = MemoryStore(self.clock, EPOCH)
+        self.queue = MemoryRunQueue(self.memory, lease=LEASE)
+        self.ledger = MemoryLedger(self.memory)
+        self.records = MemoryRecords(self.memory)
+
+    def now(self) -> int:
+        return self.clock.now
+
+    async def advance(self, ms: int) -> None:
+        self.clock.advance(ms)
+
+    async def wipe(self) -> None:
+        self.memory.wipe()
+
+    async def snapshot(self) -> Any:
+        return copy.deepcopy({name: value for name, value in vars(self.memory).items() if name not in KEPT})
+
+    async def restore(self, copied: Any) -> None:
+        vars(self.memory).update(copy.deepcopy(copied))
+
+    async def inject(self, fields: Mapping[str, str], queue: str = "default", lane: str = "medium") -> None:
+        self._lane(queue, lane).add(dict(fields))
+
+    def _lane(self, queue: str, lane: str) -> LaneStream:
+        return self.memory.lanes[queue, Lane(lane)]
+
+    async def entries(self, queue: str = "default", lane: str = "medium") -> list[Mapping[str, str]]:
+        return list(self._lane(queue, lane).entries.values())
+
+    async def pending(self, queue: str = "default", lane: str = "medium") -> list[tuple[str, str]]:
+        stream = self._lane(queue, lane)
+        found = sorted(stream.pending.items())
+        return [(stream.entries.get(number, {}).get("run", ""), delivery.consumer) for number, delivery in found]
+
+    async def consumers(self, queue: str = "default", lane: str = "medium") -> set[str]:
+        return set(self._lane(queue, lane).consumers)
+
+    async def lose_entries(self, queue: str = "default", lane: str = "medium") -> None:
+        self._lane(queue, lane).entries.clear()
+
+    async def dead_letters(self) -> list[Mapping[str, str]]:
+        return list(self.memory.dead)
+
+    async def works(self, uid: str) -> set[int]:
+        works = self.memory.works.get(uid)
+        return set(works.texts) if works else set()
+
+    async def undying(self, uid: str) -> set[str]:
+        memory = self.memory
+        endless = {key for key, run in memory.runs.items() if run.expires is None}
+        endless |= {f"work:{key}" for key, works in memory.works.items() if works.expires is None}
+        for name in ("jobs", "dirty", "unfinished"):
+            endless |= {f"{name}:{key}" for key in getattr(memory, name)}
+        for name in ("active", "waiting"):
+            endless |= {f"{name}:{key}" for key, members in getattr(memory, name).items() if members}
+        return {name for name in endless if uid in name}

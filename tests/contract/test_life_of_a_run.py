@@ -8,7 +8,7 @@ from contract.stores import LEASE, Store
 from kronstream.domain.plan import Skipped
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import Lane, Skip, State
-from kronstream.ports import Epoch, Verdict
+from kronstream.ports import Epoch, Failure, Verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -259,3 +259,16 @@ async def test_a_failed_run_is_told_from_its_record(store: Store) -> None:
     assert found.started is not None
     assert found.finished is not None
     assert found.dispatched <= found.started <= found.finished
+
+
+async def test_what_is_not_unicode_is_replaced(store: Store) -> None:
+    (nominal,) = await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    broken = Failure("Error", "half \ud800 a pair")
+    await store.queue.finish(card(), [failure(claim, failure=broken, output="\udcff")])
+    found = await record(store, nominal)
+    assert found.error == {"type": "Error", "message": "half ? a pair", "traceback": ""}
+    assert found.output == "?"
+    known = await job(store)
+    assert known.last is not None
+    assert known.last.message == "half ? a pair"

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     CRASHED = "crashed"
     RESULT = "result"
     UNKNOWN_HANDLER = "unknown_handler"
+    OVERLAP = "overlap"
     REPLACED = "replaced"
     DEADLINE = "deadline"
     DELETED = "deleted"

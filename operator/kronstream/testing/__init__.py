@@ -1,0 +1,9 @@
+"""The ports in memory, for tests without Redis: same answers as the Redis adapters, time by an injected clock."""
+
+from kronstream.testing.clock import Clock, FixedClock
+from kronstream.testing.ledger import MemoryLedger
+from kronstream.testing.records import MemoryRecords
+from kronstream.testing.runqueue import MemoryRunQueue
+from kronstream.testing.store import MemoryStore
+
+__all__ = ["Clock", "FixedClock", "MemoryLedger", "MemoryRecords", "MemoryRunQueue", "MemoryStore"]

@@ -1,0 +1,89 @@
+"""The ends of attempts, and runs that only their worker still knows."""
+
+import json
+from dataclasses import asdict
+
+from kronstream.domain.run import State
+from kronstream.ports import Claim, Outcome, WorkerCard
+from kronstream.testing.model import Run
+from kronstream.testing.store import MemoryStore
+
+MESSAGE_LIMIT = 256
+
+
+def revive(store: MemoryStore, key: str, uid: str, generation: int, nominal: int, token: str) -> Run | None:
+    """A run without a record: a new one if the record was lost with the store, None if it only left the history."""
+    job = store.jobs.get(uid)
+    if job is None or (token.rpartition(":")[2] == job.born and nominal <= job.cursor):
+        return None
+    now = store.now
+    run = Run(key, uid, job.namespace, job.name, nominal, generation, job.queue, job.lane, dispatched=now)
+    run.state, run.attempt, run.token, run.started = State.RUNNING, 1, token, now
+    store.runs[key] = run
+    store.active[uid][key] = now
+    return run
+
+
+def register(store: MemoryStore, card: WorkerCard, claim: Claim) -> Run | None:
+    """The run that a worker says it holds; None when it is not the worker's."""
+    run = store.run(claim.run)
+    if run and run.state is State.RUNNING and run.token == claim.token:
+        return run
+    if run is None:
+        run = revive(store, claim.run, claim.uid, claim.generation, claim.nominal, claim.token)
+    elif run.state is State.QUEUED and not run.attempt and not run.deliveries and run.uid in store.jobs:
+        # an older copy of the store came back, or a status named the run
+        store.withdraw(run)
+        run.state, run.attempt, run.token, run.started = State.RUNNING, 1, claim.token, store.now
+        run.generation, run.revived = claim.generation, False
+        store.waiting[run.uid].pop(run.id, None)
+        store.active[run.uid][run.id] = store.now
+    else:
+        return None
+    if run:
+        run.worker, run.incarnation = card.consumer, card.incarnation
+        store.touch(store.jobs[run.uid])
+    return run
+
+
+def finish(store: MemoryStore, outcome: Outcome) -> bool:
+    """Answer as ``finish.lua``."""
+    uid, _, tail = outcome.run.rpartition("-")
+    run = store.run(outcome.run) or revive(store, outcome.run, uid, outcome.generation, int(tail[1:]), outcome.token)
+    if run is None:
+        return False
+    seeded = run.revived and run.state is State.QUEUED and run.entry is None
+    if seeded:
+        run.attempt, run.token = 1, outcome.token
+    elif run.token != outcome.token:
+        return False
+    elif run.state is not State.RUNNING:
+        return True
+    _end(store, run, outcome)
+    return True
+
+
+def _end(store: MemoryStore, run: Run, outcome: Outcome) -> None:
+    run.duration, run.result, run.output = (
+        outcome.duration,
+        _clean(outcome.result or "") or None,
+        _clean(outcome.output),
+    )
+    run.error = _clean(json.dumps(asdict(outcome.failure), ensure_ascii=False)) if outcome.failure else None
+    reason = outcome.reason.value if outcome.reason else None
+    job = store.jobs.get(run.uid)
+    if run.cancel and outcome.state is not State.SUCCESS:
+        store.settle(run, State.CANCELLED, run.cancel, outcome.duration)
+    elif outcome.retry_in is not None and job:
+        store.withdraw(run)
+        run.state, run.reason, run.deliveries = State.RETRYING, reason, 0
+        store.unfinished[run.id] = store.now + outcome.retry_in
+        store.touch(job)
+    else:
+        state = State.FAILED if outcome.state is State.RETRYING else outcome.state
+        message = _clean(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
+        store.settle(run, state, reason, outcome.duration, message)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

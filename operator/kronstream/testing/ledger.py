@@ -1,0 +1,148 @@
+"""Ledger in memory."""
+
+from collections.abc import Sequence
+
+from kronstream.domain.run import Reason, State
+from kronstream.ports import (
+    Adopted,
+    Adoption,
+    Beat,
+    Conflict,
+    Dispatch,
+    Epoch,
+    Gone,
+    JobState,
+    Stale,
+    Verdict,
+    WorkerCard,
+)
+from kronstream.testing.adopting import adopt
+from kronstream.testing.dispatching import dispatch
+from kronstream.testing.model import Job
+from kronstream.testing.store import ORPHAN_AGE, RECHECK, MemoryStore
+from kronstream.testing.sweeping import live_workers, sweep
+
+TOMB = 86_400_000
+SILENT, ALIVE, SETTLING, PATIENCE = 60_000, 700, 1000, 30_000
+UNFINISHED_SHOWN = 20
+
+
+class MemoryLedger:
+    """Ledger on a MemoryStore."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def adopt(self, adoptions: Sequence[Adoption]) -> list[Adopted | Stale | Conflict | Gone]:
+        """See Ledger."""
+        return [adopt(self._store, adoption) for adoption in adoptions]
+
+    async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
+        """See Ledger."""
+        if items and self._store.epoch != epoch:
+            raise Epoch
+        return [dispatch(self._store, item) for item in items]
+
+    async def describe(self, uids: Sequence[str]) -> list[JobState | None]:
+        """See Ledger."""
+        return [self._state(self._store.jobs[uid]) if uid in self._store.jobs else None for uid in uids]
+
+    def _state(self, job: Job) -> JobState:
+        active = self._store.active[job.uid]
+        return JobState(
+            uid=job.uid,
+            namespace=job.namespace,
+            name=job.name,
+            generation=job.generation,
+            revision=job.revision,
+            cursor=job.cursor,
+            seq=job.seq,
+            suspended=job.suspended,
+            invalid=job.invalid,
+            active=len(active),
+            unfinished=tuple(sorted(active, key=lambda run: (active[run], run))[:UNFINISHED_SHOWN]),
+            runs=dict(job.runs),
+            skipped=dict(job.skipped),
+            last=job.last,
+            last_schedule=job.last_schedule,
+            last_success=job.last_success,
+            last_failure=job.last_failure,
+            consecutive_failures=job.consecutive_failures,
+            average_duration=round(job.total_duration / job.timed) if job.timed else None,
+            last_skip=job.last_skip,
+            once=job.once,
+            done=job.done,
+        )
+
+    async def cursors(self, uids: Sequence[str]) -> list[int | None]:
+        """See Ledger."""
+        return [self._store.jobs[uid].cursor if uid in self._store.jobs else None for uid in uids]
+
+    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:  # noqa: ARG002 all are answered at once
+        """See Ledger."""
+        return 0, list(self._store.dirty)
+
+    async def clean(self, written: Sequence[tuple[str, int]]) -> None:
+        """See Ledger."""
+        for uid, seq in written:
+            if self._store.dirty.get(uid, seq + 1) <= seq:
+                del self._store.dirty[uid]
+
+    async def forget(self, uids: Sequence[str], before: int | None = None) -> int:
+        """See Ledger."""
+        found = [uid for uid in uids if uid in self._store.jobs]
+        old = [uid for uid in found if before is None or self._store.jobs[uid].adopted < before]
+        for uid in old:
+            self._forget(uid)
+        return len(old)
+
+    def _forget(self, uid: str) -> None:
+        store = self._store
+        store.waiting.pop(uid, None)
+        for key in list(store.active[uid]):
+            run = store.runs[key]
+            if run.state is State.RUNNING:
+                run.expires = store.now + ORPHAN_AGE
+            else:
+                store.settle(run, State.CANCELLED, Reason.DELETED.value)
+        store.works[uid].expires = store.now + RECHECK
+        del store.active[uid], store.jobs[uid]
+        store.dirty.pop(uid, None)
+        store.tombs[uid] = store.now + TOMB
+
+    async def known(self) -> list[str]:
+        """See Ledger."""
+        return list(self._store.jobs)
+
+    async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
+        """See Ledger."""
+        store = self._store
+        if phase == "leave":
+            store.replicas.pop(replica, None)
+            return Beat(store.now * 1000, "", 0, {})
+        store.replicas[replica] = store.now
+        heard = dict(store.replicas)
+        store.replicas = {name: at for name, at in heard.items() if store.now - at <= SILENT}
+        if store.epoch is None and phase != "beat":
+            self._rebuild(replica, phase, candidate)
+        store.pulse += 1
+        return Beat(store.now * 1000, store.epoch or "", store.pulse, heard)
+
+    def _rebuild(self, replica: str, phase: str, candidate: str) -> None:
+        store = self._store
+        since, ready = store.rebuild = store.rebuild or (store.now, set())
+        if phase != "ready":
+            return
+        ready.add(replica)
+        alive = {name for name, at in store.replicas.items() if store.now - at <= ALIVE}
+        waited = store.now - since
+        if waited > PATIENCE or (waited >= SETTLING and alive <= ready):
+            store.epoch, store.rebuild = candidate, None
+
+    async def workers(self) -> list[WorkerCard]:
+        """See Ledger."""
+        return live_workers(self._store)
+
+    async def sweep(self, limit: int = 100) -> int:
+        """See Ledger."""
+        return sweep(self._store, limit)

@@ -1,0 +1,96 @@
+"""What the store in memory keeps of a job and of a run; instants and durations are milliseconds."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from kronstream.domain.plan import Skipped
+from kronstream.domain.run import Lane, State
+from kronstream.ports import LastRun, WorkerCard
+
+
+@dataclass(slots=True)
+class Run:
+    """One run; ``entry`` is its number in its lane, ``revived`` marks one that only a status has told of."""
+
+    id: str
+    uid: str
+    namespace: str
+    name: str
+    nominal: int
+    generation: int
+    queue: str
+    lane: Lane
+    dispatched: int
+    state: State = State.QUEUED
+    attempt: int = 0
+    deliveries: int = 0
+    entry: int | None = None
+    token: str | None = None
+    worker: str | None = None
+    incarnation: str | None = None
+    cancel: str | None = None
+    revived: bool = False
+    deadline: int | None = None
+    started: int | None = None
+    finished: int | None = None
+    duration: int | None = None
+    reason: str | None = None
+    result: str | None = None
+    error: str | None = None
+    output: str = ""
+    expires: int | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """The generation in force, the cursor, and what the status counts."""
+
+    uid: str
+    born: str
+    namespace: str = ""
+    name: str = ""
+    generation: int = 0
+    revision: str = ""
+    when: str = ""
+    cursor: int = 0
+    suspended: bool = False
+    invalid: bool = False
+    queue: str = "default"
+    lane: Lane = Lane.MEDIUM
+    policy: str = "Allow"
+    backlog: int = 100
+    keep_good: int = 10
+    keep_bad: int = 10
+    keep_age: int = 604_800_000
+    starting_deadline: int | None = None
+    adopted: int = 0
+    seq: int = 0
+    runs: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    last: LastRun | None = None
+    last_schedule: int | None = None
+    last_success: int | None = None
+    last_failure: int | None = None
+    consecutive_failures: int = 0
+    timed: int = 0
+    total_duration: int = 0
+    last_skip: Skipped | None = None
+    once: str | None = None
+    done: int | None = None
+
+
+@dataclass(slots=True)
+class Works:
+    """Stored works of a job by generation."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    expires: int | None = None
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker's card until its lease ends."""
+
+    card: WorkerCard
+    expires: int
+    handed: bool = False

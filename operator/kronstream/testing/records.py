@@ -1,0 +1,51 @@
+"""RunRecords in memory."""
+
+import json
+
+from kronstream.domain.run import Trigger
+from kronstream.ports import Execution
+from kronstream.testing.model import Run
+from kronstream.testing.store import MemoryStore
+
+
+def _execution(run: Run) -> Execution:
+    return Execution(
+        id=run.id,
+        uid=run.uid,
+        namespace=run.namespace,
+        name=run.name,
+        state=run.state,
+        trigger=Trigger(run.id.rpartition("-")[2][:1]),
+        nominal=run.nominal,
+        generation=run.generation,
+        attempt=run.attempt,
+        dispatched=run.dispatched,
+        started=run.started,
+        finished=run.finished,
+        duration=run.duration,
+        reason=run.reason,
+        result=json.loads(run.result) if run.result else None,
+        error=json.loads(run.error) if run.error else None,
+        output=run.output,
+        worker=run.worker,
+    )
+
+
+class MemoryRecords:
+    """RunRecords on a MemoryStore."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def get(self, run: str) -> Execution | None:
+        """See RunRecords."""
+        found = self._store.run(run)
+        return _execution(found) if found else None
+
+    async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
+        """See RunRecords."""
+        store = self._store
+        ended = [key for good in (True, False) for _, key in store.history[uid, good]]
+        found = [await self.get(key) for key in [*store.active[uid], *ended]]
+        known = [run for run in found if run is not None]
+        return sorted(known, key=lambda run: (run.dispatched, run.nominal or 0), reverse=True)[:limit]

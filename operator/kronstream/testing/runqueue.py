@@ -1,0 +1,196 @@
+"""RunQueue in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+
+from kronstream.domain.run import Lane, Reason, State
+from kronstream.domain.work import Work
+from kronstream.ports import Claim, Outcome, Pulse, WorkerCard
+from kronstream.testing.finishing import finish, register
+from kronstream.testing.lane import Fields, LaneStream
+from kronstream.testing.model import Run, Worker
+from kronstream.testing.store import MemoryStore
+from kronstream.testing.sweeping import live_workers, sweep
+
+DELIVERIES = 20
+HANDED = 5000
+LETTER_FIELDS, LETTER_TEXT = 16, 1024
+
+
+class MemoryRunQueue:
+    """RunQueue on a MemoryStore; ``lease`` is how long, in milliseconds, a run stays a worker's without a heartbeat."""
+
+    def __init__(self, store: MemoryStore, *, lease: int = 10_000) -> None:
+        self._store = store
+        self._lease = lease
+        self._tokens = count()
+
+    async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
+        """See RunQueue."""
+        claims: list[Claim] = []
+        for lane in Lane:
+            stream = self._store.lanes[card.queue, lane]
+            for number, fields in stream.read(card.consumer, slots - len(claims), self._store.now):
+                run = self._consider(stream, number, fields)
+                claims += self._start(card, run) if run else []
+        return claims
+
+    async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:
+        """See RunQueue."""
+        claims: list[Claim] = []
+        left = False
+        for lane in Lane:
+            stream = self._store.lanes[card.queue, lane]
+            for number, fields in stream.pending_of(card.consumer):
+                run = self._consider(stream, number, fields)
+                if run is None:
+                    continue
+                if run.state is State.RUNNING:
+                    mine = (run.worker, run.incarnation) == (card.consumer, card.incarnation)
+                    claims += self._offer(run) if mine and run.id not in held else []
+                elif len(claims) < slots:
+                    claims += self._start(card, run)
+                else:
+                    left = True
+        worker = self._store.worker(card.consumer)
+        if worker and not left:
+            worker.handed = False
+        return claims
+
+    def _consider(self, stream: LaneStream, number: int, fields: Fields | None) -> Run | None:
+        """The queued or running run of an entry; None for an entry that was dropped, set aside or has had its time."""
+        run = self._store.run(fields.get("run", "")) if fields else None
+        fault = _fault(fields) if fields else None
+        if fault:
+            letter = list(fields.items() if fields else ())[:LETTER_FIELDS]
+            cut = {f"field.{name}"[:LETTER_TEXT]: text[:LETTER_TEXT] for name, text in letter}
+            self._store.dead.append({"reason": fault, "entry": str(number), **cut})
+        if fault or run is None or run.entry != number or run.state not in (State.QUEUED, State.RUNNING):
+            stream.remove(number)
+            return None
+        return run if run.state is State.RUNNING or not self._over(run) else None
+
+    def _over(self, run: Run) -> bool:
+        """End a queued run that must not start any more."""
+        late = run.attempt == 0 and run.deadline is not None and self._store.now > run.deadline
+        if run.cancel:
+            self._store.settle(run, State.CANCELLED, run.cancel)
+        elif late:
+            self._store.settle(run, State.SKIPPED, Reason.DEADLINE.value)
+        elif run.deliveries >= DELIVERIES:
+            self._store.settle(run, State.DEAD, Reason.TOO_MANY_DELIVERIES.value)
+        return run.state.terminal
+
+    def _start(self, card: WorkerCard, run: Run) -> list[Claim]:
+        now, job = self._store.now, self._store.jobs.get(run.uid)
+        run.state, run.attempt, run.deliveries = State.RUNNING, run.attempt + 1, run.deliveries + 1
+        run.worker, run.incarnation, run.started, run.revived = card.consumer, card.incarnation, now, False
+        run.token = f"{id(self)}-{next(self._tokens)}:{job.born if job else ''}"
+        self._store.unfinished[run.id] = now + self._lease
+        self._store.active[run.uid][run.id] = now
+        if job:
+            self._store.touch(job)
+        return self._offer(run)
+
+    def _offer(self, run: Run) -> list[Claim]:
+        """The claim of a started run; none where its work is for another worker to read."""
+        token = run.token or ""
+        try:
+            work = Work.load(self._store.work(run.uid, run.generation) or "")
+        except ValueError:
+            self._release(run.id, token)
+            return []
+        return [Claim(run.id, token, run.uid, run.generation, run.attempt, run.nominal, run.deliveries, run.lane, work)]
+
+    async def wait(self, queue: str, timeout: int) -> bool:
+        """See RunQueue; the timeout is real time."""
+        store = self._store
+        if store.wakes[queue]:
+            store.wakes[queue] -= 1
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        store.waiters[queue].append(waiter)
+        done, _ = await asyncio.wait([waiter], timeout=timeout / 1000)
+        if not done:
+            waiter.cancel()
+        return bool(done)
+
+    async def finish(self, card: WorkerCard, outcomes: Sequence[Outcome]) -> list[bool]:  # noqa: ARG002 the port's
+        """See RunQueue."""
+        return [finish(self._store, outcome) for outcome in outcomes]
+
+    async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:  # noqa: ARG002 the port's
+        """See RunQueue."""
+        for claim in claims:
+            self._release(claim.run, claim.token)
+
+    async def hand_over(self, card: WorkerCard, claim: Claim, consumer: str) -> bool:  # noqa: ARG002 the port's
+        """See RunQueue."""
+        return self._release(claim.run, claim.token, consumer)
+
+    def _release(self, key: str, token: str, target: str = "") -> bool:
+        store, run = self._store, self._store.run(key)
+        if run is None or run.state is not State.RUNNING or run.token != token:
+            return False
+        job = store.jobs.get(run.uid)
+        if job is None:
+            store.settle(run, State.CANCELLED, Reason.DELETED.value)
+            return True
+        worker = store.worker(target)
+        if target and (worker is None or run.entry is None):
+            return False
+        run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
+        run.token = run.worker = run.incarnation = None
+        store.active[run.uid][run.id] = -run.nominal
+        if worker and run.entry is not None:
+            delivery = store.lanes[run.queue, run.lane].pending[run.entry]
+            delivery.consumer, delivery.since = target, store.now
+            worker.handed = True
+            store.unfinished[run.id] = store.now + HANDED
+        else:
+            store.withdraw(run)
+            store.enqueue(run)
+        store.touch(job)
+        return True
+
+    async def beat(self, card: WorkerCard, held: Sequence[Claim]) -> Pulse:
+        """See RunQueue."""
+        store, now = self._store, self._store.now
+        before = store.worker(card.consumer)
+        handed = before is not None and before.handed
+        store.workers[card.consumer] = Worker(replace(card, last_beat=now), now + self._lease, handed)
+        cancel: dict[str, str] = {}
+        lost: set[str] = set()
+        for claim in held:
+            run = register(store, card, claim)
+            if run is None:
+                lost.add(claim.run)
+                continue
+            store.unfinished[run.id] = now + self._lease
+            if run.cancel:
+                cancel[run.id] = run.cancel
+        return Pulse(now, cancel, frozenset(lost), handed)
+
+    async def workers(self) -> list[WorkerCard]:
+        """See RunQueue."""
+        return live_workers(self._store)
+
+    async def leave(self, card: WorkerCard) -> None:
+        """See RunQueue."""
+        self._store.workers.pop(card.consumer, None)
+        for lane in Lane:
+            self._store.lanes[card.queue, lane].leave(card.consumer)
+
+    async def sweep(self, limit: int = 100) -> int:
+        """See RunQueue."""
+        return sweep(self._store, limit)
+
+
+def _fault(fields: Fields) -> str | None:
+    if "run" not in fields:
+        return 'no field "run"; a dispatch entry has v, run, uid, namespace, name, nominal, generation'
+    if fields.get("v") != "1":
+        return f"version {fields.get('v', 'nil')[:20]} of the entry format; this worker reads 1"
+    return None

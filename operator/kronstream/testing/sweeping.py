@@ -1,0 +1,62 @@
+"""What time brings on: due retries, ended leases, runs whose entry is gone."""
+
+from kronstream.domain.run import Reason, State
+from kronstream.ports import WorkerCard
+from kronstream.testing.model import Run
+from kronstream.testing.store import RECHECK, MemoryStore
+
+
+def live_workers(store: MemoryStore) -> list[WorkerCard]:
+    """Cards whose lease has not ended, by consumer name."""
+    found = [store.worker(consumer) for consumer in sorted(store.workers)]
+    return [worker.card for worker in found if worker]
+
+
+def sweep(store: MemoryStore, limit: int) -> int:
+    """Answer as ``sweep.lua``."""
+    due = sorted((at, key) for key, at in store.unfinished.items() if at <= store.now)[:limit]
+    return sum(_move(store, key) for _, key in due)
+
+
+def _move(store: MemoryStore, key: str) -> bool:
+    run = store.run(key)
+    if run is None or run.state.terminal:
+        store.unfinished.pop(key, None)
+        return False
+    if run.state is State.RETRYING:
+        if run.uid in store.jobs:
+            store.enqueue(run)
+        else:
+            store.settle(run, State.CANCELLED, Reason.DELETED.value)
+        return True
+    if run.state is State.RUNNING:
+        store.lose(run, Reason.WORKER_LOST, f"the worker {run.worker or '?'} stopped sending heartbeats")
+        return True
+    return _requeue(store, run)
+
+
+def _requeue(store: MemoryStore, run: Run) -> bool:
+    if run.id in store.waiting[run.uid]:
+        store.release_waiting(run.uid)
+        if run.id not in store.waiting[run.uid]:
+            return True
+        store.unfinished[run.id] = store.now + RECHECK
+        return False
+    if _delivered(store, run):
+        store.unfinished[run.id] = store.now + RECHECK
+        return False
+    store.withdraw(run)
+    run.revived = False
+    store.enqueue(run)
+    return True
+
+
+def _delivered(store: MemoryStore, run: Run) -> bool:
+    """True while the run's entry waits for a reader, or for a live consumer that will take it soon."""
+    lane = store.lanes[run.queue, run.lane]
+    if run.entry is None or run.entry not in lane.entries:
+        return False
+    delivery = lane.pending.get(run.entry)
+    if delivery is None:
+        return True
+    return store.worker(delivery.consumer) is not None and store.now - delivery.since < RECHECK
