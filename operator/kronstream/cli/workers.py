@@ -57,7 +57,9 @@ def _shape(card: WorkerCard) -> dict[str, Any]:
 
 def _print_table(cards: list[WorkerCard]) -> None:
     now = int(time.time() * 1000)
-    rows = [("CONSUMER", "QUEUE", "FUNCTIONS", "SLOTS", "PROCESSED", "SUCCEEDED", "FAILED", "UPTIME", "LAST BEAT")]
+    rows: list[tuple[str, ...]] = [
+        ("CONSUMER", "QUEUE", "FUNCTIONS", "SLOTS", "PROCESSED", "SUCCEEDED", "FAILED", "UPTIME", "LAST BEAT")
+    ]
     rows += [_row(card, now) for card in cards]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

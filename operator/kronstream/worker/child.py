@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 import random
@@ -35,10 +34,12 @@ def serve(sock: socket.socket, output: int, registry: Registry, parent: int, log
         while (task := wire.receive(sock)) is not None:
             wire.send(sock, {"started": True})
             wire.send(sock, _execute(registry, task))
-    except (OSError, wire.Garbled):
-        pass
-    finally:
-        os._exit(0)
+    except BrokenPipeError:
+        pass  # the loop process is gone
+    except BaseException:
+        logging.getLogger(__name__).exception("a process for sync handlers failed")
+        os._exit(1)
+    os._exit(0)
 
 
 def _redirect(output: int, log_format: str) -> None:
@@ -49,10 +50,6 @@ def _redirect(output: int, log_format: str) -> None:
     os.close(output)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a descriptor is meant
         os.dup2(nothing.fileno(), 0)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # line by line, so that the last lines before a crash are kept
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)

@@ -130,12 +130,12 @@ class Children:
         Raises Crashed when the child ended instead. Cancelled, the child is killed at once.
         """
         message = wire.frame(task)
-        child = await self._begin(message)
+        child = await self._begin(message, tail)
         done = False
         try:
             answer = await child.answer()
             if answer is None:
-                raise Crashed(f"{await self._how(child)} before it returned")
+                raise Crashed(f"the handler's process {await self._how(child)} before it returned")
             done = not answer.get("tired")
             return answer
         finally:
@@ -154,7 +154,7 @@ class Children:
             await self._nursery.wait()
         self._lose_nursery("the worker ends")
 
-    async def _begin(self, message: bytes) -> Child:
+    async def _begin(self, message: bytes, tail: Tail) -> Child:
         for _ in range(TRIES):
             child = await self._acquire()
             started = False
@@ -164,10 +164,11 @@ class Children:
                 if not started:
                     # it was idle and is dead: the task never began and goes to another
                     self._kill(child)
+                    tail.write(child.output())
                     child.close()
             if started:
                 return child
-        raise Crashed(f"no process for the handler could be started ({await self._how(child)})")
+        raise Crashed(f"no process for the handler could be started: it {await self._how(child)}")
 
     async def _acquire(self) -> Child:
         while self._idle:
@@ -187,7 +188,7 @@ class Children:
         try:
             socket.send_fds(self._control, [json.dumps({"spawn": child.number}).encode()], [theirs.fileno(), printed])
         except OSError as error:
-            child.ended.set_result(f"asking for it failed: {error.strerror}")
+            child.ended.set_result(f"could not be asked for ({error.strerror})")
         finally:
             theirs.close()
             os.close(printed)
@@ -209,7 +210,7 @@ class Children:
         try:
             return await asyncio.wait_for(asyncio.shield(child.ended), STATUS_WAIT)
         except TimeoutError:
-            return "its process does not answer"
+            return "does not answer"
 
     async def _start_nursery(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

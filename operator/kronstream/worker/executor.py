@@ -102,7 +102,7 @@ class Attempt:
         try:
             answer = await self.executor.children.run(task, self.tail)
         except Crashed as crash:
-            return Ended(None, Reason.CRASHED, Failure("Crashed", f"the handler's process {crash}"))
+            return Ended(None, Reason.CRASHED, Failure("Crashed", str(crash)))
         if "reason" not in answer:
             return Ended(result=answer.get("result"))
         told = Failure(answer["type"], answer["message"], answer.get("traceback", ""))

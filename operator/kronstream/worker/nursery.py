@@ -8,6 +8,7 @@ that a process id is still the child's.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import selectors
@@ -30,6 +31,10 @@ def main() -> None:
     hello = json.loads(sock.recv(MESSAGE))
     wire.die_with(hello["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # for the children: line by line, so that the last lines before a crash are kept
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
     logs.configure(hello["log_format"], hello["log_level"])
     try:
         registry = load(hello["handlers"])
@@ -92,7 +97,7 @@ class Nursery:
         except OSError as error:
             os.close(sock)
             os.close(output)
-            _tell(self._sock, {"exited": number, "fault": f"fork: {error.strerror}"})
+            _tell(self._sock, {"exited": number, "fault": f"could not be forked ({error.strerror})"})
             return
         if pid == 0:
             self._sock.close()

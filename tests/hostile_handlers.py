@@ -1,0 +1,225 @@
+"""Handlers that do what handlers should not. A worker of the tests loads this file."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from kronstream.handlers import Run, handler
+
+log = logging.getLogger("hostile")
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@handler("sync:echo")
+def echo(payload: Any) -> Any:
+    return payload
+
+
+@handler("sync:pid")
+def pid(payload: Any) -> int:
+    return os.getpid()
+
+
+@handler("sync:run")
+def run_facts(payload: Any, run: Run) -> dict[str, Any]:
+    run.logger.info("logged by the run")
+    return {"id": run.id, "job": f"{run.namespace}/{run.name}", "attempt": run.attempt, "of": run.max_attempts,
+            "nominal": run.nominal.isoformat()}  # fmt: skip
+
+
+@handler("sync:raise")
+def raises(payload: Any) -> None:
+    print("before the fall")
+    raise ValueError("on purpose")
+
+
+@handler("sync:exit")
+def exits(payload: Any) -> None:
+    print("last words")
+    os._exit(payload)
+
+
+@handler("sync:sys_exit")
+def sys_exits(payload: Any) -> None:
+    sys.exit(1)
+
+
+@handler("sync:segfault")
+def segfaults(payload: Any) -> None:
+    ctypes.string_at(0)
+
+
+@handler("sync:killed")
+def killed(payload: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@handler("sync:forever")
+def forever(payload: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("begun", os.getpid())
+    if payload:
+        Path(payload).write_text(str(os.getpid()))
+    while True:
+        pass
+
+
+@handler("sync:program")
+def program(payload: Any) -> None:
+    """Leaves the process id of a program it started, and waits for it."""
+    with subprocess.Popen(["sleep", "1000"]) as started:
+        Path(payload).write_text(str(started.pid))
+
+
+@handler("sync:flood")
+def flood(payload: Any) -> str:
+    line = "x" * 99 + "\n"
+    for _ in range(payload):
+        sys.stdout.write(line)
+    print("the end of the flood")
+    return "done"
+
+
+@handler("sync:closes")
+def closes(payload: Any) -> str:
+    """Closes every descriptor it can, the worker's own among them."""
+    os.closerange(0, 256)
+    return "closed"
+
+
+@handler("sync:close_stdout")
+def close_stdout(payload: Any) -> str:
+    print("printed")
+    sys.stdout.close()
+    return "closed"
+
+
+@handler("sync:thread")
+def leaves_thread(payload: Any) -> int:
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    return os.getpid()
+
+
+@handler("sync:bad_result")
+def bad_result(payload: Any) -> Any:
+    return {1, 2}
+
+
+@handler("sync:coroutine")
+def forgotten_async(payload: Any) -> Any:
+    return asyncio.sleep(0)
+
+
+@handler("sync:environment")
+def environment(payload: Any) -> list[str]:
+    return sorted(os.environ)
+
+
+@handler("async:echo")
+async def async_echo(payload: Any) -> Any:
+    return payload
+
+
+@handler("async:raise")
+async def async_raises(payload: Any) -> None:
+    print("before the fall")
+    log.warning("and logged")
+    raise ValueError("on purpose")
+
+
+@handler("async:silent")
+async def async_silent(payload: Any) -> None:
+    raise SilentError
+
+
+@handler("async:sys_exit")
+async def async_sys_exits(payload: Any) -> None:
+    sys.exit(1)
+
+
+@handler("async:interrupt")
+async def async_interrupts(payload: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@handler("async:cancels_itself")
+async def async_cancels_itself(payload: Any) -> None:
+    raise asyncio.CancelledError
+
+
+@handler("async:forever")
+async def async_forever(payload: Any) -> None:
+    print("begun")
+    await asyncio.Event().wait()
+
+
+@handler("async:stubborn")
+async def async_stubborn(payload: Any) -> None:
+    """Cannot be cancelled."""
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            print("no")
+
+
+@handler("async:result")
+async def async_result(payload: Any) -> Any:
+    if payload == "set":
+        return {1}
+    if payload == "big":
+        return "x" * 100_000
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+    return deep
+
+
+@handler("async:block")
+async def async_blocks(payload: Any) -> None:
+    await asyncio.sleep(0)
+    while True:
+        pass
+
+
+@handler("async:block_gil")
+async def async_blocks_gil(payload: Any) -> None:
+    await asyncio.sleep(0)
+    import re
+
+    re.match(r"(a+)+$", "a" * 64 + "b")  # holds the GIL for ages
+
+
+@handler("async:exit")
+async def async_exits(payload: Any) -> None:
+    await asyncio.sleep(0)
+    os._exit(9)
+
+
+@handler("async:sleep")
+async def async_sleeps(payload: Any) -> str:
+    await asyncio.sleep(payload)
+    return "slept"
+
+
+@handler("async:until")
+async def async_until(payload: Any) -> str:
+    """Ends once a file is there; tells that it began by another."""
+    Path(payload + ".begun").touch()
+    while not Path(payload).exists():
+        await asyncio.sleep(0.02)
+    return "ended"
