@@ -1,0 +1,79 @@
+"""Redis that crashes, stays away, comes back older, or comes back empty."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from eventually import eventually
+from integration.chaos.load import job, now
+from integration.chaos.trial import Trial, uid_of
+from integration.chaos.verdict import audited, skipped
+
+from kronstream.resources.instant import parse, render
+
+pytestmark = pytest.mark.chaos
+
+
+def test_killed_and_started_again(trial: Trial) -> None:
+    """Nothing is lost: what was due meanwhile is late."""
+    trial.begin()
+    trial.site.plane.restart_part("redis", signal.SIGKILL)
+    trial.further(100)
+
+    found = audited(trial)
+
+    assert not skipped(found, "Missed", "Deadline")
+
+
+def test_away_for_five_seconds(trial: Trial) -> None:
+    """Readiness tells it meanwhile; afterwards everything is made up for."""
+    trial.begin()
+    trial.site.plane.stop_part("redis", signal.SIGKILL)
+    operators = [trial.site.components[name] for name in trial.site.operators]
+    eventually(lambda: not any(operator.ready() for operator in operators))
+    trial.lasting(5)
+    trial.site.plane.start_part("redis")
+    trial.further(200)
+
+    found = audited(trial)
+
+    assert all(operator.ready() for operator in operators)
+    assert not skipped(found, "Missed", "Deadline")
+
+
+def test_a_copy_two_seconds_old(trial: Trial, tmp_path: Path) -> None:
+    """What was dispatched in the seconds that are lost is dispatched again: above all the one run of the day."""
+    at = (now() // 1000 + 11) * 1000
+    daily = job("daily", every="1d", anchor=render(at))
+    trial.begin(daily)
+    eventually(lambda: now() > at - 700, within=15)
+    assert now() < at - 300, "the load took too long to begin"
+    trial.site.plane.save_part("redis", tmp_path / "copy")
+    lost = f"{uid_of(trial.named('daily'))}-s{at}"
+    eventually(lambda: now() > at + 1_300 and lost in trial.witness.calls(), within=5)
+    trial.site.plane.restore_part("redis", tmp_path / "copy")
+    trial.further(150)
+
+    found = audited(trial)
+
+    assert len(trial.witness.calls()[lost]) == 2
+    assert [account.records[at].id for account in found if account.name == "daily"] == [lost]
+    assert not skipped(found, "Missed", "Deadline")
+
+
+def test_wiped(trial: Trial) -> None:
+    """Everything is filled again from status and memory; nothing that was handled before is fired again."""
+    trial.begin()
+    trial.further(80)
+    redis, keys = trial.site.redis, trial.site.keys
+    before = {uid_of(job): trial.site.objects.get(job)["status"] for job in trial.jobs}
+    in_flight = set(redis.zrange(keys.unfinished, 0, -1))
+    old = set(trial.witness.calls())
+    wiped = now()
+    redis.flushall()
+    eventually(lambda: redis.exists(keys.epoch), 5, "(the store was not opened)")
+    opened = now()
+    trial.further(150)
+    print(f"opened again after {opened - wiped} ms")
+    del before, in_flight, old, parse
+    audited(trial)
