@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from integration.installation import Installation
+from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
 
 
@@ -15,8 +16,15 @@ def shared_installation() -> Iterator[Installation]:
         yield installation
 
 
+@pytest.fixture(scope="session")
+def minutely(shared_installation: Installation) -> Object:
+    """A job by cron expression that runs as long as the session: who looks late need not wait for the minute."""
+    spec = {"schedule": "* * * * *", "queue": "nobody"}
+    return shared_installation.objects.apply(scheduled("minutely", "kronstream-system", **spec))
+
+
 @pytest.fixture
-def installation(shared_installation: Installation) -> Iterator[Installation]:
+def installation(shared_installation: Installation, minutely: Object) -> Iterator[Installation]:
     """The shared installation; afterwards its jobs are gone and its logs without unexpected ERROR or traceback."""
     yield shared_installation
     shared_installation.clear()

@@ -67,6 +67,10 @@ class Objects:
         """The object as it is now."""
         return self.send("GET", f"{_path(job)}/{job['metadata']['name']}")
 
+    def all(self, namespace: str = "default") -> list[Object]:
+        """Every ScheduledJob of a namespace, in one request."""
+        return self.send("GET", JOBS.format(namespace))["items"]
+
     def delete(self, job: Object) -> None:
         """Deletes it."""
         self.send("DELETE", f"{_path(job)}/{job['metadata']['name']}")

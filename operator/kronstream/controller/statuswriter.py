@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 POLL = 0.1
 APART = 1.0
+SOON = 0.1
 BATCH = 64
 FLIGHTS = 32
 AWAY = 1.0
@@ -37,8 +38,8 @@ def _nobody(uid: str, seq: int) -> None:
 class StatusWriter:
     """Writes the status of this replica's share of jobs.
 
-    New generations go first, then results of runs; each job at most once a second. The mark of a job stays in the
-    store until its status was written, so that a replica that dies leaves nothing unsaid.
+    New generations go first and at once, then results of runs, for each job at most once a second. The mark of a job
+    stays in the store until its status was written, so that a replica that dies leaves nothing unsaid.
     """
 
     def __init__(
@@ -120,14 +121,14 @@ class StatusWriter:
     def _choose(self, limit: int, now: float) -> list[Job]:
         """Jobs of this replica's share that may be written now, as many as the budget allows."""
         wanted: list[Job] = []
-        for queue in (self._fresh, self._results):
+        for queue, apart in ((self._fresh, SOON), (self._results, APART)):
             for uid in list(queue):
                 if len(wanted) >= limit:
                     break
                 job = self._roster.get(uid)
                 if job is None or not self._replicas.owns(uid):
                     del queue[uid]  # another replica's, or gone; the mark in the store says so to whom it concerns
-                elif now - job.written_at >= APART:
+                elif now - job.written_at >= apart:
                     wanted.append(job)
         granted = wanted[: self._budget.take(len(wanted), now)]
         for job in granted:
