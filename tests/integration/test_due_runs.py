@@ -1,0 +1,73 @@
+"""Two operators: every due instant makes one entry, in time."""
+
+import urllib.request
+
+from eventually import eventually
+from integration.installation import Installation
+from integration.objects import Object, scheduled
+from integration.timeline import gaps, parse, percentile
+
+QUEUE = "nobody"  # no worker serves it: entries stay in the stream and can be counted
+IN_TIME = 100  # ms
+
+
+def dispatched(installation: Installation) -> list[float]:
+    """How many runs each operator has written to the stream, by its own count."""
+    counts = []
+    for name in installation.operators:
+        port = installation.components[name].port
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        counts += [float(line.split()[1]) for line in lines if line.startswith("kronstream_runs_dispatched_total ")]
+    return counts
+
+
+def collect(installation: Installation, jobs: list[Object], instants: int) -> dict[str, list[tuple[int, int]]]:
+    """What is in the stream for each job once each has so many entries."""
+
+    def enough() -> dict[str, list[tuple[int, int]]]:
+        found = {job["metadata"]["name"]: installation.entries(job, QUEUE) for job in jobs}
+        assert min(len(entries) for entries in found.values()) >= instants
+        return found
+
+    return eventually(enough, within=instants + 10)
+
+
+def test_every_second_of_many_jobs_is_in_the_stream_once_and_in_time(installation: Installation) -> None:
+    before = dispatched(installation)
+    jobs = installation.apply(*(scheduled(f"due-{number}", every="1s", queue=QUEUE) for number in range(50)))
+
+    found = collect(installation, jobs, instants=6)
+
+    late = []
+    for name, entries in found.items():
+        nominals = [nominal for nominal, _ in entries]
+        assert len(nominals) == len(set(nominals)), name
+        assert gaps(nominals, 1_000) == [], name
+        late += [instant - nominal for nominal, instant in entries[1:]]  # the first may be due before it is known
+    # on an idle machine all are in time; a busy one may hold up a few, but none for a second
+    figures = f"p50 {percentile(late, 0.5)} ms, p95 {percentile(late, 0.95)} ms, max {max(late)} ms"
+    print(f"{len(late)} entries: {figures}")
+    assert percentile(late, 0.5) <= IN_TIME / 2, figures
+    assert percentile(late, 0.95) <= IN_TIME, figures
+    assert max(late) < 1_000, figures
+    assert min(late) >= -50, figures
+    assert all(after > earlier for after, earlier in zip(dispatched(installation), before, strict=True))
+
+
+def test_the_first_run_follows_the_creation_at_once(installation: Installation) -> None:
+    (job,) = installation.apply(scheduled("first", every="1s", queue=QUEUE))
+
+    entries = collect(installation, [job], instants=2)["first"]
+
+    created = installation.objects.get(job)["metadata"]["creationTimestamp"]
+    assert [nominal for nominal, _ in entries[:2]] == [parse(created) + 1_000, parse(created) + 2_000]
+
+
+def test_priorities_have_lanes_of_their_own(installation: Installation) -> None:
+    lanes = ("critical", "high", "medium", "low")
+    jobs = installation.apply(*(scheduled(f"lane-{lane}", every="1s", queue=QUEUE, priority=lane) for lane in lanes))
+    for lane, job in zip(lanes, jobs, strict=True):
+        eventually(lambda lane=lane, job=job: installation.entries(job, QUEUE, lane))
+        others = [other for other in lanes if other != lane]
+        assert not any(installation.entries(job, QUEUE, other) for other in others)
