@@ -55,8 +55,6 @@ def main() -> None:
     output.route()
     gc.freeze()  # what is loaded stays: collections need not look at it
     uvloop.run(_serve(sock, hello, slate, registry))
-    # an abandoned handler, or a thread of one, must not keep the process
-    os._exit(0)
 
 
 def _leave_it_to_the_supervisor(number: int, frame: object) -> None:
@@ -85,6 +83,8 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     await children.close()
     with contextlib.suppress(Exception):
         await store.close()
+    logging.shutdown()
+    os._exit(0)  # an abandoned handler, or a thread of one, would keep the loop from ending
 
 
 def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:
