@@ -153,6 +153,29 @@ class Installation:
         stream = self.keys.lane(queue, lane)
         return int(self.redis.xpending(stream, group)["pending"]) if self.redis.exists(stream) else 0
 
+    def lasting(self, job: Object) -> list[str]:
+        """What in Redis names a job and would stay for ever: keys without time to live, members of other keys."""
+        uid, found = job["metadata"]["uid"], []
+        for key in self.redis.scan_iter(count=1_000):
+            if uid in key:
+                found += [key] if self.redis.pttl(key) < 0 else []
+            elif key != SEEN and uid in str(self._content(key)):
+                found.append(key)
+        return found
+
+    def _content(self, key: str) -> Any:
+        read = {
+            "string": self.redis.get,
+            "hash": self.redis.hgetall,
+            "list": lambda key: self.redis.lrange(key, 0, -1),
+            "set": self.redis.smembers,
+            "zset": lambda key: self.redis.zrange(key, 0, -1),
+            "stream": self.redis.xrange,
+        }
+        kind = self.redis.type(key)
+        # a key may have ended since it was found
+        return read[kind](key) if kind in read and self.redis.pttl(key) == -1 else None
+
     def seen(self, job: Object) -> list[dict[str, Any]]:
         """What the handlers of `probe_handlers.py` say they were called with for a job, in order.
 
