@@ -43,6 +43,8 @@ class ClusterApi:
             await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
         configuration.connection_pool_maxsize = connections
         configuration.retries = None
+        # with it aiohttp reads .netrc in a thread for every request; proxies come from the configuration
+        configuration.client_session_kwargs = {"trust_env": False}
         return cls(configuration)
 
     async def close(self) -> None:

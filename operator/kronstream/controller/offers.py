@@ -6,7 +6,6 @@ from collections.abc import Callable
 from kronstream.controller.roster import Roster
 from kronstream.ports import Ledger
 
-FIRST_LOOK = 5.0
 PATIENCE = 15.0
 
 
@@ -21,24 +20,22 @@ class Offers:
         self._ledger = ledger
         self._roster = roster
         self._seen: dict[tuple[str, str], float] = {}
-        self._since: float | None = None
+        self._looked = False
         self._told: dict[tuple[str, str], bool | None] = {}
 
     def offered(self, queue: str, function: str) -> bool | None:
         """Whether a live worker offers the function; None before anything is known."""
         key = (queue, function)
-        seen, now = self._seen.get(key), time.monotonic()
-        answer: bool | None = seen is not None and now - seen < PATIENCE
-        if not answer and (self._since is None or now - self._since < FIRST_LOOK):
-            answer = None
-        return answer
+        seen = self._seen.get(key)
+        if not self._looked:
+            return None
+        return seen is not None and time.monotonic() - seen < PATIENCE
 
     async def look(self, changed: Callable[[str], None]) -> None:
         """Read the cards; ``changed`` is called with every job whose answer is another one than before."""
         cards = await self._ledger.workers()
         now = time.monotonic()
-        if self._since is None:
-            self._since = now
+        self._looked = True
         for card in cards:
             for function in card.functions:
                 self._seen[card.queue, function] = now

@@ -68,8 +68,8 @@ class Rebuild:
             objects = await self._jobs.list_whole()
             for start in range(0, len(objects), BATCH):
                 await self._reconciler.adopt([self._contribution(obj) for obj in objects[start : start + BATCH]])
-            while not await self._replicas.ready():
-                await asyncio.sleep(POLL)  # noqa: ASYNC110 - the others are in other processes
+            while not await self._replicas.ready():  # noqa: ASYNC110 - the others are in other processes
+                await asyncio.sleep(POLL)
             log.info("Redis is filled again with %d job(s)", len(objects))
         self._replicas.lost.clear()
 

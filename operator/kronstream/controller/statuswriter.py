@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from redis.exceptions import RedisError
 
@@ -66,36 +67,52 @@ class StatusWriter:
         self._event_budget = news.event_budget(time.monotonic())
         self._fresh: dict[str, None] = {}
         self._results: dict[str, None] = {}
+        self._forced: set[str] = set()
         self._flights: set[asyncio.Task[None]] = set()
         self._written: list[tuple[str, int]] = []
         self._scan = 0
         self._quiet_until = 0.0
+        self._next_look = 0.0
+        self._chosen = 0
         self.take_up: Callable[[str, int], None] = _nobody
 
     def fresh(self, uid: str) -> None:
         """A new generation came into force: its status goes first."""
         self._fresh[uid] = None
+        self._forced.add(uid)
 
     def changed(self, uid: str) -> None:
-        """Something of the job's status changed."""
+        """Something of the job's status changed that the store does not know of."""
         self._results[uid] = None
+        self._forced.add(uid)
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            begin = time.monotonic()
+            await self._replicas.open.wait()
             try:
-                await self._replicas.open.wait()
                 await self._collect()
                 await self._round()
                 await self._flush()
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("reading job states failed, tried again: %s", str(error) or type(error).__name__)
                 await asyncio.sleep(AWAY)
-            idle = not self._fresh or len(self._flights) >= FLIGHTS
-            await asyncio.sleep(max(POLL - (time.monotonic() - begin), 0) if idle else 0.005)
+            await self._breathe()
+
+    async def _breathe(self) -> None:
+        """Until enough requests are answered to make the next batch worth its call, or for one poll."""
+        deadline = time.monotonic() + POLL
+        while self._flights and len(self._flights) > FLIGHTS // 2 and time.monotonic() < deadline:
+            await asyncio.wait(self._flights, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+        if not self._fresh and not self._results:
+            await asyncio.sleep(POLL)
+        elif not self._chosen:
+            await asyncio.sleep(POLL / 5)  # the budget, or the distance between two writes of a job
 
     async def _collect(self) -> None:
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + POLL
         self._scan, uids = await self._ledger.dirty(self._scan)
         for uid in uids:
             if uid not in self._fresh:
@@ -104,15 +121,21 @@ class StatusWriter:
 
     async def _round(self) -> None:
         now = time.monotonic()
+        self._chosen = 0
         if now < self._quiet_until:
             return
         free = min(BATCH, FLIGHTS - len(self._flights))
         chosen = self._choose(free, now)
+        self._chosen = len(chosen)
         if not chosen:
             return
         for job, state in zip(chosen, await self._ledger.describe([job.uid for job in chosen]), strict=True):
             if state is None or state.generation != job.generation or self._roster.get(job.uid) is not job:
                 continue  # not in step with the store: the mark stays, and the next round looks again
+            if state.seq <= job.written and job.uid not in self._forced:
+                self._written.append((job.uid, state.seq))
+                continue  # written between the mark's reading and now
+            self._forced.discard(job.uid)
             job.written_at = now
             flight = asyncio.create_task(self._write(job, state))
             self._flights.add(flight)
@@ -121,20 +144,22 @@ class StatusWriter:
     def _choose(self, limit: int, now: float) -> list[Job]:
         """Jobs of this replica's share that may be written now, as many as the budget allows."""
         wanted: list[Job] = []
-        for queue, apart in ((self._fresh, SOON), (self._results, APART)):
-            for uid in list(queue):
+        for queue in (self._fresh, self._results):
+            for uid in list(islice(queue, 4 * limit)):
                 if len(wanted) >= limit:
                     break
                 job = self._roster.get(uid)
+                del queue[uid]
                 if job is None or not self._replicas.owns(uid):
-                    del queue[uid]  # another replica's, or gone; the mark in the store says so to whom it concerns
-                elif now - job.written_at >= apart:
+                    self._forced.discard(uid)  # gone, or another replica's: the mark in the store tells it
+                elif now - job.written_at < APART:
+                    queue[uid] = None  # behind the others
+                else:
                     wanted.append(job)
-        granted = wanted[: self._budget.take(len(wanted), now)]
-        for job in granted:
-            self._fresh.pop(job.uid, None)
-            self._results.pop(job.uid, None)
-        return granted
+        granted = self._budget.take(len(wanted), now)
+        for job in wanted[granted:]:
+            self._results[job.uid] = None
+        return wanted[:granted]
 
     async def _write(self, job: Job, state: JobState) -> None:
         offered = self._offers.offered(job.queue, job.function)

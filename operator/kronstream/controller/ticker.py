@@ -19,8 +19,10 @@ from kronstream.ports import Dispatch, Epoch, Ledger, Verdict
 log = logging.getLogger(__name__)
 
 BATCH = 500
-TICK = 10_000
 RETRY = 200
+
+
+Answers = list[tuple[Job, Plan, Dispatch, Verdict, int, int]]
 
 
 class Ticker:
@@ -49,8 +51,8 @@ class Ticker:
             first, now = self._roster.first(), self._clock.now()
             if first is None or first > now:
                 await self._roster.wait(None if first is None else (first - now) / 1000)
-                continue
-            await self.fire(self._roster.pop(now, TICK), now)
+            else:
+                await self.fire(now)
 
     def arm(self, job: Job) -> None:
         """Set the job's next wake-up from its cursor; another replica's job is looked at a little later."""
@@ -60,15 +62,18 @@ class Ticker:
         else:
             self._roster.wake_at(job, job.next + (0 if self._replicas.owns(job.uid) else BACKUP))
 
-    async def fire(self, jobs: Sequence[Job], now: int) -> None:
-        """Dispatch what these jobs owe at ``now``."""
-        batches: list[asyncio.Task[None]] = []
-        for start in range(0, len(jobs), BATCH):
-            planned = [(job, owed) for job in jobs[start : start + BATCH] if (owed := self._owed(job, now))]
+    async def fire(self, now: int) -> None:
+        """Dispatch what is due at ``now``: every batch is on its way before the first answer is worked on."""
+        batches: list[asyncio.Task[Answers]] = []
+        while jobs := self._roster.pop(now, BATCH):
+            planned = [(job, owed) for job in jobs if (owed := self._owed(job, now))]
             if planned:
                 batches.append(asyncio.create_task(self._dispatch(planned)))
-                await asyncio.sleep(0)  # the first batch is on its way while the next is planned
-        await asyncio.gather(*batches)
+                await asyncio.sleep(0)
+        for batch in batches:
+            for answer in await batch:
+                self._settle(*answer)
+            await asyncio.sleep(0)
 
     def _owed(self, job: Job, now: int) -> Plan | None:
         if not job.firing:
@@ -79,21 +84,22 @@ class Ticker:
             return None
         return owed
 
-    async def _dispatch(self, planned: Sequence[tuple[Job, Plan]]) -> None:
+    async def _dispatch(self, planned: Sequence[tuple[Job, Plan]]) -> Answers:
         items = [_item(job, owed) for job, owed in planned]
         try:
             answers = await self._ledger.dispatch(self._replicas.epoch, items)
         except Epoch:
             self._replicas.reject()
-            self._again([job for job, _ in planned])
-            return
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("dispatching %d job(s) failed, tried again: %s", len(planned), error)
-            self._again([job for job, _ in planned])
-            return
-        now = self._clock.now()
-        for (job, owed), item, (verdict, number) in zip(planned, items, answers, strict=True):
-            self._settle(job, owed, item, verdict, number, now)
+        else:
+            now = self._clock.now()
+            return [
+                (job, owed, item, verdict, number, now)
+                for (job, owed), item, (verdict, number) in zip(planned, items, answers, strict=True)
+            ]
+        self._again([job for job, _ in planned])
+        return []
 
     def _again(self, jobs: Sequence[Job]) -> None:
         at = self._clock.now() + RETRY

@@ -37,44 +37,57 @@ end
 local function admit(uid, policy, backlog, stream)
   local active = P .. 'active:' .. uid
   if policy == 'Forbid' and call('ZCARD', active) > 0 then return 'Overlap' end
-  if policy ~= 'Replace' and call('ZCOUNT', active, '-inf', 0) >= backlog then return 'Backlog' end
+  -- few active runs cannot be many unstarted ones, and the size is the cheaper question
+  if policy ~= 'Replace' and call('ZCARD', active) >= backlog and call('ZCOUNT', active, '-inf', 0) >= backlog then
+    return 'Backlog'
+  end
   lengths[stream] = lengths[stream] or call('XLEN', stream)
   if lengths[stream] >= LANE_LIMIT then return 'Backlog' end
   return nil
 end
 
+-- Index entries of a batch are written together at the end: a call costs more than what it does.
+local unfinished, dirty = {}, {}
+local now_text, recheck_at = num(now), num(now + RECHECK)
+
 -- Starts a run, if it may. Answers why there will be none, or its id where it is over already.
 local function start(uid, h, nominal)
   local id = uid .. '-s' .. nominal
-  if call('EXISTS', P .. 'run:' .. id) == 1 then return call('HEXISTS', P .. 'run:' .. id, 'fin') == 1 and id or nil end
-  local job, queue, priority, policy = P .. 'job:' .. uid, h[6], h[7], h[8]
+  local key = P .. 'run:' .. id
+  if call('EXISTS', key) == 1 then return call('HEXISTS', key, 'fin') == 1 and id or nil end
+  local queue, priority, policy = h[6], h[7], h[8]
   local stream = lane(queue, priority)
   local refused = admit(uid, policy, tonumber(h[9]), stream)
   if refused then
-    skip(job, refused, 1, nominal, nominal)
+    skip(P .. 'job:' .. uid, refused, 1, nominal, nominal)
     return refused
   end
   local waits = policy == 'Replace' and call('ZCARD', P .. 'active:' .. uid) > 0 and replace(uid)
-  local r = { uid = uid, ns = h[10], nm = h[11], nom = nominal, gen = h[1], q = queue, ln = priority }
-  local key = P .. 'run:' .. id
-  call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', r.ns, 'nm', r.nm, 'nom', nominal, 'gen', r.gen, 'q', queue,
-    'ln', priority, 'att', 0, 'at', num(now))
+  local fields = { 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
+    'ln', priority, 'att', '0', 'at', now_text }
   local deadline = tonumber(h[12])
-  if deadline >= 0 then call('HSET', key, 'dl', num(nominal + deadline)) end
-  call('ZADD', P .. 'active:' .. uid, '-' .. nominal, id)
+  if deadline >= 0 then
+    fields[#fields + 1] = 'dl'
+    fields[#fields + 1] = num(nominal + deadline)
+  end
   if waits then
     call('ZADD', P .. 'waiting:' .. uid, nominal, id)
-    call('ZADD', P .. 'unfinished', num(now + RECHECK), id)
   else
-    enqueue(id, r)
+    fields[#fields + 1] = 'eid'
+    fields[#fields + 1] = call('XADD', stream, '*', 'v', '1', 'run', id, 'uid', uid, 'namespace', h[10], 'name', h[11],
+      'nominal', nominal, 'generation', h[1])
+    wakes[queue] = (wakes[queue] or 0) + 1
     lengths[stream] = lengths[stream] + 1
   end
-  call('HSET', job, 'ls', nominal)
+  call('HSET', key, unpack(fields))
+  call('ZADD', P .. 'active:' .. uid, '-' .. nominal, id)
+  unfinished[#unfinished + 1] = recheck_at
+  unfinished[#unfinished + 1] = id
+  h.last = nominal
 end
 
-local function dispatch(uid, gen, rev, from, to, nominals, skips)
-  local job = P .. 'job:' .. uid
-  local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once')
+-- What keeps a job from being dispatched by this caller, or nil.
+local function refusal(job, h, gen, rev, from, nominals)
   if not h[1] then return 'gone' end
   if h[1] ~= gen or h[2] ~= rev then
     local newer = tonumber(h[1]) > tonumber(gen) or (h[1] == gen and h[2] > rev)
@@ -83,33 +96,54 @@ local function dispatch(uid, gen, rev, from, to, nominals, skips)
   if h[4] == '1' or h[5] == '1' then return 'held' end
   if tonumber(h[3]) > now + 60000 then
     -- a cursor from a clock that ran ahead would silence the job until that clock's time came
-    call('HSET', job, 'cur', num(now))
-    return 'cursor:' .. num(now)
+    call('HSET', job, 'cur', now_text)
+    return 'cursor:' .. now_text
   end
   if h[3] ~= from then return 'cursor:' .. h[3] end
   for nominal in string.gmatch(nominals, '%d+') do
     if tonumber(nominal) > early then return 'early' end
   end
+  return nil
+end
+
+local function dispatch(uid, gen, rev, from, to, nominals, skips)
+  local job = P .. 'job:' .. uid
+  local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once')
+  local refused = refusal(job, h, gen, rev, from, nominals)
+  if refused then return refused end
   local once = string.sub(to, 1, 1) == 'o'
-  if once and h[13] then return 'held' end
-  if once then to = string.sub(to, 2) end
-  for reason, count, first, last in string.gmatch(skips, '(%a+):(%d+):(%d+):(%d+)') do
-    skip(job, reason, count, first, last)
-    if once then call('HSET', job, 'once', reason, 'done', num(now)) end
+  if once then
+    if h[13] then return 'held' end
+    to = string.sub(to, 2)
+  end
+  if skips ~= '' then
+    for reason, count, first, last in string.gmatch(skips, '(%a+):(%d+):(%d+):(%d+)') do
+      skip(job, reason, count, first, last)
+      if once then call('HSET', job, 'once', reason, 'done', now_text) end
+    end
   end
   for nominal in string.gmatch(nominals, '%d+') do
     if once then call('HSET', job, 'once', uid .. '-s' .. nominal) end
     local over = start(uid, h, nominal)
-    if once and over then call('HSET', job, 'once', over, 'done', num(now)) end
+    if once and over then call('HSET', job, 'once', over, 'done', now_text) end
   end
-  call('HSET', job, 'cur', to)
-  touch(uid)
+  if h.last then call('HSET', job, 'cur', to, 'ls', h.last) else call('HSET', job, 'cur', to) end
+  dirty[#dirty + 1] = call('HINCRBY', job, 'seq', 1)
+  dirty[#dirty + 1] = uid
   return 'ok'
+end
+
+local function write(key, pairs_of)
+  for first = 1, #pairs_of, 1000 do
+    call('ZADD', key, unpack(pairs_of, first, math.min(first + 999, #pairs_of)))
+  end
 end
 
 local answers = {}
 for i = 4, #ARGV, 7 do
   answers[#answers + 1] = dispatch(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
 end
+write(P .. 'unfinished', unfinished)
+write(P .. 'dirty', dirty)
 wake()
 return answers
