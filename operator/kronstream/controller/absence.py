@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -16,6 +18,7 @@ from kronstream.ports import Ledger
 log = logging.getLogger(__name__)
 
 SETTLE = 1.0
+SECOND_LOOK = 10.0
 RETRY = 5.0
 CHUNK = 200
 
@@ -41,6 +44,7 @@ class Absence:
         self._measures = measures
         self._every = every
         self._relisted = asyncio.Event()
+        self._unknown: set[str] = set()
 
     def relisted(self) -> None:
         """The watch listed anew."""
@@ -80,11 +84,22 @@ class Absence:
             self._measures.forgotten.inc(forgotten)
             if forgotten:
                 log.info("%d job(s) were deleted while nobody watched; forgotten", forgotten)
+        self._look_closer(listed, known)
+
+    def _look_closer(self, listed: Mapping[str, Mapping[str, Any]], known: set[str]) -> None:
+        """Read again what the roster has otherwise than the list, unless it is on its way already.
+
+        A job that is only in the list gets a second look first: at a start the watch is still bringing them.
+        """
         for job in self._roster:
             meta = listed.get(job.uid)
             absent = meta is None and job.uid in known
-            if absent or (meta is not None and meta.get("generation", 1) != job.generation):
+            other = meta is not None and meta.get("generation", 1) != job.generation
+            if (absent or other) and not self._reconciler.awaits(job.uid):
                 self._reconciler.refresh(job)
-        for uid, meta in listed.items():
-            if self._roster.get(uid) is None:
-                self._reconciler.discover(uid, meta["namespace"], meta["name"])
+        unknown = {uid for uid in listed if self._roster.get(uid) is None and not self._reconciler.awaits(uid)}
+        for uid in unknown & self._unknown:
+            self._reconciler.discover(uid, listed[uid]["namespace"], listed[uid]["name"])
+        if unknown - self._unknown:
+            asyncio.get_running_loop().call_later(SECOND_LOOK, self.relisted)
+        self._unknown = unknown

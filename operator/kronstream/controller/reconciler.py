@@ -21,6 +21,7 @@ from kronstream.ports import Adopted, Adoption, Conflict, Expect, Gone, Ledger, 
 log = logging.getLogger(__name__)
 
 BATCH = 200
+AT_ONCE = 16
 RETRY = 0.5
 
 
@@ -57,6 +58,10 @@ class Reconciler:
     def backlog(self) -> int:
         """Generations not yet adopted."""
         return len(self._pending)
+
+    def awaits(self, uid: str) -> bool:
+        """Whether something about the job is on its way into force."""
+        return uid in self._pending or uid in self._stale or uid in self._forget
 
     def observe(self, kind: str | None, obj: Mapping[str, Any]) -> None:
         """An object as a list (kind None) or the watch gave it; cheap for one that is known."""
@@ -118,9 +123,9 @@ class Reconciler:
             uids = list(self._forget)[:BATCH]
             await self._ledger.forget(uids)
             self._forget.difference_update(uids)
-        for uid in list(self._stale)[:BATCH]:
-            namespace, name = self._stale[uid]
-            await self._reread(uid, namespace, name)
+        stale = list(self._stale.items())[:AT_ONCE]
+        await asyncio.gather(*(self._reread(uid, namespace, name) for uid, (namespace, name) in stale))
+        for uid, _ in stale:
             self._stale.pop(uid, None)
         batch = list(self._pending.values())[:BATCH]
         await self.adopt(batch)
