@@ -4,11 +4,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from kronstream.dev.binaries import find, wanted
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.errors import DevError
 from kronstream.dev.kubectl import Kubectl
+
+# a machine that does other things too is no reason to fail
+settings.register_profile("kronstream", deadline=None)
+settings.load_profile("kronstream")
 
 
 @pytest.fixture(scope="session")

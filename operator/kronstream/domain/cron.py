@@ -23,6 +23,9 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_NAMES = dict(zip(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], range(7), strict=True)) | dict(
+    zip(["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], range(1, 13), strict=True)
+)
 # croniter gives up and says so when nothing matches within this span; 29 February is at most 8 years away
 _YEARS = 12
 _ERA_END = 253_370_764_800  # 9999-01-01: datetime ends soon after
@@ -58,23 +61,15 @@ class Cron:
         return int(found) if found < _ERA_END else None
 
     def _next_elapsed(self, second: int) -> int | None:
-        start = second
-        while True:
-            offset = self.zone.offset(start)
-            transition = self.zone.next_transition(start)
-            wall = self._wall_after(start + offset)
-            if wall is None:
-                return None
+        start, offset = second, self.zone.offset(second)
+        transition = self.zone.next_transition(second)
+        while (wall := self._wall_after(start + offset)) is not None:
             if transition is None or wall - offset < transition.instant:
                 return wall - offset
             # look again from the last second before the change, on the clock that is in force after it
-            wall = self._wall_after(transition.instant - 1 + transition.after)
-            if wall is None:
-                return None
-            following = self.zone.next_transition(transition.instant)
-            if following is None or wall - transition.after < following.instant:
-                return wall - transition.after
-            start = following.instant - 1
+            start, offset = transition.instant - 1, transition.after
+            transition = self.zone.next_transition(transition.instant)
+        return None
 
     def _next_fixed(self, second: int) -> int | None:
         wall: int | None = second + self.zone.offset(second)
@@ -112,12 +107,13 @@ def parse(expression: str, zone: str = "UTC") -> Cron:
     text = " ".join(expression.split())
     if text.startswith("@"):
         text = _macro(text)
-    fields = text.split(" ")
+    fields = text.split()
     if len(fields) != 5:
-        raise ValueError(f"{expression!r} has {len(fields)} fields; write five: {', '.join(FIELDS)}")
+        number = f"{len(fields)} field" + "s" * (len(fields) != 1)
+        raise ValueError(f"{expression!r} has {number}; write five: {', '.join(FIELDS)}")
     _refuse_unsupported(expression, fields)
     try:
-        iterator = croniter(text, 0.0, ret_type=float, max_years_between_matches=_YEARS)
+        iterator = croniter(" ".join(map(_plain, fields)), 0.0, ret_type=float, max_years_between_matches=_YEARS)
     except (CroniterError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(_explain(expression, fields) or f"{expression!r} is not a cron expression: {error}") from error
     cron = Cron(text, load(zone), iterator, elapsed=fields[1] == "*")
@@ -141,6 +137,20 @@ def _refuse_unsupported(expression: str, fields: list[str]) -> None:
             raise ValueError(
                 f"{expression!r}: the {name} field {field!r} is not supported; write numbers, ranges or steps"
             )
+
+
+def _plain(field: str) -> str:
+    """The field without ranges from a value to itself: croniter takes 3-3 for the whole field."""
+    parts = []
+    for part in field.split(","):
+        low, _, high = part.partition("/")[0].partition("-")
+        parts.append(low if high and _number(low) == _number(high) else part)
+    return ",".join(parts)
+
+
+def _number(text: str) -> int | str:
+    name = text.upper()
+    return int(text) if text.isdecimal() else _NAMES.get(name, name)
 
 
 def _explain(expression: str, fields: list[str]) -> str | None:
