@@ -144,7 +144,7 @@ class StatusWriter:
     def _choose(self, limit: int, now: float) -> list[Job]:
         """Jobs of this replica's share that may be written now, as many as the budget allows."""
         wanted: list[Job] = []
-        for queue in (self._fresh, self._results):
+        for queue, apart in ((self._fresh, SOON), (self._results, APART)):
             for uid in list(islice(queue, 4 * limit)):
                 if len(wanted) >= limit:
                     break
@@ -152,7 +152,7 @@ class StatusWriter:
                 del queue[uid]
                 if job is None or not self._replicas.owns(uid):
                     self._forced.discard(uid)  # gone, or another replica's: the mark in the store tells it
-                elif now - job.written_at < APART:
+                elif now - job.written_at < apart:
                     queue[uid] = None  # behind the others
                 else:
                     wanted.append(job)
