@@ -165,6 +165,8 @@ class StatusWriter:
         offered = self._offers.offered(job.queue, job.function)
         now = self._clock.now()
         status = status_of(job, state, offered, now)
+        # judged before the write: the watch may bring its result back before the answer comes
+        found = news.news_of(job, state)
         try:
             await self._jobs.write_status(job.namespace, job.name, job.uid, status)
         except ApiError as error:
@@ -174,10 +176,11 @@ class StatusWriter:
             self.changed(job.uid)
         else:
             self._measures.status_writes.labels("ok").inc()
-            await self._tell(job, state, now)
             job.conditions = tuple(status["conditions"])
             job.written = state.seq
             self._written.append((job.uid, state.seq))
+            news.remember(job, state)
+            await self._tell(job, found, now)
 
     def _pause(self, why: str) -> None:
         """An API server that does not answer is not asked by every job."""
@@ -208,9 +211,7 @@ class StatusWriter:
         else:
             log.error("%s/%s: the API server refuses its status: %s", job.namespace, job.name, error)
 
-    async def _tell(self, job: Job, state: JobState, now: int) -> None:
-        found: Sequence[news.News] = news.news_of(job, state)
-        news.remember(job, state)
+    async def _tell(self, job: Job, found: Sequence[news.News], now: int) -> None:
         for item in found[: self._event_budget.take(len(found), time.monotonic())]:
             try:
                 await self._events.post(job.namespace, news.event(job, item, now))
