@@ -98,3 +98,16 @@ def endless(payload: Any) -> Any:
     """Never ends."""
     while True:
         time.sleep(0.05)
+
+
+@handler("probe:endless-async")
+async def endless_async(payload: Any) -> Any:
+    """Never ends, without holding anybody up."""
+    while True:
+        await asyncio.sleep(1)
+
+
+@handler("probe:kill")
+async def kills(payload: Any) -> Any:
+    """Takes the worker's loop process along."""
+    os._exit(7)

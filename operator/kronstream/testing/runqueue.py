@@ -30,11 +30,13 @@ class MemoryRunQueue:
     async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
         """See RunQueue."""
         claims: list[Claim] = []
+        free = slots
         for lane in Lane:
             stream = self._store.lanes[card.queue, lane]
-            for number, fields in stream.read(card.consumer, slots - len(claims), self._store.now):
-                run = self._consider(stream, number, fields)
-                claims += self._start(card, run) if run else []
+            while entries := stream.read(card.consumer, free, self._store.now):
+                runs = [run for entry in entries if (run := self._consider(stream, *entry))]
+                free -= len(runs)
+                claims += [claim for run in runs for claim in self._start(card, run)]
         return claims
 
     async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:

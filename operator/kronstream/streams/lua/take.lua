@@ -6,7 +6,8 @@ local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
 for i = 9, #ARGV do held[ARGV[i]] = true end
-local taken, left = {}, 0
+local taken, left, looked = {}, 0, 0
+local LOOK_LIMIT = 1000
 
 local function read(stream)
   local from = pending and '0' or '>'
@@ -84,14 +85,25 @@ local function consider(stream, entry, priority)
   taken[#taken + 1] = start(id, r, eid, priority)
 end
 
-for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
-  if #taken < slots or pending then
-    local stream = lane(queue, priority)
+-- Entries that start nothing (garbage, what is over) hold up nobody behind them: read on until the slots are filled.
+local function drain(stream, priority)
+  repeat
+    local wanted = slots - #taken
     local entries = read(stream)
     if entries.err then return entries end
     for _, entry in ipairs(entries) do consider(stream, entry, priority) end
+    looked = looked + #entries
+  until pending or #entries < wanted or #taken >= slots or looked >= LOOK_LIMIT
+end
+
+for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
+  if #taken < slots or pending then
+    local failed = drain(lane(queue, priority), priority)
+    if failed then return failed end
   end
 end
+-- the rest is for the next call
+if looked >= LOOK_LIMIT and not pending then wakes[queue] = (wakes[queue] or 0) + 1 end
 if pending and left == 0 then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
 wake()
 return taken
