@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from kronstream.handlers import Run, handler
 
 log = logging.getLogger("hostile")
@@ -208,6 +210,49 @@ async def async_blocks_gil(payload: Any) -> None:
 async def async_exits(payload: Any) -> None:
     await asyncio.sleep(0)
     os._exit(9)
+
+
+@handler("async:task_exit")
+async def async_task_exits(payload: Any) -> None:
+    async def task() -> None:
+        await asyncio.sleep(0)
+        sys.exit(7)
+
+    await asyncio.create_task(task())
+
+
+@handler("async:task_block")
+async def async_task_blocks(payload: Any) -> None:
+    async def task() -> None:
+        await asyncio.sleep(0)
+        while True:
+            pass
+
+    await asyncio.gather(task(), asyncio.sleep(1000))
+
+
+@handler("async:stop_loop")
+async def async_stops_loop(payload: Any) -> None:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(1000)
+
+
+@handler("async:callback_exit")
+async def async_callback_exits(payload: Any) -> None:
+    asyncio.get_running_loop().call_soon(sys.exit, 7)
+    await asyncio.sleep(1000)
+
+
+@handler("async:anyio")
+async def async_anyio(payload: Any) -> str:
+    """Cancels tasks by a library that looks into their coroutines."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep, 1000)
+        await anyio.sleep(0)
+        group.cancel_scope.cancel()
+    with anyio.move_on_after(0.01):
+        await anyio.sleep(1000)
+    return await asyncio.wait_for(async_sleeps(0), 5)
 
 
 @handler("async:sleep")

@@ -9,7 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s:/@]*):\S*@", re.IGNORECASE)
+# every repetition is bounded: a text made to be slow must not be
+_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)(?P<user>[^\s:/@]{0,128}):\S{0,512}@", re.IGNORECASE)
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
 _INTERNAL = frozenset({"k8s_skip", "settings"})  # kopf's own, never for people
 TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -17,7 +18,7 @@ TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 def masked(text: str) -> str:
     """The text with the password of every URL in it replaced by `***`."""
-    return _PASSWORD.sub(r"\g<scheme>\g<user>:***@", text)
+    return _PASSWORD.sub(r"\g<scheme>\g<user>:***@", text) if "://" in text else text
 
 
 def stamp(seconds: float) -> str:

@@ -75,7 +75,7 @@ def test_a_failed_attempt_is_tried_again_and_then_over(bench: Bench) -> None:
     assert record.output == "last words\n"
 
 
-@pytest.mark.parametrize("name", ["async:block", "async:block_gil"])
+@pytest.mark.parametrize("name", ["async:block", "async:block_gil", "async:task_block"])
 def test_a_handler_that_blocks_the_loop_is_a_timeout_and_costs_the_others_nothing(
     bench: Bench, tmp_path: Path, name: str
 ) -> None:
@@ -110,6 +110,19 @@ def test_os_exit_in_the_loop_fails_that_attempt_alone(bench: Bench, tmp_path: Pa
     record = bench.over(other)
     assert (record.state, record.attempt) == (State.SUCCESS, 1)
     eventually(lambda: any(card.failed == 1 and card.succeeded == 1 for card in bench.cards()))
+    assert worker.process.poll() is None
+
+
+@pytest.mark.parametrize("name", ["async:stop_loop", "async:callback_exit"])
+def test_what_ends_the_loop_from_a_callback_is_found_out_the_second_time(bench: Bench, name: str) -> None:
+    """Nobody executes then: the first time all go back, the second time they are suspects."""
+    worker = bench.worker().ready()
+    bench.dispatch("async:stubborn", timeout=600_000)
+    (run,) = bench.dispatch(name, retry=ONCE)
+    record = bench.over(run)
+    assert (record.state, record.reason) == (State.FAILED, "worker_lost")
+    (echo,) = bench.dispatch("async:echo", retry=ONCE)
+    assert bench.over(echo).state is State.SUCCESS
     assert worker.process.poll() is None
 
 
@@ -200,7 +213,7 @@ def test_a_function_nobody_offers(bench: Bench) -> None:
     record = bench.over(run)
     assert (record.state, record.reason) == (State.FAILED, "unknown_handler")
     assert record.error is not None
-    assert "offers 'no:such'; known are: async:block, " in record.error["message"]
+    assert "offers 'no:such'; known are: async:anyio, " in record.error["message"]
 
 
 def test_a_frozen_worker_loses_its_run_and_is_fenced_off(bench: Bench, tmp_path: Path) -> None:

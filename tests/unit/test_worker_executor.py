@@ -134,6 +134,7 @@ async def test_a_failed_attempt_is_tried_again_by_the_policy(bench: Bench) -> No
         ("async:sys_exit", None, Reason.ERROR, "sys.exit"),
         ("async:interrupt", None, Reason.ERROR, ""),
         ("async:cancels_itself", None, Reason.ERROR, "cancelled itself"),
+        ("async:task_exit", None, Reason.ERROR, "raised SystemExit"),
         ("async:result", "set", Reason.RESULT, "return sorted"),
         ("async:result", "big", Reason.RESULT, "64 KiB"),
         ("async:result", "deep", Reason.RESULT, "32 levels"),
@@ -280,6 +281,38 @@ async def test_the_slate_tells_who_executes(bench: Bench) -> None:
     (held,) = bench.slate.held()
     assert held.phase is Phase.LOOP
     assert held.deadline > 0
+
+
+async def test_the_slate_tells_who_started_the_task_that_executes(bench: Bench) -> None:
+    seen: list[int | None] = []
+
+    async def task() -> None:
+        seen.append(bench.slate.executing)
+
+    async def starts(payload: Any) -> None:
+        await asyncio.gather(task(), asyncio.create_task(task()))
+
+    bench.registry.add("starts", starts)
+    await bench.outcome("async:echo")
+    await bench.outcome("starts")
+    assert seen == [1, 1]
+
+
+async def test_libraries_that_look_into_tasks_work(bench: Bench) -> None:
+    assert (await bench.outcome("async:anyio")).result == '"slept"'
+
+
+async def test_a_task_cancelled_before_its_first_step_leaves_no_warning(bench: Bench) -> None:
+    async def hasty(payload: Any) -> None:
+        asyncio.create_task(asyncio.sleep(0)).cancel()
+        await asyncio.sleep(0)
+
+    bench.registry.add("hasty", hasty)
+    assert (await bench.outcome("hasty")).state is State.SUCCESS
+    one = claim("async:forever")
+    report = bench.start(one)
+    bench.executor.end(one.token, "cancelled")
+    assert (await report) is not None
 
 
 async def test_a_run_knows_itself(bench: Bench) -> None:

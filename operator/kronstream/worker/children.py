@@ -17,7 +17,7 @@ from kronstream.worker.output import Tail
 
 CHUNK = 65_536
 TRIES = 3
-STATUS_WAIT = 2.0  # seconds until a child that went away has been reaped
+STATUS_WAIT = 1.0  # seconds until a child that went away has been reaped
 
 
 class Crashed(Exception):  # noqa: N818 - what became of the child
@@ -206,11 +206,12 @@ class Children:
                 self._control.send(json.dumps({"kill": child.number}).encode())
 
     async def _how(self, child: Child) -> str:
-        self._kill(child)  # one that only closed its socket would never end
-        try:
-            return await asyncio.wait_for(asyncio.shield(child.ended), STATUS_WAIT)
-        except TimeoutError:
-            return "does not answer"
+        """How a child that went away ended; one that only closed its channel is killed."""
+        await asyncio.wait({child.ended}, timeout=STATUS_WAIT)
+        if child.ended.done():
+            return child.ended.result()
+        self._kill(child)
+        return "closed its channel to the worker"
 
     async def _start_nursery(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

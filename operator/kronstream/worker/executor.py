@@ -6,10 +6,10 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
 
 from kronstream.domain.run import Reason
+from kronstream.logs import masked
 from kronstream.ports import Claim, Failure, Outcome
 from kronstream.worker import failure
 from kronstream.worker.children import Children, Crashed
@@ -18,7 +18,8 @@ from kronstream.worker.outcome import Ended, cancelled, outcome
 from kronstream.worker.output import Tail, capture
 from kronstream.worker.registry import Function, Registry
 from kronstream.worker.result import Unfit, encode
-from kronstream.worker.slate import ABANDONED, NOBODY, Phase, Slate
+from kronstream.worker.slate import ABANDONED, Phase, Slate
+from kronstream.worker.watch import Seat, seat, watch_tasks
 
 log = logging.getLogger(__name__)
 
@@ -26,43 +27,10 @@ Done = Callable[[Claim, Outcome | None], None]
 """Called once for every attempt that began; None for one that was stopped without an outcome."""
 
 
-class Watched:
-    """Awaits a coroutine and has the slate tell, at every instant, whether it is this one that executes."""
-
-    __slots__ = ("_coroutine", "_slate", "slot")
-
-    def __init__(self, slate: Slate, slot: int, coroutine: Any) -> None:
-        self._slate = slate
-        self._coroutine = coroutine
-        self.slot = slot
-
-    def __await__(self) -> Generator[Any, None, Ended]:
-        slate, coroutine = self._slate, self._coroutine
-        thrown: BaseException | None = None
-        while True:
-            slate.enter(self.slot)
-            try:
-                waits_for = coroutine.send(None) if thrown is None else coroutine.throw(thrown)
-            except StopIteration as stop:
-                ended: Ended = stop.value
-                return ended
-            finally:
-                slate.leave()
-            thrown = None
-            try:
-                yield waits_for
-            except BaseException as error:  # noqa: BLE001 - a cancellation; it goes on into the handler
-                thrown = error
-
-
-async def _watch(watched: Watched) -> Ended:
-    return await watched
-
-
 class Attempt:
     """One attempt that executes."""
 
-    __slots__ = ("claim", "ending", "executor", "run", "started", "tail", "task", "timer", "watched")
+    __slots__ = ("claim", "ending", "executor", "run", "seat", "started", "tail", "task", "timer")
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
         self.executor = executor
@@ -72,14 +40,14 @@ class Attempt:
         self.ending: str | None = None
         self.started = time.monotonic()
         loop = executor.loop
-        self.watched: Watched | None = None
+        self.seat = Seat(slot)
+        context = contextvars.copy_context()
         if function.is_async:
-            self.watched = Watched(executor.slate, slot, self._in_loop(function))
-            body = _watch(self.watched)
+            body = self._in_loop(function)
+            context.run(seat.set, self.seat)
+            context.run(capture.set, self.tail)
         else:
             body = self._in_child(function)
-        context = contextvars.copy_context()
-        context.run(capture.set, self.tail)
         self.task: asyncio.Task[Ended] = loop.create_task(body, context=context)
         self.task.add_done_callback(self._done)
         self.timer = loop.call_later(claim.work.timeout / 1000, self.end, Reason.TIMEOUT)
@@ -137,8 +105,7 @@ class Attempt:
             "the handler %s of run %s goes on though it was cancelled (%s)",
             self.claim.work.function, self.claim.run, self.ending,
         )  # fmt: skip
-        if self.watched is not None:
-            self.watched.slot = NOBODY
+        self.seat.abandon()
         self.executor.slate[ABANDONED] += 1
         self.task.remove_done_callback(self._done)
         self.task.add_done_callback(self.executor.forget)
@@ -154,7 +121,7 @@ class Attempt:
         self.executor.finished(self, self._ended(ended))
 
     def _ended(self, ended: Ended | None) -> Outcome | None:
-        claim, output = self.claim, self.tail.text()
+        claim, output = self.claim, masked(self.tail.text())
         if self.ending in (RELEASED, LOST):
             return None
         if self.ending == Reason.TIMEOUT:
@@ -181,6 +148,7 @@ class Executor:
         self.slate = slate
         self.cancel_grace = cancel_grace
         self.loop = asyncio.get_running_loop()
+        watch_tasks(self.loop, slate)
         self.attempts: dict[str, Attempt] = {}  # by token: a run may be here twice, the older one abandoned
         self.abandoned: set[asyncio.Task[Ended]] = set()
         self._report = done

@@ -42,6 +42,10 @@ class Statistics:
         """A new loop process offers these functions."""
         self._card = replace(self._card, functions=functions, incarnation=incarnation)
 
+    def withdraw(self) -> None:
+        """The worker is about to end: it offers nothing, so that nobody hands runs to it."""
+        self._card = replace(self._card, functions=())
+
     def ended(self) -> None:
         """The loop process ended: keep what it did. Before its slate is closed."""
         self._before = self._now()

@@ -8,13 +8,16 @@ that a process id is still the child's.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
+import logging
 import os
 import selectors
 import signal
 import socket
 import sys
+import threading
 from typing import Any
 
 from kronstream import logs
@@ -23,6 +26,8 @@ from kronstream.worker.discovery import LoadError, load
 from kronstream.worker.registry import Registry
 
 MESSAGE = 65_536
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -41,6 +46,9 @@ def main() -> None:
     except LoadError as error:
         _tell(sock, {"refused": str(error)[:8_000]})
         return
+    if threading.active_count() > 1:
+        log.warning("a module of handlers starts threads when it is imported; sync handlers do not have them")
+    gc.freeze()  # children share what is loaded as long as nobody writes to it
     _tell(sock, {"ready": True})
     Nursery(sock, registry, hello["log_format"]).serve()
 

@@ -15,7 +15,8 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, NoReturn
 
 import uvloop
 
@@ -54,7 +55,22 @@ def main() -> None:
         raise SystemExit(REFUSED) from None
     output.route()
     gc.freeze()  # what is loaded stays: collections need not look at it
-    uvloop.run(_serve(sock, hello, slate, registry))
+    _run(_serve(sock, hello, slate, registry))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run the loop and end the process with it, without waiting for handlers that are left, or for their threads."""
+    code = 1
+    try:
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serving)
+        code = 0
+    except BaseException:  # a handler may have stopped the loop
+        log.exception("the worker's loop failed")
+    finally:
+        logging.shutdown()
+        os._exit(code)
 
 
 def _leave_it_to_the_supervisor(number: int, frame: object) -> None:
@@ -83,8 +99,6 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     await children.close()
     with contextlib.suppress(Exception):
         await store.close()
-    logging.shutdown()
-    os._exit(0)  # an abandoned handler, or a thread of one, would keep the loop from ending
 
 
 def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:

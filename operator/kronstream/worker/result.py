@@ -41,40 +41,39 @@ def _too_much() -> Unfit:
 
 def _walk(value: Any) -> None:
     left = RESULT
-    layer: list[tuple[str, Any]] = [("the result", value)]
-    for depth in range(RESULT_DEPTH + 1):
-        below: list[tuple[str, Any]] = []
-        for path, item in layer:
-            left -= _least(path, item)
-            if isinstance(item, dict):
-                left -= sum(len(key) + 3 if isinstance(key, str) else 4 for key in item)
-                below += [(f"{path}[{key!r:.40}]", child) for key, child in item.items()] if left > 0 else []
-            elif isinstance(item, (list, tuple)):
-                left -= len(item)
-                below += [(f"{path}[{index}]", child) for index, child in enumerate(item)] if left > 0 else []
+    layer: list[Any] = [value]
+    for _ in range(RESULT_DEPTH + 1):
+        below: list[Any] = []
+        for item in layer:
+            left -= _least(item)
             if left < 0:
                 raise _too_much()
+            if isinstance(item, dict):
+                left -= sum(len(key) + 3 if isinstance(key, str) else 4 for key in item)
+                below += item.values()
+            elif isinstance(item, (list, tuple)):
+                below += item
         if not below:
             return
-        if depth == RESULT_DEPTH:
-            break
         layer = below
     raise Unfit(f"the result is nested more than {RESULT_DEPTH} levels deep; return it flatter")
 
 
-def _least(path: str, item: Any) -> int:
-    """The least bytes an item takes; containers by themselves."""
+def _least(item: Any) -> int:
+    """The least bytes an item takes; a dict without its keys, all without what is inside."""
     if isinstance(item, str):
         return len(item) + 2
-    if item is None or isinstance(item, (bool, int, dict, list, tuple)):
+    if item is None or isinstance(item, (bool, int, dict)):
         return 1
+    if isinstance(item, (list, tuple)):
+        return len(item) + 1
     if isinstance(item, float):
         if not math.isfinite(item):
-            raise Unfit(f"{path} is {item}, which JSON cannot say; return None instead")
+            raise Unfit(f"the result holds {item}, which JSON cannot say; return None instead")
         return 3
     kind = type(item)
-    name = f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__
-    raise Unfit(f"{path} is a {name[:200]}, which is not JSON; {_hint(item)}")
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    raise Unfit(f"the result holds a {name[:200]}, which is not JSON; {_hint(item)}")
 
 
 _HINTS = (

@@ -169,8 +169,10 @@ class Supervisor:
             now = time.monotonic_ns()
             # after a pause of this process (a freeze of the container), the other gets the time to tick again
             awake, last = now - last < verdicts.STILL, now
+            if not awake or now - slate[TICK] < verdicts.STILL:
+                continue  # reading what is held would cost more than all the rest
             held, executing = list(slate.held()), slate.executing
-            if awake and verdicts.stands_still(held, executing, slate[TICK], now, self._stall_grace):
+            if verdicts.stands_still(held, executing, slate[TICK], now, self._stall_grace):
                 return
 
     async def _end_stall(self, process: LoopProcess) -> Verdict:
@@ -192,6 +194,7 @@ class Supervisor:
         grace = self._settings.grace
         log.info("stopping: running handlers have %g s", grace / 1000)
         self.readiness.worker = "stopping"
+        self._statistics.withdraw()
         await process.tell({"drain": grace})
         hurry = asyncio.create_task(self._hurry.wait())
         await asyncio.wait(
