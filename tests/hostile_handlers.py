@@ -261,6 +261,13 @@ async def async_sleeps(payload: Any) -> str:
     return "slept"
 
 
+@handler("async:mark")
+async def async_mark(payload: Any, run: Run) -> None:
+    """Leaves a line for each execution."""
+    with Path(payload).open("a") as file:
+        file.write(f"{run.id}\n")
+
+
 @handler("async:until")
 async def async_until(payload: Any) -> str:
     """Ends once a file is there; tells that it began by another."""

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -263,6 +264,21 @@ def test_without_redis_it_is_not_ready_and_goes_on_when_redis_comes(bench: Bench
     (run,) = bench.dispatch("async:echo")
     assert bench.over(run).state is State.SUCCESS
     assert "Traceback" not in worker.log
+
+
+def test_cut_connections_lose_and_double_nothing(bench: Bench, tmp_path: Path) -> None:
+    mark = tmp_path / "executed"
+    runs = [run for _ in range(20) for run in bench.dispatch("async:mark", str(mark), count=100, retry=ONCE)]
+    worker = bench.worker().ready()
+    for _ in range(20):
+        bench.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        time.sleep(0.05)  # not to wait for anything: it is the rate of the cuts
+    eventually(lambda: bench.redis.xlen(bench.keys.base) == 0, within=60)
+    records = [bench.over(run) for run in runs[::10]]
+    assert {(record.state, record.attempt) for record in records} == {(State.SUCCESS, 1)}
+    assert sorted(mark.read_text().split()) == sorted(runs)
+    assert bench.pending() == 0
+    eventually(lambda: "kronstream_worker_messages_succeeded_total 2000.0" in worker.get("/metrics")[1])
 
 
 def test_disabled_it_is_ready_and_idle(bench: Bench) -> None:

@@ -51,7 +51,7 @@ def test_alone_in_the_loop_it_is_blamed_for_a_death_nobody_executed_in() -> None
 
 def test_among_several_those_are_suspect_that_came_back_before() -> None:
     assert told(after_death(ALL, None, "x", NOW))[0] == [("run-1", State.FAILED, Reason.WORKER_LOST)]
-    retried = [held(0, attempt=3, deliveries=3), held(1)]
+    retried = [held(0, attempt=3, deliveries=1), held(1)]
     assert told(after_death(retried, None, "x", NOW)) == ([], ["run-0", "run-1"])
 
 

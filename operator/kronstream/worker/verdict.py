@@ -3,8 +3,8 @@
 The slate tells which attempt was executing in the loop at that instant, so the guilty one is known nearly always: a
 handler that calls os._exit, crashes the interpreter, or blocks the loop does it while it executes. Where nobody was
 executing (a kill from outside, a blocking callback that belongs to no attempt) a single run in the loop is to blame;
-among several, those are that had been delivered before without an attempt of theirs being consumed, so that a run which
-brings workers down unseen ends after its second time. All others are handed back with no attempt consumed.
+among several, those are that had been delivered before since their last recorded attempt, so that a run which brings
+workers down unseen is found out at its second time. All others are handed back with no attempt consumed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _guilty(held: Sequence[Held], executing: int | None) -> list[Held]:
         return []
     if len(looping) == 1:
         return looping
-    return [entry for entry in looping if entry.claim.deliveries > entry.claim.attempt]
+    return [entry for entry in looping if entry.claim.deliveries > 1]
 
 
 def _sentence(held: Sequence[Held], guilty: Sequence[Held], ended: Callable[[Held], Ended], now: int) -> Verdict:
