@@ -109,6 +109,7 @@ def test_columns_for_a_time_ahead_are_not_dates() -> None:
         "Handler",
         "Priority",
         "Queue",
+        "Skipped",
         "Active",
         "Reason",
     ]

@@ -78,6 +78,13 @@ SCHEDULED_JOB = Kind(
         Column("Handler", ".spec.handler.function.name", "What a run executes", wide=True),
         Column("Priority", ".spec.priority", "Which runs go first", wide=True),
         Column("Queue", ".spec.queue", "Which workers execute the runs", wide=True),
+        Column(
+            "Skipped",
+            ".status.runs.skipped",
+            "Instants that made no run; status.skipped tells why",
+            "integer",
+            wide=True,
+        ),
         Column("Active", ".status.active", "Runs that are not over", "integer", wide=True),
         Column("Reason", ".status.conditions[?(@.type=='Ready')].reason", "Why it is ready or not", wide=True),
     ),
