@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 BEAT = 0.2
 FRESH = 700
 BACKUP = 750
+VERIFIED = 5.0
 
 
 class Replicas:
@@ -38,7 +39,7 @@ class Replicas:
         self.lost = asyncio.Event()
         self.rolled_back = asyncio.Event()
         self._pulse = 0
-        self._verified = False
+        self._verified = float("-inf")
 
     def owns(self, uid: str) -> bool:
         """Whether the job is this replica's, by rendezvous hashing over the live ones."""
@@ -59,9 +60,9 @@ class Replicas:
 
     async def beat(self, phase: str = "beat") -> None:
         """One heartbeat; ``ready`` offers a new epoch. Raises what redis-py raises."""
-        if not self._verified:
+        if time.monotonic() - self._verified > VERIFIED:
             await self._verify()
-            self._verified = True
+            self._verified = time.monotonic()
         sent = time.monotonic()
         beat = await self._ledger.beat(self.name, phase, uuid4().hex)
         self._clock.observe(sent, time.monotonic(), beat.micros)
@@ -97,7 +98,7 @@ class Replicas:
 
     def _away(self, error: Exception) -> None:
         self.open.clear()
-        self._verified = False
+        self._verified = float("-inf")
         text = str(error) or type(error).__name__
         if text != self.fault:
             log.warning("nothing is dispatched: %s", text)

@@ -1,13 +1,14 @@
 """Connections to Redis, and whether the server may be dispatched into."""
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
 
 MINIMUM_VERSION = (7, 0)
 SOCKET_TIMEOUT = 5.0
 
 
-class Unsuitable(Exception):  # noqa: N818 - a verdict on the server
-    """The server answers but must not be used; the text says what to change."""
+class Unsuitable(RedisError):  # noqa: N818 - a verdict on the server
+    """The server answers but must not be used; the text says what to change. It is waited for like one that is away."""
 
 
 def connect(url: str, *, connections: int = 8, timeout: float = SOCKET_TIMEOUT) -> Redis:
