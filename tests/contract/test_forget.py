@@ -35,6 +35,17 @@ async def test_the_tombstone_ends_after_a_day(store: Store) -> None:
     await adopted(store)
 
 
+async def test_a_job_that_the_api_server_has_again_is_adopted_again(store: Store) -> None:
+    await dispatched(store)
+    await store.ledger.forget([UID])
+    await adopted(store, cursor=store.now() - 5_000, alive=True)
+    assert await store.ledger.known() == [UID]
+    await store.advance(61_000)
+    await more(store)
+    (claim,) = await store.queue.take(card(), 1)
+    assert claim.work.function == "echo"
+
+
 async def test_a_job_adopted_after_the_list_is_not_forgotten(store: Store) -> None:
     listed = store.now() - 1
     await adopted(store)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -13,6 +14,7 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import Job, read
 from kronstream.controller.roster import Roster
+from kronstream.controller.trouble import Trouble
 from kronstream.domain.plan import Skipped, passed
 from kronstream.domain.run import Skip
 from kronstream.domain.when import When
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 BATCH = 200
 AT_ONCE = 16
 RETRY = 0.5
+
+Question = Callable[[], Awaitable[None]]
 
 
 class Reconciler:
@@ -50,9 +54,10 @@ class Reconciler:
         self._gone = gone
         self._pending: dict[str, tuple[Job, Adoption]] = {}
         self._forget: set[str] = set()
-        self._stale: dict[str, tuple[str, str]] = {}
+        self._questions: dict[str, Question] = {}
         self._seqs: dict[str, int] = {}
         self._work = asyncio.Event()
+        self._question = asyncio.Event()
 
     @property
     def backlog(self) -> int:
@@ -61,7 +66,7 @@ class Reconciler:
 
     def awaits(self, uid: str) -> bool:
         """Whether something about the job is on its way into force."""
-        return uid in self._pending or uid in self._stale or uid in self._forget
+        return uid in self._pending or uid in self._questions or uid in self._forget
 
     def observe(self, kind: str | None, obj: Mapping[str, Any]) -> None:
         """An object as a list (kind None) or the watch gave it; cheap for one that is known."""
@@ -95,27 +100,34 @@ class Reconciler:
 
     def discover(self, uid: str, namespace: str, name: str) -> None:
         """Read an object that a list named, and adopt what it says."""
-        self._stale[uid] = (namespace, name)
-        self._work.set()
+        self._put(uid, partial(self._reread, uid, namespace, name))
 
     def raise_seq(self, uid: str, seq: int) -> None:
         """The API server has a status with a higher sequence number: the store goes on from there."""
         job = self._roster.get(uid)
         if job is not None:
-            self._stale[uid] = (job.namespace, job.name)
             self._seqs[uid] = seq
-            self._work.set()
+            self.refresh(job)
 
     async def run(self) -> None:
-        """Adopt and forget until cancelled."""
+        """Adopt, forget and ask the API server until cancelled; one that is away holds no adoption up."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._repeat(self._step, self._work, (self._pending, self._forget)))
+            loops.create_task(self._repeat(self._ask, self._question, (self._questions,)))
+
+    async def _repeat(
+        self, step: Callable[[], Awaitable[None]], bell: asyncio.Event, waiting: tuple[Sized, ...]
+    ) -> None:
+        trouble = Trouble(log, "adopting failed, tried again")
         while True:
-            if not (self._pending or self._forget or self._stale):
-                self._work.clear()
-                await self._work.wait()
+            if not any(map(len, waiting)):
+                bell.clear()
+                await bell.wait()
             try:
-                await self._step()
+                await step()
+                trouble.over()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
-                log.warning("adopting failed, tried again: %s", str(error) or type(error).__name__)
+                trouble.tell(error)
                 await asyncio.sleep(RETRY)
 
     async def _step(self) -> None:
@@ -123,12 +135,25 @@ class Reconciler:
             uids = list(self._forget)[:BATCH]
             await self._ledger.forget(uids)
             self._forget.difference_update(uids)
-        stale = list(self._stale.items())[:AT_ONCE]
-        await asyncio.gather(*(self._reread(uid, namespace, name) for uid, (namespace, name) in stale))
-        for uid, _ in stale:
-            self._stale.pop(uid, None)
-        batch = list(self._pending.values())[:BATCH]
-        await self.adopt(batch)
+        await self.adopt(list(self._pending.values())[:BATCH])
+
+    def _put(self, uid: str, question: Question) -> None:
+        self._questions[uid] = question
+        self._question.set()
+
+    async def _ask(self) -> None:
+        """Ask the API server about some jobs; one that it does not tell goes behind the others."""
+        asked = list(self._questions.items())[:AT_ONCE]
+        answers = await asyncio.gather(*(question() for _, question in asked), return_exceptions=True)
+        for (uid, question), answer in zip(asked, answers, strict=True):
+            current = self._questions.get(uid) is question
+            if current:
+                del self._questions[uid]
+            if current and isinstance(answer, Exception):
+                self._questions[uid] = question
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
 
     async def adopt(self, batch: Sequence[tuple[Job, Adoption]]) -> None:
         """One batch of adoptions; what conflicts is planned again and stays pending."""
@@ -141,10 +166,8 @@ class Reconciler:
                 self._enter(job, answer)
             elif isinstance(answer, Conflict):
                 self._pending[job.uid] = (job, self._reasoned(adoption, answer))
-            elif isinstance(answer, Stale):
-                await self._overruled(job, answer)
-            elif isinstance(answer, Gone):
-                self._drop(job.uid)
+            else:
+                self._put(job.uid, partial(self._overruled, job, answer))
 
     def _enter(self, job: Job, answer: Adopted) -> None:
         before = self._roster.get(job.uid)
@@ -164,11 +187,15 @@ class Reconciler:
             skips=left_behind(stored, self._clock.now()),
         )
 
-    async def _overruled(self, job: Job, stored: Stale) -> None:
-        """The store has a higher generation: either this replica is late, or etcd went back to an older copy."""
+    async def _overruled(self, job: Job, stored: Stale | Gone) -> None:
+        """The store is ahead: either this replica is late, or etcd went back to an older copy."""
         live = await self._jobs.get(job.namespace, job.name)
-        if live is None or live["metadata"]["uid"] != job.uid:
+        if live is None or live["metadata"]["uid"] != job.uid or live["metadata"].get("deletionTimestamp"):
             self._drop(job.uid)
+            return
+        if isinstance(stored, Gone):
+            log.warning("%s/%s was forgotten as deleted but is live; adopting it anew", job.namespace, job.name)
+            self.take(live, alive=True)
             return
         generation = live["metadata"].get("generation", 1)
         if generation > stored.generation:
@@ -194,7 +221,7 @@ class Reconciler:
 
     def _drop(self, uid: str) -> None:
         self._pending.pop(uid, None)
-        self._stale.pop(uid, None)
+        self._questions.pop(uid, None)
         self._seqs.pop(uid, None)
         job = self._roster.drop(uid)
         if job is not None:

@@ -33,7 +33,8 @@ class Adoption:
 
     ``when`` is the normalised text of the when-fields ('' for an invalid spec), ``cursor`` where a job unknown to the
     store starts, ``work`` the stored form of what its runs execute (None for an invalid spec), ``rebuild`` True while
-    a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from.
+    a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from,
+    ``alive`` True when the API server was just asked and has the job, though the store has it as deleted.
     """
 
     uid: str
@@ -59,6 +60,7 @@ class Adoption:
     skips: tuple[Skipped, ...] = ()
     rebuild: bool = False
     seq: int | None = None
+    alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

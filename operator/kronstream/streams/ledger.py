@@ -137,6 +137,7 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "skips": _skips(a.skips),
         "rebuild": int(a.rebuild),
         "seq": a.seq,
+        "alive": int(a.alive),
     }
 
 

@@ -14,7 +14,10 @@ HISTORY = ("keep_good", "keep_bad", "keep_age", "starting_deadline")
 def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
     """Answer as ``adopt.lua``."""
     if store.tombs.get(a.uid, 0) > store.now:
-        return Gone()
+        if not a.alive:
+            return Gone()
+        del store.tombs[a.uid]
+        store.works[a.uid].expires = None
     job = store.jobs.get(a.uid)
     if job is None:
         job = store.jobs[a.uid] = Job(a.uid, store.birth())

@@ -44,7 +44,11 @@ local function skip(job, skips)
 end
 
 local function adopt(a)
-  if call('EXISTS', P .. 'tomb:' .. a.uid) == 1 then return { 'gone' } end
+  if call('EXISTS', P .. 'tomb:' .. a.uid) == 1 then
+    if a.alive ~= 1 then return { 'gone' } end
+    call('DEL', P .. 'tomb:' .. a.uid)
+    call('PERSIST', P .. 'work:' .. a.uid)
+  end
   local job = P .. 'job:' .. a.uid
   local stored = call('HMGET', job, 'gen', 'rev', 'when', 'cur', 'sus', 'inv', 'once', 'done')
   local fresh = not stored[1]
