@@ -8,7 +8,6 @@ from integration.chaos.load import due
 from integration.chaos.trial import Trial, uid_of
 from integration.chaos.witness import Call
 from integration.objects import Object
-
 from kronstream.domain.run import State
 from kronstream.ports import Execution
 
@@ -53,12 +52,18 @@ def accounts(trial: Trial) -> list[Account]:
 
 
 def faults(trial: Trial, found: Iterable[Account]) -> list[str]:
-    """Everything that is not as it must be at the quiet end of a trial."""
-    faults = [f"{lane}: {left} entries, pending entries" for lane, left in trial.left_in_streams().items()]
+    """Everything that is not as it must be at the quiet end of a trial in which Redis lost nothing for good."""
+    checks = (_instants, _counters, _handlers)
+    wrong = [f"{account.name}: {fault}" for account in found for check in checks for fault in check(account)]
+    return [*wrong, *quiet_faults(trial, found)]
+
+
+def quiet_faults(trial: Trial, found: Iterable[Account]) -> list[str]:
+    """What is wrong with streams, indexes and order, whatever happened."""
+    wrong = [f"{lane}: {left} entries, pending entries" for lane, left in trial.left_in_streams().items()]
     for account in found:
-        said = [*_instants(account), *_order(account), *_counters(account), *_handlers(account), *_ends(trial, account)]
-        faults += [f"{account.name}: {fault}" for fault in said]
-    return faults
+        wrong += [f"{account.name}: {fault}" for fault in (*_order(account), *_ends(trial, account))]
+    return wrong
 
 
 def _instants(account: Account) -> Iterable[str]:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from integration.chaos.metronome import Metronome
 from integration.chaos.trial import Trial
 from integration.chaos.witness import Witness
 from integration.installation import Installation
-
 from kronstream.dev.controlplane import ControlPlane
 
 HANDLERS = Path(__file__).with_name("witness_handlers.py")
@@ -48,4 +48,6 @@ def trial(site: Installation, witness: Witness) -> Iterator[Trial]:
     site.complaints()
     trial = Trial(site, witness)
     yield trial
+    for name in site.components:  # shown when the trial failed
+        print(f"--- {name}", *site.log(name).splitlines()[-40:], sep="\n")
     trial.end()

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from integration.objects import Object, scheduled
-
 from kronstream.domain import duration
 from kronstream.resources.instant import parse, render
 

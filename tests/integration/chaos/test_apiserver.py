@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from eventually import eventually
 from integration.chaos.load import job, now
 from integration.chaos.metronome import Metronome

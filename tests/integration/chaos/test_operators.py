@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+
 from integration.chaos.load import job, now
 from integration.chaos.metronome import Metronome
 from integration.chaos.trial import Trial

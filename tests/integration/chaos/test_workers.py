@@ -3,12 +3,12 @@
 import signal
 
 import pytest
+
 from eventually import eventually
 from integration.chaos.load import job, now
 from integration.chaos.metronome import Metronome
 from integration.chaos.trial import Trial
 from integration.chaos.verdict import audited, in_time
-
 from kronstream.domain.run import State
 
 pytestmark = pytest.mark.chaos

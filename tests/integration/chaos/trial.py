@@ -9,7 +9,6 @@ from integration.chaos.load import load, now
 from integration.chaos.witness import Witness
 from integration.installation import Installation
 from integration.objects import Object, ready
-
 from kronstream.domain.run import Lane
 from kronstream.ports import Execution
 

@@ -11,9 +11,12 @@ def audited(trial: Trial) -> list[Account]:
     """The accounts of a trial that ends here: nothing is wrong with them, and no log tells of an error."""
     trial.settle()
     found = accounts(trial)
-    wrong = [*faults(trial, found), *trial.site.complaints()]
-    assert not wrong, "\n".join(wrong)
+    nothing_wrong([*faults(trial, found), *trial.site.complaints()])
     return found
+
+
+def nothing_wrong(found: list[str]) -> None:
+    assert not found, "\n".join(["", *found])
 
 
 def doubled(found: list[Account]) -> list[str]:

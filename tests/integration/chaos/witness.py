@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -47,7 +47,8 @@ class Witness:
             if said["event"] == "began":
                 calls.append(Call(said["run"], said["nominal"], said["attempt"], said["at"]))
             else:
-                # of two attempts with one number, the one that began first and has not ended
-                index = next(i for i, c in enumerate(calls) if c.attempt == said["attempt"] and c.ended is None)
-                calls[index] = Call(*list(vars(calls[index]).values())[:4], ended=said["at"])
-        return dict(found)
+                # of two attempts with one number, the one that began first; none when it began in an earlier trial
+                open_calls = [i for i, call in enumerate(calls) if call.attempt == said["attempt"] and not call.ended]
+                for index in open_calls[:1]:
+                    calls[index] = replace(calls[index], ended=said["at"])
+        return {run: calls for run, calls in found.items() if calls}
