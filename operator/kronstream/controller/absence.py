@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -13,6 +13,7 @@ from kronstream.controller.clock import StoreClock
 from kronstream.controller.measures import Measures
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.roster import Roster
+from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ SETTLE = 1.0
 SECOND_LOOK = 10.0
 RETRY = 5.0
 CHUNK = 200
+
+
+async def _nothing() -> None:
+    """Stands where the composition puts the watch, which is to keep up with the API server."""
 
 
 class Absence:
@@ -44,6 +49,7 @@ class Absence:
         self._measures = measures
         self._every = every
         self._relisted = asyncio.Event()
+        self.keep_up: Callable[[], Awaitable[None]] = _nothing
         self._unknown: set[str] = set()
 
     def relisted(self) -> None:
@@ -52,21 +58,30 @@ class Absence:
 
     async def run(self) -> None:
         """Compare until cancelled."""
+        trouble = Trouble(log, "comparing the lists failed, tried again")
         self._relisted.set()
         while True:
             try:
                 async with asyncio.timeout(self._every):
                     await self._relisted.wait()
-                await asyncio.sleep(SETTLE)  # a list comes as many events: one comparison for all of them
+                await self._settled()
             except TimeoutError:
                 pass
             self._relisted.clear()
             try:
+                await self.keep_up()
                 await self.compare()
+                trouble.over()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
-                log.warning("comparing the lists failed, tried again: %s", str(error) or type(error).__name__)
+                trouble.tell(error)
                 await asyncio.sleep(RETRY)
                 self._relisted.set()
+
+    async def _settled(self) -> None:
+        """Until a list, which comes as many events, has come whole: one comparison for all of them."""
+        while self._relisted.is_set():
+            self._relisted.clear()
+            await asyncio.sleep(SETTLE)
 
     async def compare(self) -> None:
         """One comparison. Only a complete list forgets anything, and only what was adopted before it began."""

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 POLL = 0.1
 APART = 1.0
+ENOUGH = 500
 SOON = 0.1
 BATCH = 64
 FLIGHTS = 32
@@ -110,8 +111,8 @@ class StatusWriter:
             await asyncio.sleep(POLL / 5)  # the budget, or the distance between two writes of a job
 
     async def _collect(self) -> None:
-        if time.monotonic() < self._next_look:
-            return
+        if time.monotonic() < self._next_look or len(self._fresh) + len(self._results) > ENOUGH:
+            return  # the marks keep
         self._next_look = time.monotonic() + POLL
         self._scan, uids = await self._ledger.dirty(self._scan)
         for uid in uids:
