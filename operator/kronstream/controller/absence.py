@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 SETTLE = 1.0
 SECOND_LOOK = 10.0
-RETRY = 5.0
+RETRY = 1.0
 CHUNK = 200
 
 
-async def _nothing() -> None:
-    """Stands where the composition puts the watch, which is to keep up with the API server."""
+def _nothing() -> None:
+    """Stands where the composition puts what is done when the API server has answered."""
 
 
 class Absence:
@@ -49,7 +49,7 @@ class Absence:
         self._measures = measures
         self._every = every
         self._relisted = asyncio.Event()
-        self.keep_up: Callable[[], Awaitable[None]] = _nothing
+        self.answered: Callable[[], None] = _nothing
         self._unknown: set[str] = set()
 
     def relisted(self) -> None:
@@ -69,9 +69,9 @@ class Absence:
                 pass
             self._relisted.clear()
             try:
-                await self.keep_up()
                 await self.compare()
                 trouble.over()
+                self.answered()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
                 trouble.tell(error)
                 await asyncio.sleep(RETRY)

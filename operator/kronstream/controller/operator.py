@@ -75,6 +75,7 @@ class Operator:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
         watch = Watch(inbox, self._settings.namespaces, self._measures)
+        self._absence.answered = watch.close_gap
         watch.start()
         try:
             async with asyncio.TaskGroup() as rooms:

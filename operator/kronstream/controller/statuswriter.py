@@ -19,6 +19,7 @@ from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
+from kronstream.controller.trouble import Trouble
 from kronstream.controller.view import status_of
 from kronstream.ports import JobState, Ledger
 
@@ -73,6 +74,7 @@ class StatusWriter:
         self._written: list[tuple[str, int]] = []
         self._scan = 0
         self._quiet_until = 0.0
+        self._trouble = Trouble(log, "status cannot be written, tried again")
         self._next_look = 0.0
         self._chosen = 0
         self.take_up: Callable[[str, int], None] = _nobody
@@ -177,6 +179,7 @@ class StatusWriter:
             self.changed(job.uid)
         else:
             self._measures.status_writes.labels("ok").inc()
+            self._trouble.over()
             job.conditions = tuple(status["conditions"])
             job.written = state.seq
             self._written.append((job.uid, state.seq))
@@ -186,8 +189,7 @@ class StatusWriter:
     def _pause(self, why: str) -> None:
         """An API server that does not answer is not asked by every job."""
         self._measures.status_writes.labels("failed").inc()
-        if time.monotonic() >= self._quiet_until:
-            log.warning("status cannot be written, tried again: %s", why)
+        self._trouble.tell(why)
         self._quiet_until = time.monotonic() + AWAY
 
     async def _refused(self, job: Job, state: JobState, error: ApiError) -> None:

@@ -5,11 +5,13 @@ kopf ends, for whatever reason, kopf alone is started anew.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
@@ -32,6 +34,7 @@ class Inbox:
         self._relisted = relisted
         self._events: deque[tuple[str | None, Mapping[str, Any]]] = deque()
         self._signalled = False
+        self.gap = False
 
     def __copy__(self) -> "Inbox":
         """kopf copies the memo for every object; this one is shared by all."""
@@ -43,6 +46,11 @@ class Inbox:
         if not self._signalled:
             self._signalled = True
             self._loop.call_soon_threadsafe(self._drain)
+
+    def missed(self) -> None:
+        """The API server did not answer: what it tells afterwards may have a gap. Called in kopf's thread."""
+        self.gap = True
+        self._loop.call_soon_threadsafe(self._relisted)
 
     def _drain(self) -> None:
         self._signalled = False
@@ -63,12 +71,15 @@ class Inbox:
 
 
 class Endless:
-    """Back-off that never ends: an API server may be away for as long as it likes."""
+    """Back-off that never ends: an API server may be away for as long as it likes. Calls ``failed`` at each failure."""
+
+    def __init__(self, failed: Callable[[], None]) -> None:
+        self._failed = failed
 
     def __iter__(self) -> Iterator[float]:
-        yield from (0.2, 0.5, 1, 2, 3, 5)
-        while True:
-            yield 5
+        for pause in chain((0.2, 0.5, 1, 2, 3), repeat(5)):
+            yield pause
+            self._failed()
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -84,7 +95,7 @@ class NoDiffs(kopf.DiffBaseStorage):
         return None
 
 
-def registry_for() -> kopf.OperatorRegistry:
+def registry_for(failed: Callable[[], None]) -> kopf.OperatorRegistry:
     """kopf's registry: the credentials, the settings and one handler."""
     registry = kopf.OperatorRegistry()
 
@@ -94,7 +105,7 @@ def registry_for() -> kopf.OperatorRegistry:
 
     @kopf.on.startup(registry=registry)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-        settings.networking.error_backoffs = Endless()
+        settings.networking.error_backoffs = Endless(failed)
         settings.peering.standalone = True
         settings.posting.enabled = False
         settings.scanning.disabled = True
@@ -113,6 +124,14 @@ def _expected(record: logging.LogRecord) -> bool:
     return "OS signals are ignored" not in record.msg
 
 
+def _calm(record: logging.LogRecord) -> bool:
+    """A request that is tried again is no error, and one line about an API server that is away is enough."""
+    if "failed; will retry" in record.msg:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return "attempt #1 failed" in record.msg
+    return True
+
+
 class Watch:
     """Runs kopf until stopped, starting it anew whenever it ends."""
 
@@ -120,19 +139,41 @@ class Watch:
         self._inbox = inbox
         self._namespaces = namespaces
         self._measures = measures
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._stop = threading.Event()
+        self._anew = False
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         logging.getLogger("kopf").setLevel(logging.WARNING)
         logging.getLogger("kopf._core.reactor.running").addFilter(_expected)
+        for name in ("kopf._cogs.clients.watching", "kopf._core.reactor.observation"):
+            logging.getLogger(name).addFilter(_calm)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop kopf and wait for its thread, five seconds at most."""
         self._stop.set()
+        self._end()
         self._thread.join(timeout=5)
+
+    def close_gap(self) -> None:
+        """The API server answers again: kopf is started anew when it saw it away.
+
+        By itself it would wait for what comes after the last version it knows, and hear nothing for as long as an
+        etcd that was restored to an older copy takes to get there.
+        """
+        if self._inbox.gap:
+            self._inbox.gap = False
+            self._anew = True
+            self._end()
+
+    def _end(self) -> None:
+        if self._running is not None:
+            loop, flag = self._running
+            with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                loop.call_soon_threadsafe(flag.set)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
@@ -144,6 +185,9 @@ class Watch:
                 log.warning("the watch ended: %s", error)
             if self._stop.is_set():
                 return
+            if self._anew:
+                self._anew = False
+                continue
             pause = FIRST_PAUSE if time.monotonic() - begin > 60 else min(pause * 2, LONGEST_PAUSE)
             self._measures.kopf_restarts.inc()
             log.warning("the watch is started again in %.0f s", pause)
@@ -151,13 +195,11 @@ class Watch:
 
     async def _operator(self) -> None:
         stop_flag = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        waiter = threading.Thread(
-            target=lambda: (self._stop.wait(), loop.call_soon_threadsafe(stop_flag.set)), daemon=True
-        )
-        waiter.start()
+        self._running = asyncio.get_running_loop(), stop_flag
+        if self._stop.is_set():
+            return
         await kopf.operator(
-            registry=registry_for(),
+            registry=registry_for(self._inbox.missed),
             memo=self._inbox,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,

@@ -31,7 +31,7 @@ def test_away_for_thirty_seconds(trial: Trial, metronome: Metronome) -> None:
     eventually(lambda: trial.records(trial.named("edited")), IN_FORCE, "(the edit is not in force)")
     print(f"the edit was in force after {now() - returned} ms")
 
-    found = audited(trial)
+    found = audited(trial, "edited")
 
     in_time(found, since, until, metronome)
     assert not doubled(found)
@@ -57,4 +57,9 @@ def test_etcd_restored_to_an_older_copy(trial: Trial, tmp_path: Path) -> None:
     eventually(lambda: site.redis.zscore(keys.jobs, deleted), 10, "(a job that is live again is not fired)")
     trial.further(150)
 
-    audited(trial)
+    found = {account.name: account for account in audited(trial, "edited", "deleted")}
+
+    assert found["deleted"].due == set(found["deleted"].records)
+    assert len(found["edited"].due - set(found["edited"].records)) < 20  # while the lost edit was in force
+    assert not doubled(list(found.values()))
+    assert not skipped(list(found.values()), "Missed", "Deadline")
