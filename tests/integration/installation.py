@@ -93,6 +93,12 @@ class Installation:
         for process in chosen:
             process.finish_stop(grace)
 
+    def add_worker(self, handlers: Path) -> str:
+        """One more worker, with other handlers, not started yet; its name."""
+        component = self._component("worker", len(self.workers) + 1, handlers)
+        self.components[component.name] = component
+        return component.name
+
     def send(self, name: str, number: int) -> None:
         """A signal to one component: SIGSTOP freezes, SIGCONT thaws."""
         self.components[name].process.send(number)
@@ -215,10 +221,10 @@ class Installation:
 
     # -- making --------------------------------------------------------------------------------------------------
 
-    def _component(self, role: str, number: int) -> Component:
+    def _component(self, role: str, number: int, handlers: Path | None = None) -> Component:
         name = f"{role}-{number}"
         (port,) = free_ports(1)
-        arguments = ("--handlers", str(self._handlers)) if role == "worker" else ()
+        arguments = ("--handlers", str(handlers or self._handlers)) if role == "worker" else ()
         environ = {
             **os.environ,
             "KUBECONFIG": str(self.plane.kubeconfig_for(f"kronstream-{role}")),

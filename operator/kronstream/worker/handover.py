@@ -10,6 +10,7 @@ from kronstream.ports import Claim, Failure, RunQueue, WorkerCard
 from kronstream.worker.outcome import Ended
 
 FRESH = 1.0  # seconds that an answer about the other workers is used for
+SURE = 0.05  # the same, where it makes a run fail: a worker may have come since
 NAMED = 20
 
 
@@ -25,16 +26,18 @@ class Handover:
     async def place(self, claim: Claim) -> bool:
         """Hand a claim over; False when no live worker of the queue offers its function."""
         function = claim.work.function
-        offering = [card.consumer for card in await self._workers() if function in card.functions]
+        offering = await self._offering(function, FRESH) or await self._offering(function, SURE)
         random.shuffle(offering)
         for consumer in offering:
             if await self._queue.hand_over(self._card, claim, consumer):
                 return True
         return False
 
-    async def _workers(self) -> list[WorkerCard]:
-        now = time.monotonic()
-        if now - self._asked > FRESH:
+    async def _offering(self, function: str, age: float) -> list[str]:
+        return [card.consumer for card in await self._workers(age) if function in card.functions]
+
+    async def _workers(self, age: float) -> list[WorkerCard]:
+        if time.monotonic() - self._asked > age:
             found = await self._queue.workers()
             self._others = [
                 card for card in found if card.queue == self._card.queue and card.consumer != self._card.consumer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 
@@ -30,12 +31,13 @@ class Heart:
         self._enabled = enabled
         self._fit = False
         self.process: LoopProcess | None = None
+        self._attached = asyncio.Event()
         readiness.worker = "" if enabled else "disabled: this worker takes no runs (KRONSTREAM_ENABLED)"
 
     async def attach(self, process: LoopProcess) -> None:
-        """Beat for a loop process from now on."""
+        """Beat for a loop process from now on, first at once: others hand runs only to a worker whose card they see."""
         self.process = process
-        self._readiness.process = ""
+        self._attached.set()
         await self._let_go()
 
     async def beat(self) -> None:
@@ -48,13 +50,15 @@ class Heart:
                 if not self._fit or backoff.failing or began - checked > CHECK_EVERY:
                     await self._check()
                     checked = began
-                if self.process is not None and self._enabled:
+                if self.process is not None:
                     await self._beat(self.process)
                 self._readiness.beat()
                 backoff.worked()
             except Exception as error:  # noqa: BLE001 - whatever the store says, heartbeats go on
                 backoff.failed(error)
-            await asyncio.sleep(max(0.0, began + BEAT_EVERY - time.monotonic()))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._attached.wait(), max(0.0, began + BEAT_EVERY - time.monotonic()))
+            self._attached.clear()
 
     async def sweep(self) -> None:
         """Bring on due retries and lost runs, for ever; every worker and operator does."""
@@ -84,6 +88,11 @@ class Heart:
             await self.process.tell({"go": self._fit and self._enabled})
 
     async def _beat(self, process: LoopProcess) -> None:
+        if self._enabled:
+            await self._tell_store(process)
+        self._readiness.process = ""
+
+    async def _tell_store(self, process: LoopProcess) -> None:
         claims = [entry.claim for entry in process.slate.held()]
         pulse = await self._store.queue.beat(self._statistics.card(), claims)
         message = forwarded(pulse, claims)
