@@ -9,7 +9,7 @@ from kronstream.controller.seed import seed_of
 from kronstream.domain.errors import Invalid
 from kronstream.domain.plan import Policy
 from kronstream.domain.retry import Retry
-from kronstream.domain.run import Lane
+from kronstream.domain.run import Lane, Skip
 from kronstream.domain.schedule import Once, Schedule
 from kronstream.domain.when import When
 from kronstream.domain.work import Work
@@ -53,9 +53,9 @@ class Job:
     written: int = 0
     written_at: float = 0.0
     observed: int = -1
-    # what the last news were compared with; -1: not known yet
-    failures: int = -1
-    missed: int = -1
+    # what the status tells already: news are what it does not tell yet
+    failures: int = 0
+    missed: int = 0
 
     @property
     def firing(self) -> bool:
@@ -66,6 +66,12 @@ class Job:
     def one_time(self) -> bool:
         """Whether the job runs once."""
         return isinstance(self.schedule, Once)
+
+    def note(self, status: Mapping[str, Any]) -> None:
+        """Take in what the status tells, whichever replica wrote it."""
+        self.conditions = tuple(status.get("conditions") or ())
+        self.failures = status.get("consecutiveFailures") or 0
+        self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
 
 
 @lru_cache(maxsize=1024)
@@ -87,9 +93,9 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
         generation=meta.get("generation", 1),
         created=parse_instant(meta["creationTimestamp"]),
         revision=REVISION,
-        conditions=tuple(status.get("conditions") or ()),
         observed=status.get("observedGeneration", -1),
     )
+    job.note(status)
     try:
         spec = parse_job(obj).spec
         when = When.of(spec.schedule, spec.time_zone, spec.every_ms, spec.anchor_ms, spec.run_at_ms, job.created)

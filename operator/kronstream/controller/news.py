@@ -25,17 +25,17 @@ class News:
 
 
 def news_of(job: Job, state: JobState) -> list[News]:
-    """What is new since the last status of this job was written by this replica; ``job`` holds what was known then."""
+    """What the status of the job, as ``job`` noted it, does not tell yet."""
     found: list[News] = []
     if job.fault is not None and not _told(job):
         found.append(News("Warning", "InvalidSpec", str(job.fault)))
-    if job.failures >= 0 and state.consecutive_failures > 0 and job.failures == 0:
+    if state.consecutive_failures > 0 and job.failures == 0:
         said = state.last.message if state.last is not None else ""
         found.append(News("Warning", "RunFailed", f"run {state.last.id if state.last else '?'} failed: {said}"))
     if job.failures > 0 and state.consecutive_failures == 0:
         found.append(News("Normal", "RunSucceeded", f"a run succeeded after {job.failures} failed"))
     missed = state.skipped.get(Skip.MISSED.value, 0)
-    if job.missed >= 0 and missed > job.missed:
+    if missed > job.missed:
         message = f"{missed - job.missed} due instant(s) were missed and not caught up"
         if state.last_skip is not None and state.last_skip.reason is Skip.MISSED:
             message += f", from {render(state.last_skip.first)} to {render(state.last_skip.last)}"
@@ -44,7 +44,7 @@ def news_of(job: Job, state: JobState) -> list[News]:
 
 
 def remember(job: Job, state: JobState) -> None:
-    """Keep what the next news are compared with."""
+    """The status tells it now; the watch will say so, too."""
     job.failures = state.consecutive_failures
     job.missed = state.skipped.get(Skip.MISSED.value, 0)
 

@@ -82,7 +82,7 @@ class Reconciler:
         waiting = self._pending.get(uid)
         newest = waiting[0] if waiting else known
         if newest is not None and newest.generation == meta.get("generation", 1):
-            newest.conditions = tuple((obj.get("status") or {}).get("conditions") or ())
+            newest.note(obj.get("status") or {})
             return
         if known is not None and known.generation > meta.get("generation", 1):
             return  # an event that was overtaken; an API server that went back is found by the comparison of lists
@@ -174,7 +174,6 @@ class Reconciler:
         job.adopted, job.cursor, job.once = True, answer.cursor, answer.once
         if before is not None:
             job.written, job.written_at = before.written, before.written_at
-            job.failures, job.missed = before.failures, before.missed
             self._roster.wake_at(before, None)
         self._roster.put(job)
         self._armed(job)
