@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
+from aiohttp import ClientError
 from kubernetes.aio import client, config
 
 JSON_PATCH = "application/json-patch+json"
@@ -64,13 +65,17 @@ class ClusterApi:
         """One request; the parsed answer, or None when it is not wanted (it is read all the same, not parsed)."""
         headers = {"Content-Type": kind, "Accept": accept, "User-Agent": "kronstream"}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        answer = await self._client.rest_client.request(
-            method, self._host + path, headers=headers, body=body, _request_timeout=TIMEOUT
-        )
-        data = await answer.read()
+        try:
+            answer = await self._client.rest_client.request(
+                method, self._host + path, headers=headers, body=body, _request_timeout=TIMEOUT
+            )
+            data = await answer.read()
+        except ClientError as error:
+            # a connection that ends in the middle of an answer is no OSError in aiohttp
+            raise ConnectionError(str(error) or type(error).__name__) from error
         if answer.status >= 400:
             raise ApiError(answer.status, _message(data))
-        return json.loads(data) if want else None
+        return _parsed(data) if want else None
 
     async def pages(self, path: str, *, accept: str = "application/json") -> list[dict[str, Any]]:
         """All items of a list, page by page. Raises ApiError 410 when it took so long that its snapshot is gone."""
@@ -83,6 +88,13 @@ class ClusterApi:
             token = page["metadata"].get("continue", "")
             if not token:
                 return items
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ApiError(502, f"the answer is not JSON: {error}") from error
 
 
 def _message(data: bytes) -> str:
