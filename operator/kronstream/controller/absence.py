@@ -11,7 +11,7 @@ from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.clock import StoreClock
 from kronstream.controller.measures import Measures
-from kronstream.controller.reconciler import Reconciler
+from kronstream.controller.reconciler import Reconciler, ending
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger
@@ -112,7 +112,11 @@ class Absence:
             other = meta is not None and meta.get("generation", 1) != job.generation
             if (absent or other) and not self._reconciler.awaits(job.uid):
                 self._reconciler.refresh(job)
-        unknown = {uid for uid in listed if self._roster.get(uid) is None and not self._reconciler.awaits(uid)}
+        unknown = {
+            uid
+            for uid, meta in listed.items()
+            if self._roster.get(uid) is None and not self._reconciler.awaits(uid) and not ending(meta)
+        }
         for uid in unknown & self._unknown:
             self._reconciler.discover(uid, listed[uid]["namespace"], listed[uid]["name"])
         if unknown - self._unknown:

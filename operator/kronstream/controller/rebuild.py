@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.job import Job, read
-from kronstream.controller.reconciler import BATCH, Reconciler
+from kronstream.controller.reconciler import BATCH, Reconciler, ending
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.ports import Adoption, Ledger
@@ -65,7 +65,7 @@ class Rebuild:
         await self._replicas.beat("begin")
         if not self._replicas.epoch:
             log.warning("Redis is empty: filling it from the resources")
-            objects = await self._jobs.list_whole()
+            objects = [obj for obj in await self._jobs.list_whole() if not ending(obj["metadata"])]
             for start in range(0, len(objects), BATCH):
                 await self._reconciler.adopt([self._contribution(obj) for obj in objects[start : start + BATCH]])
             while not await self._replicas.ready():  # noqa: ASYNC110 - the others are in other processes

@@ -75,7 +75,7 @@ class Reconciler:
         if kind == "DELETED":
             self._forget.add(uid)
             self._work.set()
-        if kind == "DELETED" or meta.get("deletionTimestamp"):
+        if kind == "DELETED" or ending(meta):
             self._drop(uid)
             return
         known = self._roster.get(uid)
@@ -159,8 +159,9 @@ class Reconciler:
         """One batch of adoptions; what conflicts is planned again and stays pending."""
         answers = await self._ledger.adopt([adoption for _, adoption in batch])
         for (job, adoption), answer in zip(batch, answers, strict=True):
-            if self._pending.get(job.uid, (job,))[0] is not job:
-                continue  # a newer generation came meanwhile
+            waiting = self._pending.get(job.uid)
+            if waiting[0] is not job if waiting else not adoption.rebuild:
+                continue  # a newer generation came meanwhile, or the job went
             self._pending.pop(job.uid, None)
             if isinstance(answer, Adopted):
                 self._enter(job, answer)
@@ -189,7 +190,7 @@ class Reconciler:
     async def _overruled(self, job: Job, stored: Stale | Gone) -> None:
         """The store is ahead: either this replica is late, or etcd went back to an older copy."""
         live = await self._jobs.get(job.namespace, job.name)
-        if live is None or live["metadata"]["uid"] != job.uid or live["metadata"].get("deletionTimestamp"):
+        if live is None or live["metadata"]["uid"] != job.uid or ending(live["metadata"]):
             self._drop(job.uid)
             return
         if isinstance(stored, Gone):
@@ -212,7 +213,7 @@ class Reconciler:
 
     async def _reread(self, uid: str, namespace: str, name: str) -> None:
         live = await self._jobs.get(namespace, name)
-        if live is None or live["metadata"]["uid"] != uid:
+        if live is None or live["metadata"]["uid"] != uid or ending(live["metadata"]):
             self._drop(uid)
         else:
             seq = self._seqs.pop(uid, None)
@@ -226,6 +227,11 @@ class Reconciler:
         if job is not None:
             self._roster.wake_at(job, None)
             self._gone(job)
+
+
+def ending(meta: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted: a finalizer may keep it for long, but nothing of it fires any more."""
+    return bool(meta.get("deletionTimestamp"))
 
 
 def left_behind(stored: Conflict, now: int) -> tuple[Skipped, ...]:

@@ -1,0 +1,105 @@
+"""From what the API server says to what is in force."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from kronstream.controller.absence import Absence
+from kronstream.controller.measures import Measures
+from kronstream.ports import Adopted, Adoption, Conflict, Gone, Stale
+from kronstream.testing import MemoryLedger
+from unit.fakecluster import NOW, UID, Stage, ends, manifest, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def running(stage: Stage) -> AsyncIterator[None]:
+    task = asyncio.create_task(stage.reconciler.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def absence(stage: Stage) -> Absence:
+    measures = Measures(CollectorRegistry())
+    return Absence(stage.roster, stage.ledger, stage.jobs.port(), stage.clock, stage.reconciler, measures, 300)
+
+
+class Slow(MemoryLedger):
+    """Answers adoptions only when it is let."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.let = asyncio.Event()
+
+    async def adopt(self, adoptions: Sequence[Adoption]) -> list[Adopted | Stale | Conflict | Gone]:
+        if adoptions:
+            self.asked.set()
+            await self.let.wait()
+        return await super().adopt(adoptions)
+
+
+def slowly() -> tuple[Stage, Slow]:
+    ledger = Slow()
+    stage = Stage(manifest(), ledger=ledger)
+    MemoryLedger.__init__(ledger, stage.store)
+    return stage, ledger
+
+
+async def test_an_object_comes_into_force_and_is_armed() -> None:
+    stage = Stage()
+    async with running(stage):
+        stage.reconciler.observe(None, manifest())
+        await until(lambda: stage.armed)
+    job = stage.roster.get(UID)
+    assert job is stage.armed[0]
+    assert (job.adopted, job.firing, job.cursor) == (True, True, NOW - 10_000)
+
+
+async def test_a_job_that_is_being_deleted_is_not_found_again_by_the_comparison_of_lists() -> None:
+    stage = Stage(ends(manifest()))
+    looking = absence(stage)
+    async with running(stage):
+        for _ in range(3):
+            await looking.compare()
+        assert not stage.reconciler.awaits(UID)
+        stage.reconciler.discover(UID, "default", f"job-{UID[:8]}")
+        await until(lambda: stage.jobs.gets and not stage.reconciler.awaits(UID))
+    assert stage.roster.get(UID) is None
+
+
+async def test_a_job_whose_deletion_the_watch_did_not_tell_stops_at_the_next_comparison() -> None:
+    stage = Stage(manifest())
+    looking = absence(stage)
+    async with running(stage):
+        stage.reconciler.observe(None, manifest())
+        await until(lambda: stage.armed)
+        stage.jobs.put(ends(manifest()))
+        await looking.compare()
+        await until(lambda: stage.roster.get(UID) is None)
+
+
+@pytest.mark.parametrize("how", ["DELETED", "MODIFIED"])
+async def test_a_job_that_goes_while_its_adoption_is_on_the_way_does_not_come_back(how: str) -> None:
+    stage, ledger = slowly()
+    async with running(stage):
+        stage.reconciler.observe("ADDED", manifest())
+        await ledger.asked.wait()
+        stage.reconciler.observe(how, ends(manifest()))
+        ledger.let.set()
+        await until(lambda: UID in stage.store.jobs or UID in stage.store.tombs)
+        await until(lambda: not stage.reconciler.awaits(UID))
+    assert stage.roster.get(UID) is None
+    assert stage.armed == []
