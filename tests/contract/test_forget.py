@@ -142,3 +142,9 @@ async def test_other_jobs_are_not_touched(store: Store) -> None:
     await dispatched(store, uid="another")
     await store.ledger.forget([UID])
     assert [claim.uid for claim in await store.queue.take(card(), 10)] == ["another"]
+
+
+async def test_runs_that_one_dispatch_replaced_leave_nothing(store: Store) -> None:
+    await dispatched(store, 3, policy="Replace")
+    await store.ledger.forget([UID])
+    assert await store.undying(UID) == set()

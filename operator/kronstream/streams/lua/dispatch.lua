@@ -12,15 +12,26 @@ local function skip(job, reason, count, first, last)
   count_skip(job, reason, count, first, last)
 end
 
+-- Index entries of a batch are written together at the end: a call costs more than what it does. `started` are the
+-- batch's runs that no later one of the same batch has replaced.
+local unfinished, dirty, started = {}, {}, {}
+local now_text, recheck_at = num(now), num(now + RECHECK)
+
+local function supersede(id, r, state, why)
+  started[id] = nil
+  settle(id, r, state, why)
+end
+
 -- Asks every active run of the job to end; true when one of them still runs.
 local function replace(uid)
   local running = false
   for _, id in ipairs(call('ZRANGE', P .. 'waiting:' .. uid, 0, -1)) do
     local r = load_run(id)
     call('ZREM', P .. 'waiting:' .. uid, id)
-    if r then settle(id, r, 'skipped', 'overlap') end
+    if r then supersede(id, r, 'skipped', 'overlap') end
   end
-  for _, id in ipairs(call('ZRANGE', P .. 'active:' .. uid, 0, -1)) do
+  -- the newest queued one last: it is the one that the status shows as the last run
+  for _, id in ipairs(call('ZREVRANGE', P .. 'active:' .. uid, 0, -1)) do
     local r = load_run(id)
     if not r then
       call('ZREM', P .. 'active:' .. uid, id)
@@ -28,7 +39,7 @@ local function replace(uid)
       call('HSET', P .. 'run:' .. id, 'cx', 'replaced')
       running = true
     else
-      settle(id, r, 'cancelled', 'replaced')
+      supersede(id, r, 'cancelled', 'replaced')
     end
   end
   return running
@@ -45,10 +56,6 @@ local function admit(uid, policy, backlog, stream)
   if lengths[stream] >= LANE_LIMIT then return 'Backlog' end
   return nil
 end
-
--- Index entries of a batch are written together at the end: a call costs more than what it does.
-local unfinished, dirty = {}, {}
-local now_text, recheck_at = num(now), num(now + RECHECK)
 
 -- Starts a run, if it may. Answers why there will be none, or its id where it is over already.
 local function start(uid, h, nominal)
@@ -81,8 +88,7 @@ local function start(uid, h, nominal)
   end
   call('HSET', key, unpack(fields))
   call('ZADD', P .. 'active:' .. uid, '-' .. nominal, id)
-  unfinished[#unfinished + 1] = recheck_at
-  unfinished[#unfinished + 1] = id
+  started[id] = true
   h.last = nominal
 end
 
@@ -142,6 +148,10 @@ end
 local answers = {}
 for i = 4, #ARGV, 7 do
   answers[#answers + 1] = dispatch(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
+end
+for id in pairs(started) do
+  unfinished[#unfinished + 1] = recheck_at
+  unfinished[#unfinished + 1] = id
 end
 write(P .. 'unfinished', unfinished)
 write(P .. 'dirty', dirty)
