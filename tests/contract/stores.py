@@ -22,6 +22,35 @@ LEASE = 10_000
 EPOCH = "epoch-1"
 KEPT = ("clock", "waiters", "_births")  # of a store in memory, when it goes back to a copy
 
+# Moves every deadline in Redis nearer: a server's clock cannot be set.
+ADVANCE = """
+local P, group, ms = '{' .. ARGV[1] .. '}:', ARGV[2], tonumber(ARGV[3])
+local call = redis.call
+for _, key in ipairs(call('KEYS', '*')) do
+  local left = call('PTTL', key)
+  if left >= 0 and left <= ms then
+    call('DEL', key)
+  elseif left > 0 then
+    call('PEXPIRE', key, left - ms)
+  end
+  if call('TYPE', key).ok == 'stream' and #call('XINFO', 'GROUPS', key) > 0 then
+    for _, row in ipairs(call('XPENDING', key, group, '-', '+', 10000)) do
+      call('XCLAIM', key, group, row[2], 0, row[1], 'IDLE', row[3] + ms, 'JUSTID')
+    end
+  elseif string.find(key, P .. 'run:', 1, true) == 1 and call('HEXISTS', key, 'dl') == 1 then
+    call('HINCRBY', key, 'dl', -ms)
+  end
+end
+for _, name in ipairs({ 'unfinished', 'workers', 'jobs' }) do
+  for _, member in ipairs(call('ZRANGE', P .. name, 0, -1)) do call('ZINCRBY', P .. name, -ms, member) end
+end
+for _, name in ipairs({ 'replicas', 'rebuild' }) do
+  for _, field in ipairs(call('HKEYS', P .. name)) do
+    if string.sub(field, 1, 6) ~= 'ready:' then call('HINCRBY', P .. name, field, -ms) end
+  end
+end
+"""
+
 
 class Store(ABC):
     """One store behind its ports, open under the epoch EPOCH."""
@@ -75,6 +104,10 @@ class Store(ABC):
         """What was set aside."""
 
     @abstractmethod
+    async def census(self) -> dict[str, tuple[str, int, str | None]]:
+        """State, attempt and reason of every run on record."""
+
+    @abstractmethod
     async def works(self, uid: str) -> set[int]:
         """Generations of a job whose work is stored."""
 
@@ -102,31 +135,7 @@ class RedisStore(Store):
         return now()
 
     async def advance(self, ms: int) -> None:
-        for key in await self.redis.keys("*"):
-            left = await self.redis.pttl(key)
-            if 0 <= left <= ms:
-                await self.redis.delete(key)
-            elif left > 0:
-                await self.redis.pexpire(key, left - ms)
-        for name in ("unfinished", "workers", "jobs"):
-            key = getattr(self.keys, name)
-            for member in await self.redis.zrange(key, 0, -1):
-                await self.redis.zincrby(key, -ms, member)
-        for name in ("replicas", "rebuild"):
-            key = f"{{{self.keys.base}}}:{name}"
-            for field in await self.redis.hkeys(key):
-                if not field.startswith("ready:"):
-                    await self.redis.hincrby(key, field, -ms)
-        await self._age_runs(ms)
-
-    async def _age_runs(self, ms: int) -> None:
-        for key in await self.redis.keys(self.keys.run("*")):
-            if await self.redis.hexists(key, "dl"):
-                await self.redis.hincrby(key, "dl", -ms)
-        for key in await self.redis.keys("*"):
-            for row in await self._pending(key) if await self.redis.type(key) == "stream" else []:
-                idle = row["time_since_delivered"] + ms
-                await self.redis.xclaim(key, GROUP, row["consumer"], 0, [row["message_id"]], idle=idle, justid=True)
+        await self.redis.eval(ADVANCE, 0, self.keys.base, GROUP, ms)
 
     async def wipe(self) -> None:
         await self.redis.flushall()
@@ -173,6 +182,18 @@ class RedisStore(Store):
 
     async def dead_letters(self) -> list[Mapping[str, str]]:
         return [fields for _, fields in await self.redis.xrange(self.keys.dead)]
+
+    async def census(self) -> dict[str, tuple[str, int, str | None]]:
+        keys = sorted(await self.redis.keys(self.keys.run("*")))
+        pipe = self.redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.hmget(key, "st", "att", "why")
+        rows = await pipe.execute() if keys else []
+        prefix = self.keys.run("")
+        return {
+            key.removeprefix(prefix): (state, int(attempt), reason or None)
+            for key, (state, attempt, reason) in zip(keys, rows, strict=True)
+        }
 
     async def works(self, uid: str) -> set[int]:
         return {int(field) for field in await self.redis.hkeys(f"{{{self.keys.base}}}:work:{uid}")}
@@ -236,6 +257,10 @@ class ModelStore(Store):
 
     async def dead_letters(self) -> list[Mapping[str, str]]:
         return list(self.memory.dead)
+
+    async def census(self) -> dict[str, tuple[str, int, str | None]]:
+        runs = [run for key in sorted(self.memory.runs) if (run := self.memory.run(key))]
+        return {run.id: (run.state.value, run.attempt, run.reason) for run in runs}
 
     async def works(self, uid: str) -> set[int]:
         works = self.memory.works.get(uid)

@@ -134,6 +134,17 @@ async def test_only_one_replacement_ever_waits(store: Store) -> None:
     assert [claim.nominal for claim in await store.queue.take(card(), 10)] == [fourth]
 
 
+async def test_of_several_that_are_replaced_the_newest_is_shown(store: Store) -> None:
+    await dispatched(store, 3)
+    instants = await more(store, 2)
+    await store.ledger.adopt([adoption(generation=2, policy="Replace")])
+    (last,) = await more(store, generation=2)
+    known = await job(store)
+    assert (known.runs, known.unfinished) == ({"cancelled": 5}, (rid(last),))
+    assert known.last is not None
+    assert (known.last.id, known.last.state) == (rid(instants[-1]), "cancelled")
+
+
 async def test_a_waiting_replacement_survives_the_recheck(store: Store) -> None:
     await dispatched(store, policy="Replace")
     (claim,) = await store.queue.take(card(), 10)

@@ -98,7 +98,9 @@ def _replace(store: MemoryStore, uid: str) -> bool:
         del store.waiting[uid][key]
         store.settle(store.runs[key], State.SKIPPED, Reason.OVERLAP.value)
     running = False
-    for key in list(store.active[uid]):
+    active = store.active[uid]
+    # the newest queued one last: it is the one that the status shows as the last run
+    for key in sorted(active, key=lambda key: (active[key], key), reverse=True):
         run = store.runs[key]
         if run.state is State.RUNNING:
             run.cancel, running = Reason.REPLACED.value, True

@@ -33,8 +33,12 @@ class MemoryRunQueue:
         free = slots
         for lane in Lane:
             stream = self._store.lanes[card.queue, lane]
-            while entries := stream.read(card.consumer, free, self._store.now):
+            more = free > 0
+            while more:
+                entries = stream.read(card.consumer, free, self._store.now)
                 runs = [run for entry in entries if (run := self._consider(stream, *entry))]
+                # an empty lane is not asked twice: what came meanwhile wakes the next reader
+                more = len(entries) == free and len(runs) < free
                 free -= len(runs)
                 claims += [claim for run in runs for claim in self._start(card, run)]
         return claims
