@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from kronstream.controller.absence import Absence
+from kronstream.controller.job import read
 from kronstream.controller.measures import Measures
 from kronstream.ports import Adopted, Adoption, Conflict, Gone, Stale
 from kronstream.testing import MemoryLedger
@@ -103,3 +105,76 @@ async def test_a_job_that_goes_while_its_adoption_is_on_the_way_does_not_come_ba
         await until(lambda: not stage.reconciler.awaits(UID))
     assert stage.roster.get(UID) is None
     assert stage.armed == []
+
+
+async def test_a_late_replica_takes_up_what_is_in_force_before_its_watch_tells() -> None:
+    stage, ledger = slowly()
+    async with running(stage):
+        stage.reconciler.observe("ADDED", manifest())
+        await ledger.asked.wait()
+        newer = manifest(generation=2)
+        stage.jobs.put(newer)
+        await MemoryLedger.adopt(ledger, [read(newer, 60_000)[1]])  # another replica
+        ledger.let.set()
+        await until(lambda: stage.armed)
+    job = stage.roster.get(UID)
+    assert job is not None
+    assert (job.generation, job.firing) == (2, True)
+
+
+async def test_a_generation_of_a_newer_engine_is_left_to_the_replicas_that_have_it() -> None:
+    stage = Stage(manifest())
+    await stage.ledger.adopt([replace(read(manifest(), 60_000)[1], revision="9999.newer")])
+    async with running(stage):
+        stage.reconciler.observe("ADDED", manifest())
+        await until(lambda: stage.jobs.gets and not stage.reconciler.awaits(UID))
+    job = stage.roster.get(UID)
+    assert job is not None
+    assert (job.generation, job.firing) == (1, False)
+    assert stage.armed == []
+
+
+async def test_an_api_server_that_went_back_is_followed() -> None:
+    stage = Stage(manifest(generation=3))
+    await stage.ledger.adopt([read(manifest(generation=5), 60_000)[1]])
+    async with running(stage):
+        stage.reconciler.observe(None, manifest(generation=3))
+        await until(lambda: stage.armed)
+    assert stage.store.jobs[UID].generation == 3
+
+
+@pytest.mark.parametrize("stored", ['{"rrule":"FREQ=DAILY"}', '{"cron":"0 3 * * *","zone":"Mars/Base"}', "garbage"])
+async def test_a_stored_schedule_that_cannot_be_read_here_does_not_keep_its_job_from_being_edited(stored: str) -> None:
+    stage = Stage(manifest(generation=2))
+    await stage.ledger.adopt([replace(read(manifest(), 60_000)[1], when=stored)])
+    async with running(stage):
+        stage.reconciler.observe("MODIFIED", manifest(generation=2))
+        await until(lambda: stage.armed)
+    job = stage.roster.get(UID)
+    assert job is not None
+    assert (job.generation, job.cursor, job.firing) == (2, NOW, True)
+    assert sum(stage.store.jobs[UID].skipped.values()) == 0
+
+
+async def test_what_a_pause_leaves_behind_is_counted_once_and_not_run() -> None:
+    stage = Stage()
+    await stage.ledger.adopt([read(manifest(suspend=True), 60_000)[1]])
+    async with running(stage):
+        stage.reconciler.observe("MODIFIED", manifest(generation=2))
+        await until(lambda: stage.armed)
+    job = stage.roster.get(UID)
+    assert job is not None
+    assert job.cursor == NOW
+    assert dict(stage.store.jobs[UID].skipped) == {"Suspended": 10}
+
+
+async def test_an_api_server_that_is_away_keeps_questions_but_no_adoptions_waiting() -> None:
+    stage = Stage(manifest())
+    stage.jobs.refusal = ConnectionError("away")
+    async with running(stage):
+        stage.reconciler.discover(UID, "default", f"job-{UID[:8]}")
+        await until(lambda: stage.jobs.gets)
+        stage.reconciler.observe("ADDED", manifest("another"))
+        await until(lambda: stage.armed)
+        assert stage.reconciler.awaits(UID)
+    assert [job.uid for job in stage.armed] == ["another"]

@@ -15,6 +15,7 @@ from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import Job, read
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
+from kronstream.domain.errors import Invalid
 from kronstream.domain.plan import Skipped, passed
 from kronstream.domain.run import Skip
 from kronstream.domain.when import When
@@ -198,8 +199,8 @@ class Reconciler:
             self.take(live, alive=True)
             return
         generation = live["metadata"].get("generation", 1)
-        if generation > stored.generation:
-            self.take(live)
+        if generation > stored.generation or generation == stored.generation > job.generation:
+            self.take(live)  # this replica is late, and its watch may be later still
         elif generation < stored.generation:
             log.warning(
                 "%s/%s: generation %d is live but %d was in force; the API server went back, adopting what is live",
@@ -239,4 +240,8 @@ def left_behind(stored: Conflict, now: int) -> tuple[Skipped, ...]:
     if not stored.when:
         return ()
     reason = Skip.SUSPENDED if stored.suspended else Skip.INVALID if stored.invalid else Skip.EDITED
-    return passed(When.load(stored.when).schedule(), stored.cursor, now, reason)
+    try:
+        schedule = When.load(stored.when).schedule()
+    except (Invalid, ValueError):
+        return ()  # by a newer version, or in a zone that the tz database has no more: nobody here can count it
+    return passed(schedule, stored.cursor, now, reason)
