@@ -64,13 +64,16 @@ class Rebuild:
     async def _fill(self) -> None:
         await self._replicas.beat("begin")
         if not self._replicas.epoch:
-            log.warning("Redis is empty: filling it from the resources")
+            if self._replicas.was_open:
+                log.warning("Redis was lost: filling it from the resources")
+            else:
+                log.info("Redis holds nothing of ours: filling it from the resources")
             objects = [obj for obj in await self._jobs.list_whole() if not ending(obj["metadata"])]
             for start in range(0, len(objects), BATCH):
                 await self._reconciler.adopt([self._contribution(obj) for obj in objects[start : start + BATCH]])
             while not await self._replicas.ready():  # noqa: ASYNC110 - the others are in other processes
                 await asyncio.sleep(POLL)
-            log.info("Redis is filled again with %d job(s)", len(objects))
+            log.info("Redis is filled with %d job(s)", len(objects))
         self._replicas.lost.clear()
 
     def _contribution(self, obj: dict[str, Any]) -> tuple[Job, Adoption]:

@@ -36,6 +36,7 @@ class Replicas:
         self.fault = "not connected to Redis yet"
         self.live: tuple[str, ...] = (name,)
         self.open = asyncio.Event()
+        self.was_open = False
         self.lost = asyncio.Event()
         self.rolled_back = asyncio.Event()
         self._pulse = 0
@@ -92,6 +93,7 @@ class Replicas:
             self.lost.set()
             return
         self.open.set()
+        self.was_open = True
         if other:
             # lost and opened again by others between two of our heartbeats
             self.rolled_back.set()
