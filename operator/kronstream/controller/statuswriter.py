@@ -32,6 +32,7 @@ SOON = 0.1
 BATCH = 64
 FLIGHTS = 32
 AWAY = 1.0
+MISFIT = 60.0
 
 
 def _nobody(uid: str, seq: int) -> None:
@@ -71,10 +72,12 @@ class StatusWriter:
         self._results: dict[str, None] = {}
         self._forced: set[str] = set()
         self._flights: set[asyncio.Task[None]] = set()
+        self._flying: set[str] = set()
         self._written: list[tuple[str, int]] = []
         self._scan = 0
         self._quiet_until = 0.0
         self._trouble = Trouble(log, "status cannot be written, tried again")
+        self._misfit = Trouble(log, "the API server refuses a status; is the CRD older than this operator?")
         self._next_look = 0.0
         self._chosen = 0
         self.take_up: Callable[[str, int], None] = _nobody
@@ -133,20 +136,25 @@ class StatusWriter:
         if not chosen:
             return
         for job, state in zip(chosen, await self._ledger.describe([job.uid for job in chosen]), strict=True):
-            if state is None or state.generation != job.generation or self._roster.get(job.uid) is not job:
+            if state is None:
+                self._forced.discard(job.uid)
+                continue  # deleted, or lost: its adoption will say so
+            if state.generation != job.generation or self._roster.get(job.uid) is not job:
                 continue  # not in step with the store: the mark stays, and the next round looks again
-            if state.seq <= job.written and job.uid not in self._forced:
+            # a lower number than the one written is no older news: an older copy of the store came back
+            if state.seq == job.written and job.uid not in self._forced:
                 self._written.append((job.uid, state.seq))
                 continue  # written between the mark's reading and now
             self._forced.discard(job.uid)
             job.written_at = now
+            self._flying.add(job.uid)
             flight = asyncio.create_task(self._write(job, state))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
 
     def _choose(self, limit: int, now: float) -> list[Job]:
         """Jobs of this replica's share that may be written now, as many as the budget allows."""
-        wanted: list[Job] = []
+        wanted: list[tuple[Job, dict[str, None]]] = []
         for queue, apart in ((self._fresh, SOON), (self._results, APART)):
             for uid in list(islice(queue, 4 * limit)):
                 if len(wanted) >= limit:
@@ -155,14 +163,14 @@ class StatusWriter:
                 del queue[uid]
                 if job is None or not self._replicas.owns(uid):
                     self._forced.discard(uid)  # gone, or another replica's: the mark in the store tells it
-                elif now - job.written_at < apart:
+                elif uid in self._flying or now - job.written_at < apart:
                     queue[uid] = None  # behind the others
                 else:
-                    wanted.append(job)
+                    wanted.append((job, queue))
         granted = self._budget.take(len(wanted), now)
-        for job in wanted[granted:]:
-            self._results[job.uid] = None
-        return wanted[:granted]
+        for job, queue in wanted[granted:]:
+            queue[job.uid] = None
+        return [job for job, _ in wanted[:granted]]
 
     async def _write(self, job: Job, state: JobState) -> None:
         offered = self._offers.offered(job.queue, job.function)
@@ -185,6 +193,8 @@ class StatusWriter:
             self._written.append((job.uid, state.seq))
             news.remember(job, state)
             await self._tell(job, found, now)
+        finally:
+            self._flying.discard(job.uid)
 
     def _pause(self, why: str) -> None:
         """An API server that does not answer is not asked by every job."""
@@ -212,7 +222,8 @@ class StatusWriter:
         if seq >= state.seq:
             self.take_up(job.uid, seq + 1)
         else:
-            log.error("%s/%s: the API server refuses its status: %s", job.namespace, job.name, error)
+            self._misfit.tell(f"{job.namespace}/{job.name}: {error}")
+            job.written_at = time.monotonic() + MISFIT
 
     async def _tell(self, job: Job, found: Sequence[news.News], now: int) -> None:
         for item in found[: self._event_budget.take(len(found), time.monotonic())]:
