@@ -123,7 +123,7 @@ async def test_a_worker_that_still_holds_an_unfinished_run_keeps_it(store: Store
     (nominal,) = await dispatched(store)
     claims = await store.queue.take(card(), 10)
     await store.wipe()
-    assert (await store.queue.beat(card(), claims)).lost == {rid(nominal)}  # its job is not known yet
+    assert (await store.queue.beat(card(), claims)).lost == frozenset()  # its job is not known yet
     await adopted(store, seed=Seed({}, (rid(nominal),)))
     assert (await store.queue.beat(card(), claims)).lost == frozenset()
     await store.advance(REGISTERING)
@@ -152,12 +152,35 @@ async def test_a_finish_of_a_run_that_no_status_listed_is_recorded(store: Store)
     (nominal,) = await dispatched(store)
     (claim,) = await store.queue.take(card(), 10)
     await store.wipe()
-    assert await store.queue.finish(card(), [success(claim)]) == [False]  # its job is not known yet
+    with pytest.raises(Epoch):  # its job is not known yet
+        await store.queue.finish(card(), [success(claim)])
     await adopted(store, cursor=nominal)
     assert await store.queue.finish(card(), [success(claim)]) == [True]
     assert await state(store, nominal) is State.SUCCESS
     assert await store.queue.finish(card(), [success(claim)]) == [True]
     assert (await job(store)).runs == {"success": 1}
+
+
+async def test_a_run_whose_job_is_unknown_to_a_store_that_was_filled_again_is_lost(store: Store) -> None:
+    await dispatched(store)
+    claims = await store.queue.take(card(), 10)
+    await store.wipe()
+    await beat(store, phase="begin")
+    await store.advance(1000)
+    assert await beat(store, phase="ready") == "new"
+    assert (await store.queue.beat(card(), claims)).lost == {claims[0].run}
+    assert await store.queue.finish(card(), [success(claims[0])]) == [False]
+
+
+async def test_ends_of_known_and_unknown_jobs_are_recorded_together_or_not_at_all(store: Store) -> None:
+    await dispatched(store)
+    await dispatched(store, uid="other")
+    claims = await store.queue.take(card(), 10)
+    await store.wipe()
+    await adopted(store, seed=Seed({}, (rid(claims[0].nominal),)))
+    with pytest.raises(Epoch):
+        await store.queue.finish(card(), [success(claim) for claim in claims])
+    assert (await job(store)).runs == {}
 
 
 async def test_a_failed_run_that_no_status_listed_is_tried_again(store: Store) -> None:

@@ -107,7 +107,10 @@ class RunQueue(Protocol):
         ...
 
     async def finish(self, card: WorkerCard, outcomes: Sequence[Outcome]) -> list[bool]:
-        """Record ends of attempts; False where the token was no longer current and nothing was written."""
+        """Record ends of attempts; False where the token was no longer current and nothing was written.
+
+        Raises Epoch, with nothing written, while a lost store does not know one of the jobs yet: ask again.
+        """
         ...
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
@@ -119,7 +122,8 @@ class RunQueue(Protocol):
         ...
 
     async def beat(self, card: WorkerCard, held: Sequence[Claim]) -> Pulse:
-        """Renew the leases of the runs held and publish the card."""
+        """Renew the leases of the runs held and publish the card. A run whose job a lost store does not know yet is
+        not told to be lost."""
         ...
 
     async def workers(self) -> list[WorkerCard]:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from kronstream.domain.run import Lane
 from kronstream.domain.work import Work
-from kronstream.ports import Claim, Outcome, Pulse, WorkerCard
+from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
 from kronstream.streams.cards import live_workers
 from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
@@ -69,7 +69,10 @@ class RedisRunQueue:
         args: list[str | int] = []
         for outcome in outcomes:
             args += _outcome(outcome)
-        return [answer == 1 for answer in await self._scripts.run("finish", *args)] if outcomes else []
+        answers = await self._scripts.run("finish", *args) if outcomes else []
+        if answers == [-1]:
+            raise Epoch("Redis was lost and is not filled again yet")
+        return [answer == 1 for answer in answers]
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         """See RunQueue."""

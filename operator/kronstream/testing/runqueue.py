@@ -7,7 +7,7 @@ from itertools import count
 
 from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
-from kronstream.ports import Claim, Outcome, Pulse, WorkerCard
+from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
 from kronstream.testing.finishing import finish, register
 from kronstream.testing.lane import Fields, LaneStream
 from kronstream.testing.model import Run, Worker
@@ -125,7 +125,12 @@ class MemoryRunQueue:
 
     async def finish(self, card: WorkerCard, outcomes: Sequence[Outcome]) -> list[bool]:  # noqa: ARG002 the port's
         """See RunQueue."""
-        return [finish(self._store, outcome) for outcome in outcomes]
+        store = self._store
+        for outcome in outcomes:
+            uid = outcome.run.rpartition("-")[0]
+            if store.epoch is None and store.run(outcome.run) is None and uid not in store.jobs:
+                raise Epoch("the store was lost and is not filled again yet")
+        return [finish(store, outcome) for outcome in outcomes]
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:  # noqa: ARG002 the port's
         """See RunQueue."""
@@ -172,7 +177,8 @@ class MemoryRunQueue:
         for claim in held:
             run = register(store, card, claim)
             if run is None:
-                lost.add(claim.run)
+                if store.epoch is not None or claim.uid in store.jobs or store.run(claim.run) is not None:
+                    lost.add(claim.run)
                 continue
             store.unfinished[run.id] = now + self._lease
             if run.cancel:

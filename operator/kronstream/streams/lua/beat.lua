@@ -41,8 +41,9 @@ for i = 6, #ARGV, 5 do
       cancel[#cancel + 1] = id
       cancel[#cancel + 1] = r.cx
     end
-  else
+  elseif r or call('EXISTS', P .. 'job:' .. uid) == 1 or call('EXISTS', P .. 'epoch') == 1 then
     lost[#lost + 1] = id
   end
+  -- else the store was lost and its job may still come: until it is filled again, the run stays with its worker
 end
 return { num(now), handed or '', cancel, lost }

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Ends attempts. ARGV: group, then for every outcome thirteen values: run, token, state, reason, retry_in ('' = over),
 -- duration, result, error JSON, output, uid, generation, nominal, message. Answers 1 (recorded, or recorded before)
--- or 0 (the token is not current; nothing was written).
+-- or 0 (the token is not current; nothing was written) for each, or -1 alone: the store was lost, and is not filled again
+-- as far as one of the jobs; nothing was written.
 
 local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message)
   local r = load_run(id) or revive(id, uid, gen, nominal, token)
@@ -34,6 +35,11 @@ local function finish(id, token, state, why, retry_in, duration, result, err, ou
   return 1
 end
 
+if call('EXISTS', P .. 'epoch') == 0 then
+  for i = 2, #ARGV, 13 do
+    if call('EXISTS', P .. 'run:' .. ARGV[i], P .. 'job:' .. ARGV[i + 9]) == 0 then return { -1 } end
+  end
+end
 local answers = {}
 for i = 2, #ARGV, 13 do
   answers[#answers + 1] = finish(unpack(ARGV, i, i + 12))
