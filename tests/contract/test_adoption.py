@@ -7,7 +7,7 @@ from contract.acts import adopted, dispatched, job, more
 from contract.stores import EPOCH, Store
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Skip
-from kronstream.ports import Adopted, Conflict, Expect, Gone, Seed, Stale, Verdict
+from kronstream.ports import Adopted, Conflict, Expect, Gone, LastRun, Seed, Stale, Verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -228,6 +228,19 @@ async def test_a_seed_brings_counters_back(store: Store) -> None:
     await store.queue.finish(card(), [success(claim)])
     known = await job(store)
     assert (known.runs, known.consecutive_failures) == ({"success": 42}, 0)
+
+
+async def test_a_seed_brings_back_what_a_status_shows(store: Store) -> None:
+    ran = {"lr": f"{UID}-s1000", "lrst": "failed", "lrsta": "1001", "lrdur": "7", "lrmsg": "no", "lbad": "1008"}
+    skips = {"skr": "Missed", "skn": "4", "ska": "2000", "skb": "5000"}
+    once = {"once": f"{UID}-s1000", "done": "1008", "ls": "1000", "dn": "2", "dsum": "9"}
+    (answer,) = await store.ledger.adopt([adoption(seed=Seed({**ran, **skips, **once}))])
+    assert isinstance(answer, Adopted)
+    assert (answer.once, answer.done) == (f"{UID}-s1000", 1008)
+    known = await job(store)
+    assert known.last == LastRun(f"{UID}-s1000", "failed", 1001, 7, "no")
+    assert known.last_skip == Skipped(Skip.MISSED, 4, 2000, 5000)
+    assert (known.last_failure, known.last_schedule, known.average_duration) == (1008, 1000, 4)
 
 
 async def test_a_seed_is_for_unknown_jobs_only(store: Store) -> None:

@@ -9,6 +9,8 @@ from contract.acts import adopted, dispatched, job, more, rid, state
 from contract.stores import EPOCH, RedisStore
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import State
+from kronstream.streams.connection import Unsuitable, verify
+from kronstream.streams.keys import Keys
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +48,22 @@ async def test_every_key_lies_in_the_slot_of_the_base_stream(redis_store: RedisS
     keys = await redis_store.redis.keys("*")
     assert len(keys) > 10
     assert [key for key in keys if key != base and not key.startswith(f"{{{base}}}:")] == []
+
+
+async def test_a_redis_that_may_evict_is_refused_with_what_to_change(redis_store: RedisStore) -> None:
+    await verify(redis_store.redis)
+    await redis_store.redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(Unsuitable, match=r"allkeys-lru.*CONFIG SET maxmemory-policy noeviction"):
+            await verify(redis_store.redis)
+    finally:
+        await redis_store.redis.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.mark.parametrize("base", ["", "a{b}c", "}"])
+def test_a_stream_name_that_chooses_its_slot_is_refused(base: str) -> None:
+    with pytest.raises(ValueError, match="braces choose the cluster slot"):
+        Keys(base)
 
 
 async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(redis_store: RedisStore) -> None:
