@@ -58,6 +58,7 @@ class Rebuild:
             try:
                 await self._compare()
             except (RedisError, OSError, TimeoutError) as error:
+                self._replicas.rolled_back.set()
                 log.warning("comparing cursors failed, tried again: %s", str(error) or type(error).__name__)
                 await asyncio.sleep(RETRY)
 
