@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from kronstream.controller.budget import Budget
@@ -17,29 +18,34 @@ MESSAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One Event: its type (Normal or Warning), reason and message."""
+    """One Event: its type (Normal or Warning), reason and message, and what it is about.
+
+    Two replicas that tell the same of the same job make one Event of it.
+    """
 
     kind: str
     reason: str
     message: str
+    about: str
 
 
 def news_of(job: Job, state: JobState) -> list[News]:
     """What the status of the job, as ``job`` noted it, does not tell yet."""
     found: list[News] = []
+    run = state.last.id if state.last is not None else "?"
     if job.fault is not None and not _told(job):
-        found.append(News("Warning", "InvalidSpec", str(job.fault)))
+        found.append(News("Warning", "InvalidSpec", str(job.fault), str(job.generation)))
     if state.consecutive_failures > 0 and job.failures == 0:
         said = state.last.message if state.last is not None else ""
-        found.append(News("Warning", "RunFailed", f"run {state.last.id if state.last else '?'} failed: {said}"))
+        found.append(News("Warning", "RunFailed", f"run {run} failed: {said}", run))
     if job.failures > 0 and state.consecutive_failures == 0:
-        found.append(News("Normal", "RunSucceeded", f"a run succeeded after {job.failures} failed"))
+        found.append(News("Normal", "RunSucceeded", f"a run succeeded after {job.failures} failed", run))
     missed = state.skipped.get(Skip.MISSED.value, 0)
     if missed > job.missed:
         message = f"{missed - job.missed} due instant(s) were missed and not caught up"
         if state.last_skip is not None and state.last_skip.reason is Skip.MISSED:
             message += f", from {render(state.last_skip.first)} to {render(state.last_skip.last)}"
-        found.append(News("Warning", "Missed", f"{message}; spec.catchUp tells which ones are"))
+        found.append(News("Warning", "Missed", f"{message}; spec.catchUp tells which ones are", str(missed)))
     return found
 
 
@@ -62,10 +68,11 @@ def _told(job: Job) -> bool:
 def event(job: Job, news: News, now: int) -> dict[str, Any]:
     """The Event object."""
     at = render(now // 1000 * 1000)
+    identity = sha256(f"{job.uid}/{news.reason}/{news.about}".encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{job.name[:200]}.", "namespace": job.namespace},
+        "metadata": {"name": f"{job.name[:200]}.{identity}", "namespace": job.namespace},
         "involvedObject": {
             "apiVersion": "kronstream.dev/v1",
             "kind": "ScheduledJob",

@@ -230,6 +230,8 @@ class StatusWriter:
             try:
                 await self._events.post(job.namespace, news.event(job, item, now))
             except (ApiError, OSError, TimeoutError) as error:
+                if isinstance(error, ApiError) and error.status == 409:
+                    continue  # another replica was first
                 log.info("%s/%s: the Event %s was not posted: %s", job.namespace, job.name, item.reason, error)
 
     async def _flush(self) -> None:
