@@ -33,6 +33,7 @@ class Outage:
     installation: Installation
     jobs: dict[str, Object] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    once: int = 0
     down: int = 0
     up: int = 0
 
@@ -61,15 +62,16 @@ def begin(outage: Outage) -> None:
     installation = outage.installation
     for name, spec in EVERY.items():
         (outage.jobs[name],) = installation.apply(scheduled(name, every="1s", queue=QUEUE, **spec))
-    once = render(now() + 4_000)
-    for name, spec in {"once": {}, "once-deadline": {"startingDeadline": "1s"}}.items():
-        (outage.jobs[name],) = installation.apply(scheduled(name, runAt=once, queue=QUEUE, **spec))
     far = scheduled("once-moved", runAt="2038-01-19T03:14:07Z", queue=QUEUE)
     (outage.jobs["once-moved"],) = installation.apply(far)
     for name, job in outage.jobs.items():
         installation.wait(job, ready)
         if name in EVERY and not EVERY[name].get("suspend"):
             eventually(lambda name=name: len(outage.nominals(name)) >= 2)
+    outage.once = now() + 5_000
+    for name, spec in {"once": {}, "once-deadline": {"startingDeadline": "1s"}}.items():
+        (outage.jobs[name],) = installation.apply(scheduled(name, runAt=render(outage.once), queue=QUEUE, **spec))
+        installation.wait(outage.jobs[name], ready)
     installation.stop(*installation.operators)
     outage.down = now()
     outage.last = {name: max(outage.nominals(name), default=0) for name in outage.jobs}
@@ -92,7 +94,7 @@ def meddle(outage: Outage) -> None:
 def end(outage: Outage) -> None:
     """The operators return; what they make of it is in the stream and in the statuses when this returns."""
     installation = outage.installation
-    until(outage.down + LASTS)
+    until(max(outage.down + LASTS, outage.once + 2_000))
     outage.up = now()
     installation.start(*installation.operators)
     # as if nothing had been: runs of the present again
