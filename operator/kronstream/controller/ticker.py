@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 from redis.exceptions import RedisError
 
@@ -11,6 +13,7 @@ from kronstream.controller.job import Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.replicas import BACKUP, Replicas
 from kronstream.controller.roster import Roster
+from kronstream.controller.trouble import Trouble
 from kronstream.domain.plan import Plan, plan, plan_once
 from kronstream.domain.run import Trigger, run_id
 from kronstream.domain.schedule import Once
@@ -19,9 +22,15 @@ from kronstream.ports import Dispatch, Epoch, Ledger, Verdict
 log = logging.getLogger(__name__)
 
 BATCH = 500
+RUNS = 2000
+FLIGHTS = 64
+LONG = 0.05
 RETRY = 200
+LOOK = 1.0
+# the store sets back a cursor that is a minute ahead of its clock; a second more, so that it agrees
+AHEAD = 61_000
 
-
+Planned = list[tuple[Job, Plan]]
 Answers = list[tuple[Job, Plan, Dispatch, Verdict, int, int]]
 
 
@@ -43,14 +52,23 @@ class Ticker:
         self._replicas = replicas
         self._measures = measures
         self._refresh = refresh
+        self._trouble = Trouble(log, "dispatching failed, tried again")
+        self._latest = 0
 
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
             await self._replicas.open.wait()
             first, now = self._roster.first(), self._clock.now()
+            if now < self._latest - AHEAD:
+                log.warning("the clock of Redis went back by %d s", (self._latest - now) // 1000)
+                for job in self._roster:
+                    self.arm(job)
+                first = self._roster.first()
+            self._latest = now
             if first is None or first > now:
-                await self._roster.wait(None if first is None else (first - now) / 1000)
+                # not for long: the store's clock may be set forward meanwhile
+                await self._roster.wait(LOOK if first is None else min((first - now) / 1000, LOOK))
             else:
                 await self.fire(now)
 
@@ -59,40 +77,64 @@ class Ticker:
         job.next = _next(job)
         if job.next is None:
             self._roster.wake_at(job, None)
+        elif job.cursor > self._clock.now() + AHEAD:
+            self._roster.wake_at(job, self._clock.now() + RETRY)
         else:
             self._roster.wake_at(job, job.next + (0 if self._replicas.owns(job.uid) else BACKUP))
 
     async def fire(self, now: int) -> None:
         """Dispatch what is due at ``now``: every batch is on its way before the first answer is worked on."""
-        batches: list[asyncio.Task[Answers]] = []
+        batches: deque[asyncio.Task[Answers]] = deque()
         while jobs := self._roster.pop(now, BATCH):
-            planned = [(job, owed) for job in jobs if (owed := self._owed(job, now))]
-            if planned:
+            for planned in self._portions(jobs, now):
                 batches.append(asyncio.create_task(self._dispatch(planned)))
                 await asyncio.sleep(0)
-        for batch in batches:
-            for answer in await batch:
-                self._settle(*answer)
-            await asyncio.sleep(0)
+                if len(batches) >= FLIGHTS:
+                    await self._work_on(batches.popleft())
+        while batches:
+            await self._work_on(batches.popleft())
+
+    async def _work_on(self, batch: asyncio.Task[Answers]) -> None:
+        for answer in await batch:
+            self._settle(*answer)
+        await asyncio.sleep(0)
+
+    def _portions(self, jobs: Sequence[Job], now: int) -> Iterator[Planned]:
+        """What the jobs owe, in portions that keep neither the store nor this loop for long: there may be much to
+        make up for, and counting what was missed takes time, too."""
+        portion: Planned = []
+        runs, begin = 0, time.monotonic()
+        for job in jobs:
+            if owed := self._owed(job, now):
+                portion.append((job, owed))
+                runs += len(owed.due)
+            if runs >= RUNS or time.monotonic() - begin > LONG:
+                yield portion
+                portion, runs, begin = [], 0, time.monotonic()
+        if portion:
+            yield portion
 
     def _owed(self, job: Job, now: int) -> Plan | None:
         if not job.firing:
             return None
+        if job.cursor > now + AHEAD:
+            return Plan((), (), job.cursor, None)  # nothing, but the store sets the cursor back
         owed = _plan(job, now)
         if owed.idle:
             self.arm(job)
             return None
         return owed
 
-    async def _dispatch(self, planned: Sequence[tuple[Job, Plan]]) -> Answers:
+    async def _dispatch(self, planned: Planned) -> Answers:
         items = [_item(job, owed) for job, owed in planned]
         try:
             answers = await self._ledger.dispatch(self._replicas.epoch, items)
         except Epoch:
             self._replicas.reject()
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("dispatching %d job(s) failed, tried again: %s", len(planned), error)
+            self._trouble.tell(error)
         else:
+            self._trouble.over()
             now = self._clock.now()
             return [
                 (job, owed, item, verdict, number, now)
@@ -152,5 +194,5 @@ def _item(job: Job, owed: Plan) -> Dispatch:
         to=owed.cursor,
         due=owed.due,
         skips=owed.skipped,
-        once=job.one_time,
+        once=job.one_time and not owed.idle,
     )

@@ -1,0 +1,218 @@
+"""Firing what is due: batches, verdicts, and clocks that jump."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from redis.exceptions import RedisError
+
+from kronstream.controller import ticker as ticking
+from kronstream.controller.job import Job
+from kronstream.controller.measures import Measures
+from kronstream.controller.replicas import BACKUP, Replicas
+from kronstream.controller.ticker import Ticker
+from kronstream.ports import Dispatch, Verdict
+from kronstream.testing import MemoryLedger
+from unit.fakecluster import EPOCH, NOW, UID, Stage, manifest, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Alone:
+    """The only replica, or one to which no job belongs."""
+
+    def __init__(self) -> None:
+        self.epoch = EPOCH
+        self.open = asyncio.Event()
+        self.open.set()
+        self.mine = True
+        self.rejected = 0
+
+    def owns(self, uid: str) -> bool:
+        return self.mine and bool(uid)
+
+    def reject(self) -> None:
+        self.rejected += 1
+        self.open.clear()
+
+
+class Counting(MemoryLedger):
+    """Keeps what was asked; raises ``fault`` while there is one."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sequence[Dispatch]] = []
+        self.fault: Exception | None = None
+
+    async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
+        self.asked.append(items)
+        if self.fault is not None:
+            raise self.fault
+        return await super().dispatch(epoch, items)
+
+
+class Watchmaker:
+    """A ticker over a stage."""
+
+    def __init__(self) -> None:
+        self.ledger = Counting()
+        self.stage = Stage(ledger=self.ledger)
+        MemoryLedger.__init__(self.ledger, self.stage.store)
+        self.replicas = Alone()
+        self.refreshed: list[Job] = []
+        self.ticker = Ticker(
+            self.stage.roster,
+            self.ledger,
+            self.stage.clock,
+            cast("Replicas", self.replicas),
+            Measures(CollectorRegistry()),
+            self.refreshed.append,
+        )
+
+    async def adopt(self, *objects: dict[str, Any]) -> list[Job]:
+        """Take objects into force and arm them."""
+        for obj in objects:
+            self.stage.reconciler.observe("ADDED", obj)
+        task = asyncio.create_task(self.stage.reconciler.run())
+        await until(lambda: all(self.stage.roster.get(obj["metadata"]["uid"]) for obj in objects))
+        task.cancel()
+        jobs = [self.stage.roster.get(obj["metadata"]["uid"]) for obj in objects]
+        found = [job for job in jobs if job is not None]
+        for job in found:
+            self.ticker.arm(job)
+        return found
+
+    def runs(self, uid: str = UID) -> list[int]:
+        """Nominal instants of the runs on record."""
+        return sorted(run.nominal for run in self.stage.store.runs.values() if run.uid == uid)
+
+    @asynccontextmanager
+    async def ticking(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.ticker.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_what_is_due_is_dispatched_and_armed_again() -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest())
+    await clock.ticker.fire(NOW)
+    assert clock.runs() == [NOW - 10_000 + 1000 * number for number in range(1, 11)]
+    assert (job.cursor, job.next, job.wake) == (NOW, NOW + 1000, NOW + 1000)
+
+
+async def test_another_replicas_job_is_looked_at_later() -> None:
+    clock = Watchmaker()
+    clock.replicas.mine = False
+    (job,) = await clock.adopt(manifest())
+    assert job.next is not None
+    assert job.wake == job.next + BACKUP
+
+
+async def test_a_cursor_of_another_replica_is_taken_over_without_a_question() -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest())
+    clock.stage.store.jobs[UID].cursor = NOW - 2_000
+    await clock.ticker.fire(NOW)
+    await clock.ticker.fire(NOW)
+    assert clock.runs() == [NOW - 1_000, NOW]
+    assert clock.refreshed == []
+    assert job.wake == NOW + 1000
+
+
+@pytest.mark.parametrize("change", [{"generation": 2}, {"generation": 0}, {"suspended": True}])
+async def test_where_the_store_knows_better_the_object_is_read_again(change: dict[str, Any]) -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest())
+    for name, value in change.items():
+        setattr(clock.stage.store.jobs[UID], name, value)
+    await clock.ticker.fire(NOW)
+    assert clock.refreshed == [job]
+    assert clock.runs() == []
+
+
+async def test_a_store_that_was_lost_is_told_to_the_replicas_and_the_job_is_tried_again() -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest())
+    clock.stage.store.epoch = None
+    await clock.ticker.fire(NOW)
+    assert (clock.replicas.rejected, clock.runs()) == (1, [])
+    assert job.wake == NOW + ticking.RETRY
+
+
+async def test_a_store_that_fails_is_told_once_and_loses_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Watchmaker()
+    await clock.adopt(manifest())
+    clock.ledger.fault = RedisError("OOM command not allowed")
+    for _ in range(20):
+        await clock.ticker.fire(clock.stage.time.now)
+        clock.stage.time.advance(ticking.RETRY)
+    assert len(clock.ledger.asked) == 20
+    assert caplog.text.count("dispatching failed") == 1
+    clock.ledger.fault = None
+    await clock.ticker.fire(clock.stage.time.now)
+    assert len(clock.runs()) == 14
+
+
+async def test_much_to_make_up_for_goes_in_portions_that_a_script_can_bear() -> None:
+    clock = Watchmaker()
+    await clock.adopt(*(manifest(f"job-{number}", maxBacklog=1000) for number in range(300)))
+    clock.stage.time.advance(40_000)
+    await clock.ticker.fire(clock.stage.time.now)
+    sizes = [sum(len(item.due) for item in items) for items in clock.ledger.asked]
+    assert sum(sizes) == 300 * 50
+    assert max(sizes) <= ticking.RUNS + 50
+
+
+async def test_a_clock_that_went_forward_is_noticed_while_the_ticker_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticking, "LOOK", 0.001)
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest(every="1h"))
+    async with clock.ticking():
+        await asyncio.sleep(0)
+        clock.stage.time.advance(3_600_000)
+        await asyncio.wait_for(_eventually(clock.runs), 5)
+    assert job.next is not None
+    assert job.next > clock.stage.time.now
+
+
+async def test_a_clock_that_went_back_does_not_silence_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticking, "LOOK", 0.001)
+    monkeypatch.setattr(ticking, "RETRY", 0)
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest())
+    async with clock.ticking():
+        clock.stage.time.advance(3_600_000)
+        await asyncio.wait_for(_eventually(lambda: job.cursor == NOW + 3_600_000), 5)
+        clock.stage.time.now = NOW + 10_500
+        await asyncio.wait_for(_eventually(lambda: job.cursor == NOW + 10_500), 5)
+        clock.stage.time.advance(1_000)
+        await asyncio.wait_for(_eventually(lambda: NOW + 11_000 in clock.runs()), 5)
+    assert job.next == NOW + 12_000
+
+
+async def test_a_job_created_by_a_clock_that_is_ahead_is_not_silent_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticking, "RETRY", 0)
+    clock = Watchmaker()
+    clock.stage.time.now = NOW - 600_000
+    job, _ = await clock.adopt(manifest(runAt="2026-11-18T11:00:00Z"), manifest("other", every="1h"))
+    await clock.ticker.fire(clock.stage.time.now)
+    assert clock.stage.store.jobs["other"].cursor == NOW - 600_000
+    assert clock.runs("other") == []
+    assert job.once is None
+
+
+async def _eventually(condition: Any) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
