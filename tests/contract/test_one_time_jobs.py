@@ -28,8 +28,8 @@ async def due(store: Store, **fields: object) -> Dispatch:
 async def test_it_is_dispatched_once_and_done_when_the_run_ended(store: Store) -> None:
     item = await due(store)
     assert await once(store, item) is Verdict.OK
-    assert await once(store, item) is Verdict.CURSOR
-    assert await once(store, dispatch(item.to, item.to + 1, once=True)) is Verdict.HELD
+    assert await once(store, item) is Verdict.DONE
+    assert await once(store, dispatch(item.to, item.to + 1, once=True)) is Verdict.DONE
     known = await job(store)
     assert (known.once, known.done) == (rid(item.to), None)
     (claim,) = await store.queue.take(card(), 10)
@@ -61,7 +61,7 @@ async def test_a_skip_is_the_end_of_it(store: Store, reason: Skip) -> None:
     known = await job(store)
     assert (known.once, known.skipped) == (reason.value, {reason.value: 1})
     assert known.done is not None
-    assert await once(store, dispatch(at, at + 1, once=True)) is Verdict.HELD
+    assert await once(store, dispatch(at, at + 1, once=True)) is Verdict.DONE
 
 
 async def test_a_refused_run_is_the_end_of_it(store: Store) -> None:
@@ -100,5 +100,12 @@ async def test_it_is_known_to_the_next_generation(store: Store) -> None:
     item = await due(store)
     await once(store, item)
     assert await store.ledger.adopt([adoption(generation=2, when=WHEN)]) == [Adopted(item.to, rid(item.to), None)]
-    assert await once(store, dispatch(item.to, item.to + 1, generation=2, once=True)) is Verdict.HELD
+    assert await once(store, dispatch(item.to, item.to + 1, generation=2, once=True)) is Verdict.DONE
     assert [claim.uid for claim in await store.queue.take(card(), 10)] == [UID]
+
+
+async def test_a_replica_that_is_second_is_told_at_once_and_where_the_cursor_is(store: Store) -> None:
+    at = store.now() - 1000
+    cursor = await adopted(store, cursor=at - 1)
+    assert await once(store, dispatch(cursor, at, once=True)) is Verdict.OK
+    assert await store.ledger.dispatch(EPOCH, [dispatch(cursor, at, once=True)]) == [(Verdict.DONE, at)]

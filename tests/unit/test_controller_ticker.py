@@ -216,3 +216,12 @@ async def test_a_job_created_by_a_clock_that_is_ahead_is_not_silent_until_then(m
 async def _eventually(condition: Any) -> None:
     while not condition():
         await asyncio.sleep(0.001)
+
+
+async def test_the_second_replica_asks_nobody_about_one_time_jobs_that_the_first_dispatched() -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest(runAt="2026-11-18T11:06:40Z"))
+    await clock.ledger.dispatch(EPOCH, [Dispatch(UID, 1, job.revision, job.cursor, NOW, (NOW,), once=True)])
+    await clock.ticker.fire(NOW)
+    await clock.ticker.fire(NOW)
+    assert (clock.refreshed, clock.runs(), job.cursor, job.wake) == ([], [NOW], NOW, None)

@@ -27,6 +27,7 @@ FLIGHTS = 64
 LONG = 0.05
 RETRY = 200
 LOOK = 1.0
+DISPATCHED = "dispatched"
 # the store sets back a cursor that is a minute ahead of its clock; a second more, so that it agrees
 AHEAD = 61_000
 
@@ -159,6 +160,9 @@ class Ticker:
             self.arm(job)
         elif verdict is Verdict.CURSOR:
             job.cursor = number
+            self.arm(job)
+        elif verdict is Verdict.DONE:
+            job.cursor, job.once = number, DISPATCHED
             self.arm(job)
         elif verdict is Verdict.EARLY:
             self._roster.wake_at(job, self._clock.now() + 20)

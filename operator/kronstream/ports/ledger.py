@@ -125,6 +125,7 @@ class Verdict(StrEnum):
     STALE = "stale"
     BEHIND = "behind"
     CURSOR = "cursor"
+    DONE = "done"
 
 
 class Epoch(Exception):  # noqa: N818 - what happened, not an error of the caller
@@ -194,7 +195,8 @@ class Ledger(Protocol):
         ...
 
     async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
-        """Dispatch what is due; with CURSOR comes the stored cursor, with STALE the generation in force.
+        """Dispatch what is due; with CURSOR and DONE (the only run of a one-time job was dispatched before) comes the
+        stored cursor, with STALE the generation in force.
 
         Raises Epoch when the store was lost.
         """

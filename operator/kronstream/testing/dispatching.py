@@ -27,7 +27,9 @@ def _fence(job: Job, item: Dispatch) -> tuple[Verdict, int] | None:
     if (job.generation, job.revision) != (item.generation, item.revision):
         newer = (job.generation, job.revision) > (item.generation, item.revision)
         return (Verdict.STALE, job.generation) if newer else (Verdict.BEHIND, 0)
-    return (Verdict.HELD, 0) if job.suspended or job.invalid else None
+    if job.suspended or job.invalid:
+        return Verdict.HELD, 0
+    return (Verdict.DONE, job.cursor) if item.once and job.once else None
 
 
 def _time(store: MemoryStore, job: Job, item: Dispatch) -> tuple[Verdict, int] | None:
@@ -38,7 +40,7 @@ def _time(store: MemoryStore, job: Job, item: Dispatch) -> tuple[Verdict, int] |
         return Verdict.CURSOR, job.cursor
     if any(nominal > store.now + EARLY for nominal in item.due):
         return Verdict.EARLY, 0
-    return (Verdict.HELD, 0) if item.once and job.once else None
+    return None
 
 
 def _write(store: MemoryStore, job: Job, item: Dispatch) -> None:

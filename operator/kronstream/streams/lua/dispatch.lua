@@ -2,7 +2,7 @@
 -- Dispatches what is due. ARGV[2] the epoch, ARGV[3] the tolerance for early instants in ms, then for every job seven
 -- values: uid, generation, revision, cursor planned from, cursor to set, "nominal,nominal…" and
 -- "reason:count:first:last;…". Answers one string for each job: ok | early | held | gone | stale:<gen> | behind |
--- cursor:<ms>, or the single string 'epoch' when the store was lost since.
+-- cursor:<ms> | done:<cursor> (the only dispatch of a one-time job was made before), or the single string 'epoch' when the store was lost since.
 if call('GET', P .. 'epoch') ~= ARGV[2] then return { 'epoch' } end
 local early = now + tonumber(ARGV[3])
 local lengths = {}
@@ -93,13 +93,14 @@ local function start(uid, h, nominal)
 end
 
 -- What keeps a job from being dispatched by this caller, or nil.
-local function refusal(job, h, gen, rev, from, nominals)
+local function refusal(job, h, gen, rev, from, nominals, once)
   if not h[1] then return 'gone' end
   if h[1] ~= gen or h[2] ~= rev then
     local newer = tonumber(h[1]) > tonumber(gen) or (h[1] == gen and h[2] > rev)
     return newer and 'stale:' .. h[1] or 'behind'
   end
   if h[4] == '1' or h[5] == '1' then return 'held' end
+  if once and h[13] then return 'done:' .. h[3] end
   if tonumber(h[3]) > now + 60000 then
     -- a cursor from a clock that ran ahead would silence the job until that clock's time came
     call('HSET', job, 'cur', now_text)
@@ -115,13 +116,10 @@ end
 local function dispatch(uid, gen, rev, from, to, nominals, skips)
   local job = P .. 'job:' .. uid
   local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once')
-  local refused = refusal(job, h, gen, rev, from, nominals)
-  if refused then return refused end
   local once = string.sub(to, 1, 1) == 'o'
-  if once then
-    if h[13] then return 'held' end
-    to = string.sub(to, 2)
-  end
+  local refused = refusal(job, h, gen, rev, from, nominals, once)
+  if refused then return refused end
+  if once then to = string.sub(to, 2) end
   if skips ~= '' then
     for reason, count, first, last in string.gmatch(skips, '(%a+):(%d+):(%d+):(%d+)') do
       skip(job, reason, count, first, last)
