@@ -35,6 +35,16 @@ async def test_a_replica_that_leaves_is_not_heard_of_again(store: Store) -> None
     assert set((await store.ledger.beat("replica-1")).replicas) == {"replica-1"}
 
 
+async def test_a_replica_that_joins_is_not_waited_for(store: Store) -> None:
+    await store.ledger.beat("replica-1")
+    assert set((await store.ledger.beat("replica-2", "join")).replicas) == {"replica-1"}
+    await store.wipe()
+    await beat(store, phase="begin")
+    await beat(store, "replica-2", "join")
+    await store.advance(1001)
+    assert await beat(store, phase="ready") == "new"
+
+
 async def test_a_replica_long_silent_is_dropped(store: Store) -> None:
     await store.ledger.beat("replica-2")
     await store.advance(60_001)

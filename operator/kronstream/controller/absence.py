@@ -50,6 +50,7 @@ class Absence:
         self._every = every
         self._relisted = asyncio.Event()
         self.answered: Callable[[], None] = _nothing
+        self.complete: Callable[[], None] = _nothing
         self._unknown: set[str] = set()
 
     def relisted(self) -> None:
@@ -122,3 +123,5 @@ class Absence:
         if unknown - self._unknown:
             asyncio.get_running_loop().call_later(SECOND_LOOK, self.relisted)
         self._unknown = unknown
+        if not unknown and not self._reconciler.backlog:
+            self.complete()

@@ -76,6 +76,7 @@ class Operator:
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
         watch = Watch(inbox, self._settings.namespaces, self._measures)
         self._absence.answered = watch.close_gap
+        self._absence.complete = self._replicas.serve
         watch.start()
         try:
             async with asyncio.TaskGroup() as rooms:

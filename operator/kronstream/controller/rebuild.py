@@ -74,6 +74,7 @@ class Rebuild:
                 await self._reconciler.adopt([self._contribution(obj) for obj in objects[start : start + BATCH]])
             while not await self._replicas.ready():  # noqa: ASYNC110 - the others are in other processes
                 await asyncio.sleep(POLL)
+            self._replicas.serve()
             log.info("Redis is filled with %d job(s)", len(objects))
         self._replicas.lost.clear()
 

@@ -39,12 +39,13 @@ class Replicas:
         self.was_open = False
         self.lost = asyncio.Event()
         self.rolled_back = asyncio.Event()
+        self.serving = False
         self._pulse = 0
         self._verified = float("-inf")
 
     def owns(self, uid: str) -> bool:
         """Whether the job is this replica's, by rendezvous hashing over the live ones."""
-        if len(self.live) < 2:
+        if self.live == (self.name,):
             return True
         key = uid.encode()
         return max(self.live, key=lambda name: crc32(key, crc32(name.encode()))) == self.name
@@ -59,16 +60,17 @@ class Replicas:
                 self._away(error)
             await asyncio.sleep(max(BEAT - (time.monotonic() - begin), 0.02))
 
-    async def beat(self, phase: str = "beat") -> None:
+    async def beat(self, phase: str = "") -> None:
         """One heartbeat; ``ready`` offers a new epoch. Raises what redis-py raises."""
+        phase = phase or ("beat" if self.serving else "join")
         if time.monotonic() - self._verified > VERIFIED:
             await self._verify()
             self._verified = time.monotonic()
         sent = time.monotonic()
         beat = await self._ledger.beat(self.name, phase, uuid4().hex)
         self._clock.observe(sent, time.monotonic(), beat.micros)
-        live = [name for name, at in beat.replicas.items() if beat.now - at <= FRESH or name == self.name]
-        self.live = tuple(sorted(live))
+        live = {name for name, at in beat.replicas.items() if beat.now - at <= FRESH and name != self.name}
+        self.live = tuple(sorted(live | {self.name} if self.serving or not live else live))
         if self.fault:
             log.info("Redis answers; %d replica(s) live", len(live))
             self.fault = ""
@@ -80,6 +82,12 @@ class Replicas:
             self.rolled_back.set()
         self._pulse = beat.pulse
         self._set_epoch(beat.epoch)
+
+    def serve(self) -> None:
+        """This replica knows every job: from now on it has a share. Before, the others would wait for it in vain."""
+        if not self.serving:
+            log.info("all jobs are known: this replica takes its share")
+        self.serving = True
 
     async def ready(self) -> bool:
         """This replica has contributed to a lost store; True once the last one has, and the store is open."""

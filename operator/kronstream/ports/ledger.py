@@ -227,7 +227,7 @@ class Ledger(Protocol):
         ...
 
     async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
-        """Heartbeat of an operator replica; phases: beat, begin, ready, leave (see ``replica.lua``)."""
+        """Heartbeat of an operator replica; phases: join, beat, begin, ready, leave (see ``replica.lua``)."""
         ...
 
     async def workers(self) -> list[WorkerCard]:

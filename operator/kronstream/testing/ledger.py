@@ -120,10 +120,11 @@ class MemoryLedger:
         if phase == "leave":
             store.replicas.pop(replica, None)
             return Beat(store.now * 1000, "", 0, {})
-        store.replicas[replica] = store.now
+        if phase != "join":
+            store.replicas[replica] = store.now
         heard = dict(store.replicas)
         store.replicas = {name: at for name, at in heard.items() if store.now - at <= SILENT}
-        if store.epoch is None and phase != "beat":
+        if store.epoch is None and phase in {"begin", "ready"}:
             self._rebuild(replica, phase, candidate)
         store.pulse += 1
         return Beat(store.now * 1000, store.epoch or "", store.pulse, heard)

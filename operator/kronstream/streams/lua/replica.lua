@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- An operator replica's heartbeat. ARGV: group, replica, 'beat' | 'begin' | 'ready' | 'leave', epoch to set.
+-- An operator replica's heartbeat. ARGV: group, replica, 'join' | 'beat' | 'begin' | 'ready' | 'leave', epoch to set.
+-- A replica that joins is not counted among the live ones yet: it does not know all jobs.
 -- Answers {now, microseconds, epoch or '', pulse number, {replica, last beat, …}}. The pulse number only grows; one
 -- that fell tells that an older copy of the store came back. An absent epoch tells that the store was lost: every
 -- replica begins, contributes what it remembers, says ready, and the last of them opens the new epoch.
@@ -9,7 +10,7 @@ if phase == 'leave' then
   call('HDEL', replicas, replica)
   return { num(now), clock[2], '', 0, {} }
 end
-call('HSET', replicas, replica, num(now))
+if phase ~= 'join' then call('HSET', replicas, replica, num(now)) end
 local beats = call('HGETALL', replicas)
 for i = 1, #beats, 2 do
   if now - tonumber(beats[i + 1]) > 60000 then call('HDEL', replicas, beats[i]) end
@@ -27,7 +28,7 @@ local function everybody_ready()
   return true
 end
 
-if not epoch and phase ~= 'beat' then
+if not epoch and (phase == 'begin' or phase == 'ready') then
   call('HSETNX', rebuild, 'since', num(now))
   call('PEXPIRE', rebuild, 60000)
   if phase == 'ready' then
