@@ -169,5 +169,5 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         keep_age=spec.history.max_age_ms,
         starting_deadline=spec.starting_deadline_ms,
         work=work.dump(),
-        seed=seed_of(status),
+        seed=seed_of(status, one_time=job.one_time),
     )

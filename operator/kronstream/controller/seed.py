@@ -17,7 +17,7 @@ _RUNS = {
 }
 
 
-def seed_of(status: Mapping[str, Any]) -> Seed | None:
+def seed_of(status: Mapping[str, Any], *, one_time: bool = False) -> Seed | None:
     """The counters and unfinished runs of a status that an operator wrote; None for one that none has written."""
     if not status.get("seq"):
         return None
@@ -26,7 +26,11 @@ def seed_of(status: Mapping[str, Any]) -> Seed | None:
     except Invalid:
         # a status that nobody can read must not keep its job from running
         return None
-    return Seed(_fields(known), known.unfinished)
+    fields = _fields(known)
+    if one_time and known.unfinished:
+        # its only run is under way; otherwise the job would be told to have expired
+        fields.setdefault("once", known.unfinished[0])
+    return Seed(fields, known.unfinished)
 
 
 def _fields(status: Status) -> dict[str, str]:

@@ -35,7 +35,7 @@ def status_of(job: Job, state: JobState, offered: bool | None, now: int) -> dict
         "lastScheduleTime": state.last_schedule,
         "lastSuccessTime": state.last_success,
         "lastFailureTime": state.last_failure,
-        "completionTime": state.done,
+        "completionTime": _completed(job, state),
     }
     status |= {name: render(at) for name, at in instants.items() if at is not None}
     if state.average_duration is not None:
@@ -43,6 +43,11 @@ def status_of(job: Job, state: JobState, offered: bool | None, now: int) -> dict
     if state.last is not None:
         status["lastRun"] = _last_run(state)
     return status
+
+
+def _completed(job: Job, state: JobState) -> int | None:
+    """When the only run was over; a job that got another form of time since goes on."""
+    return state.done if job.schedule is None or job.one_time else None
 
 
 def _ahead(job: Job, state: JobState) -> Sequence[int]:
@@ -101,7 +106,7 @@ def _conditions(job: Job, state: JobState, offered: bool | None, now: int) -> li
 def _ready(job: Job, state: JobState) -> tuple[str, str, str, str]:
     if job.fault is not None:
         return "Ready", "False", "InvalidSpec", str(job.fault)[:MESSAGE]
-    if state.done is not None:
+    if _completed(job, state) is not None:
         if state.once == Skip.EXPIRED.value:
             return "Ready", "True", "Expired", "runAt had passed when it was written: nothing was run"
         return "Ready", "True", "Completed", "the one run of this job is over"
