@@ -77,10 +77,11 @@ class Replicas:
             if self._pulse:
                 # what was written just before it went away may be lost, with no heartbeat among it
                 self.rolled_back.set()
-        if beat.pulse < self._pulse and beat.epoch:
-            log.warning("an older copy of Redis came back: comparing every cursor")
-            self.rolled_back.set()
-        self._pulse = beat.pulse
+        if phase in ("join", "beat"):  # the others overlap with these
+            if beat.pulse <= self._pulse and beat.epoch:
+                log.warning("an older copy of Redis came back: comparing every cursor")
+                self.rolled_back.set()
+            self._pulse = beat.pulse
         self._set_epoch(beat.epoch)
 
     def serve(self) -> None:
