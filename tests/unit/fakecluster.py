@@ -115,8 +115,16 @@ class Stage:
         self.clock = Steady(self.time)
         self.roster = Roster()
         self.armed: list[Job] = []
+        self.revisions = {"9999.newer"}
         self.reconciler = Reconciler(
-            self.roster, self.ledger, self.jobs.port(), self.clock, 60_000, self.armed.append, lambda _: None
+            self.roster,
+            self.ledger,
+            self.jobs.port(),
+            self.clock,
+            60_000,
+            self.armed.append,
+            lambda _: None,
+            lambda revision: any(known >= revision for known in self.revisions),
         )
 
 

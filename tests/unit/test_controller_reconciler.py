@@ -134,6 +134,22 @@ async def test_a_generation_of_a_newer_engine_is_left_to_the_replicas_that_have_
     assert stage.armed == []
 
 
+async def test_a_generation_of_a_newer_engine_that_nobody_runs_any_more_is_taken_over() -> None:
+    stage = Stage(manifest())
+    await stage.ledger.adopt([replace(read(manifest(), 60_000)[1], revision="9999.newer")])
+    async with running(stage):
+        stage.reconciler.observe("ADDED", manifest())
+        await until(lambda: stage.jobs.gets and not stage.reconciler.awaits(UID))
+        assert stage.armed == []
+        stage.revisions.clear()
+        await absence(stage).compare()
+        await until(lambda: stage.armed)
+    job = stage.roster.get(UID)
+    assert job is not None
+    assert job.firing
+    assert stage.store.jobs[UID].revision == job.revision
+
+
 async def test_an_api_server_that_went_back_is_followed() -> None:
     stage = Stage(manifest(generation=3))
     await stage.ledger.adopt([read(manifest(generation=5), 60_000)[1]])

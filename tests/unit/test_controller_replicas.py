@@ -20,8 +20,8 @@ async def suitable() -> None:
     """A store that may be used."""
 
 
-def replicas(store: MemoryStore, name: str) -> Replicas:
-    return Replicas(MemoryLedger(store), StoreClock(), name, suitable)
+def replicas(store: MemoryStore, name: str, scope: str = "", revision: str = "") -> Replicas:
+    return Replicas(MemoryLedger(store), StoreClock(), name, suitable, scope=scope, revision=revision)
 
 
 async def test_a_replica_alone_owns_every_job_even_before_it_serves() -> None:
@@ -58,3 +58,66 @@ async def test_the_share_of_a_silent_replica_is_the_others() -> None:
     clock.advance(701)
     await one.beat()
     assert all(one.owns(uid) for uid in UIDS)
+
+
+async def test_replicas_of_other_namespaces_have_no_share() -> None:
+    store = MemoryStore(FixedClock(1_000_000))
+    ours, theirs = replicas(store, "one", "a,b"), replicas(store, "two", "c")
+    for replica in (ours, theirs, ours):
+        replica.serve()
+        await replica.beat()
+    assert all(ours.owns(uid) and theirs.owns(uid) for uid in UIDS)
+
+
+async def test_a_revision_is_manned_while_a_replica_that_has_it_lives() -> None:
+    clock = FixedClock(1_000_000)
+    store = MemoryStore(clock)
+    older, newer = replicas(store, "one", revision="0001.a"), replicas(store, "two", revision="0002.a")
+    went: list[str] = []
+    older.departed = lambda: went.append("newer")
+    for replica in (newer, older):
+        replica.serve()
+        await replica.beat()
+    assert older.manned("0002.a")
+    assert older.manned("0001.z")
+    assert not older.manned("0003.a")
+    assert went == []
+    clock.advance(701)
+    await older.beat()
+    await older.beat()
+    assert not older.manned("0002.a")
+    assert older.manned("0001.a")
+    assert went == ["newer"]
+
+
+async def test_an_older_copy_is_noticed_also_when_one_heartbeat_is_all_that_was_lost() -> None:
+    store = MemoryStore(FixedClock(1_000_000), "epoch")
+    one = replicas(store, "one")
+    await one.beat()
+    await one.beat()
+    assert not one.rolled_back.is_set()
+    store.pulse -= 1  # a failover lost the last heartbeat
+    await one.beat()
+    assert one.rolled_back.is_set()
+
+
+async def test_a_lost_store_closes_and_another_epoch_is_compared() -> None:
+    store = MemoryStore(FixedClock(1_000_000), "epoch")
+    one = replicas(store, "one")
+    await one.beat()
+    assert (one.open.is_set(), one.lost.is_set(), one.epoch) == (True, False, "epoch")
+    store.epoch = "another"
+    await one.beat()
+    assert (one.rolled_back.is_set(), one.epoch) == (True, "another")
+    store.epoch = None
+    await one.beat()
+    assert (one.open.is_set(), one.lost.is_set(), one.epoch) == (False, True, "")
+
+
+async def test_a_dispatch_into_another_epoch_waits_for_the_next_heartbeat() -> None:
+    one = replicas(MemoryStore(FixedClock(1_000_000), "epoch"), "one")
+    await one.beat()
+    one.reject()
+    assert not one.open.is_set()
+    await one.beat()
+    assert one.open.is_set()

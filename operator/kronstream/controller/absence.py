@@ -110,7 +110,7 @@ class Absence:
         for job in self._roster:
             meta = listed.get(job.uid)
             absent = meta is None and job.uid in known
-            other = meta is not None and meta.get("generation", 1) != job.generation
+            other = meta is not None and (meta.get("generation", 1) != job.generation or not job.adopted)
             if (absent or other) and not self._reconciler.awaits(job.uid):
                 self._reconciler.refresh(job)
         unknown = {

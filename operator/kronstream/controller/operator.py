@@ -13,7 +13,7 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.absence import Absence
 from kronstream.controller.budget import Budget
 from kronstream.controller.clock import StoreClock
-from kronstream.controller.job import Job
+from kronstream.controller.job import REVISION, Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
 from kronstream.controller.rebuild import Rebuild
@@ -49,18 +49,22 @@ class Operator:
         self._clock = StoreClock()
         self._measures = Measures(registry)
         self._roster = Roster()
-        self._replicas = Replicas(beats, self._clock, settings.replica, self._verify)
+        scope = ",".join(sorted(settings.namespaces))
+        self._replicas = Replicas(beats, self._clock, settings.replica, self._verify, scope=scope, revision=REVISION)
         self._offers = Offers(ledger, self._roster)
         budget = Budget(settings.status_rate, settings.status_peak, settings.status_burst, time.monotonic())
         self._writer = StatusWriter(
             self._roster, ledger, jobs, Events(api), self._replicas, self._offers, self._clock, self._measures, budget
         )
         self._ticker = Ticker(self._roster, ledger, self._clock, self._replicas, self._measures, self._refresh)
-        self._reconciler = Reconciler(self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone)
+        self._reconciler = Reconciler(
+            self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone, self._replicas.manned
+        )
         self._writer.take_up = self._reconciler.raise_seq
         self._absence = Absence(
             self._roster, ledger, jobs, self._clock, self._reconciler, self._measures, settings.relist / 1000
         )
+        self._replicas.departed = self._absence.relisted
         self._rebuild = Rebuild(self._roster, ledger, jobs, self._reconciler, self._replicas, settings.grace)
 
     def ready(self) -> tuple[bool, str]:

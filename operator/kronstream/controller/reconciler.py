@@ -33,7 +33,8 @@ Question = Callable[[], Awaitable[None]]
 class Reconciler:
     """Takes objects in, adopts them in batches, and keeps the roster.
 
-    ``armed`` is called with each job whose generation came into force, ``gone`` with each job that is no more.
+    ``armed`` is called with each job whose generation came into force, ``gone`` with each job that is no more;
+    ``manned`` tells whether a live replica plans by a revision.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Reconciler:
         grace: int,
         armed: Callable[[Job], None],
         gone: Callable[[Job], None],
+        manned: Callable[[str], bool],
     ) -> None:
         self._roster = roster
         self._ledger = ledger
@@ -53,6 +55,7 @@ class Reconciler:
         self._grace = grace
         self._armed = armed
         self._gone = gone
+        self._manned = manned
         self._pending: dict[str, tuple[Job, Adoption]] = {}
         self._forget: set[str] = set()
         self._questions: dict[str, Question] = {}
@@ -207,8 +210,11 @@ class Reconciler:
                 job.namespace, job.name, generation, stored.generation,
             )  # fmt: skip
             self.take(live, expect=Expect(stored.generation, stored.revision, stored.cursor))
+        elif not self._manned(stored.revision):
+            # the operator itself went back to an older version
+            self.take(live, expect=Expect(stored.generation, stored.revision, stored.cursor))
         else:
-            # the same generation by a newer engine or tz database: those replicas fire it
+            # the same generation by a newer engine or tz database: those replicas fire it while they live
             job.adopted = False
             self._roster.put(job)
 

@@ -20,6 +20,10 @@ BACKUP = 750
 VERIFIED = 5.0
 
 
+def _nothing() -> None:
+    """Stands where the composition puts what is done when another replica went."""
+
+
 class Replicas:
     """Sends this replica's heartbeat, knows the others', and says whose a job is.
 
@@ -27,14 +31,26 @@ class Replicas:
     the work of being second: a job that is another live replica's is looked at ``BACKUP`` milliseconds later.
     """
 
-    def __init__(self, ledger: Ledger, clock: StoreClock, name: str, verify: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: StoreClock,
+        name: str,
+        verify: Callable[[], Awaitable[None]],
+        *,
+        scope: str = "",
+        revision: str = "",
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._verify = verify
-        self.name = name
+        # a replica of other namespaces beats in the same store, but has no share in our jobs
+        self._scope = f"{scope}|"
+        self.name = f"{scope}|{revision}|{name}"
         self.epoch = ""
         self.fault = "not connected to Redis yet"
-        self.live: tuple[str, ...] = (name,)
+        self.live: tuple[str, ...] = (self.name,)
+        self.departed: Callable[[], None] = _nothing
         self.open = asyncio.Event()
         self.was_open = False
         self.lost = asyncio.Event()
@@ -49,6 +65,10 @@ class Replicas:
             return True
         key = uid.encode()
         return max(self.live, key=lambda name: crc32(key, crc32(name.encode()))) == self.name
+
+    def manned(self, revision: str) -> bool:
+        """Whether a live replica plans by this revision, or by a higher one."""
+        return any(name.split("|", 2)[1] >= revision for name in self.live)
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -69,8 +89,11 @@ class Replicas:
         sent = time.monotonic()
         beat = await self._ledger.beat(self.name, phase, uuid4().hex)
         self._clock.observe(sent, time.monotonic(), beat.micros)
-        live = {name for name, at in beat.replicas.items() if beat.now - at <= FRESH and name != self.name}
-        self.live = tuple(sorted(live | {self.name} if self.serving or not live else live))
+        fresh = {name for name, at in beat.replicas.items() if beat.now - at <= FRESH and name != self.name}
+        live = {name for name in fresh if name.startswith(self._scope)}
+        before, self.live = self.live, tuple(sorted(live | {self.name} if self.serving or not live else live))
+        if set(before) - {*live, self.name}:
+            self.departed()
         if self.fault:
             log.info("Redis answers; %d replica(s) live", len(live))
             self.fault = ""
