@@ -264,3 +264,22 @@ async def test_a_work_of_a_newer_version_is_left_to_a_newer_worker(store: Store)
     assert await store.queue.take(card(), 10) == []
     found = await record(store, nominal)
     assert (found.state, found.attempt) == (State.QUEUED, 0)
+
+
+async def test_a_long_queue_does_not_hold_up_a_retry(store: Store) -> None:
+    await dispatched(store, 1)
+    (claim,) = await store.queue.take(card(), 1)
+    for number in range(3):
+        await dispatched(store, 10, uid=f"job-{number}")
+    await store.queue.finish(card(), [failure(claim, state=State.RETRYING, retry_in=61_000)])
+    await store.advance(61_500)  # every queued run wants a look, too, and all of them before the retry
+    assert await store.queue.sweep(10) == 1
+    assert await state(store, claim.nominal) is State.QUEUED
+
+
+async def test_a_sweep_moves_no_more_than_it_was_asked_to(store: Store) -> None:
+    await dispatched(store, 10)
+    claims = await store.queue.take(card(), 10)
+    outcomes = [failure(claim, state=State.RETRYING, retry_in=0) for claim in claims]
+    await store.queue.finish(card(), outcomes)
+    assert [await store.queue.sweep(4) for _ in range(4)] == [4, 4, 2, 0]

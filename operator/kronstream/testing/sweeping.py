@@ -5,6 +5,7 @@ from kronstream.ports import WorkerCard
 from kronstream.testing.model import Run
 from kronstream.testing.store import RECHECK, MemoryStore
 
+LOOKS = 5
 
 def live_workers(store: MemoryStore) -> list[WorkerCard]:
     """Cards whose lease has not ended, by consumer name."""
@@ -14,8 +15,13 @@ def live_workers(store: MemoryStore) -> list[WorkerCard]:
 
 def sweep(store: MemoryStore, limit: int) -> int:
     """Answer as ``sweep.lua``."""
-    due = sorted((at, key) for key, at in store.unfinished.items() if at <= store.now)[:limit]
-    return sum(_move(store, key) for _, key in due)
+    due = sorted((at, key) for key, at in store.unfinished.items() if at <= store.now)[: LOOKS * limit]
+    moved = 0
+    for _, key in due:
+        if moved >= limit:
+            break
+        moved += _move(store, key)
+    return moved
 
 
 def _move(store: MemoryStore, key: str) -> bool:

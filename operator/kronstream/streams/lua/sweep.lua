@@ -2,6 +2,7 @@
 -- Brings on what time decides: due retries, ended leases, runs whose entry is gone. ARGV: group, limit.
 -- Answers how many runs moved.
 local moved = 0
+local LOOKS = 5
 
 -- Where a queued run's entry is: 'waiting' for a reader, 'held' by a live consumer, 'stuck' with a dead one or with one
 -- that does not take it, or nil.
@@ -45,6 +46,11 @@ local function move(id)
   end
 end
 
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'unfinished', '-inf', num(now), 'LIMIT', 0, ARGV[2])) do move(id) end
+-- what only had to be looked at is cheap, and a long queue is full of it: it must not hold up retries and lost workers
+local limit = tonumber(ARGV[2])
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'unfinished', '-inf', num(now), 'LIMIT', 0, LOOKS * limit)) do
+  if moved >= limit then break end
+  move(id)
+end
 wake()
 return moved
