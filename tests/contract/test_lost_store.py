@@ -209,6 +209,19 @@ async def test_a_failed_run_that_no_status_listed_is_tried_again(store: Store) -
     assert (known.runs, known.active) == ({"success": 1}, 0)
 
 
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_generation_that_was_lost_is_tried_again_as_the_present_one(store: Store, *, listed: bool) -> None:
+    (nominal,) = await dispatched(store)
+    claims = await store.queue.take(card(), 10)
+    await store.wipe()
+    await adopted(store, cursor=nominal, generation=2, seed=Seed({}, (rid(nominal),) if listed else ()))
+    assert (await store.queue.beat(card(), claims)).lost == frozenset()
+    assert await store.queue.finish(card(), [failure(claims[0], state=State.RETRYING, retry_in=0)]) == [True]
+    assert await store.queue.sweep() == 1
+    (again,) = await store.queue.take(card(), 10)
+    assert (again.run, again.generation, again.attempt) == (rid(nominal), 2, 2)
+
+
 async def test_a_beat_registers_a_run_that_no_status_listed(store: Store) -> None:
     (nominal,) = await dispatched(store)
     claims = await store.queue.take(card(), 10)

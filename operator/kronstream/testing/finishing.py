@@ -17,6 +17,8 @@ def revive(store: MemoryStore, key: str, uid: str, generation: int, nominal: int
     if job is None or (token.rpartition(":")[2] == job.born and nominal <= job.cursor):
         return None
     now = store.now
+    # a generation that went with the store cannot be tried again: the next attempt is the present one's
+    generation = generation if store.work(uid, generation) else job.generation
     run = Run(key, uid, job.namespace, job.name, nominal, generation, job.queue, job.lane, dispatched=now)
     run.state, run.attempt, run.token, run.started = State.RUNNING, 1, token, now
     store.runs[key] = run
@@ -35,7 +37,8 @@ def register(store: MemoryStore, card: WorkerCard, claim: Claim) -> Run | None:
         # an older copy of the store came back, or a status named the run
         store.withdraw(run)
         run.state, run.attempt, run.token, run.started = State.RUNNING, 1, claim.token, store.now
-        run.generation, run.revived = claim.generation, False
+        run.generation = claim.generation if store.work(run.uid, claim.generation) else run.generation
+        run.revived = False
         store.waiting[run.uid].pop(run.id, None)
         store.active[run.uid][run.id] = store.now
     else:

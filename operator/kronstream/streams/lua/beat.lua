@@ -16,6 +16,7 @@ local function register(id, token, uid, gen, nominal, r)
   if r then
     if call('EXISTS', P .. 'job:' .. uid) == 0 then return false end
     withdraw(id, r)
+    if call('HEXISTS', P .. 'work:' .. uid, gen) == 0 then gen = r.gen end
     call('HSET', key, 'st', 'running', 'gen', gen, 'att', 1, 'tok', token, 'sta', num(now))
     call('HDEL', key, 'rv')
     call('ZREM', P .. 'waiting:' .. uid, id)

@@ -58,9 +58,11 @@ end
 -- that only left the history tells nothing new: its token was given by the job as it still is, and the cursor passed
 -- it. Answers the run, or nil.
 local function revive(id, uid, gen, nominal, token)
-  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln', 'born', 'cur')
+  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln', 'born', 'cur', 'gen')
   if not j[1] then return nil end
   if string.match(token, '[^:]*$') == j[5] and tonumber(nominal) <= tonumber(j[6]) then return nil end
+  -- a generation that went with the store cannot be tried again: the next attempt is the present one's
+  if call('HEXISTS', P .. 'work:' .. uid, gen) == 0 then gen = j[7] end
   call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
     'q', j[3], 'ln', j[4], 'att', 1, 'tok', token, 'at', num(now), 'sta', num(now))
   call('ZADD', P .. 'active:' .. uid, num(now), id)
