@@ -107,6 +107,19 @@ async def test_a_job_that_goes_while_its_adoption_is_on_the_way_does_not_come_ba
     assert stage.armed == []
 
 
+async def test_a_job_that_another_replica_forgot_leaves_this_ones_roster_too() -> None:
+    stage = Stage(manifest(suspend=True))
+    looking = absence(stage)
+    async with running(stage):
+        stage.reconciler.observe(None, manifest(suspend=True))
+        await until(lambda: stage.armed)
+        stage.jobs.objects.clear()
+        await stage.ledger.forget([UID])  # the other one's comparison was first
+        await looking.compare()
+        await looking.compare()
+        await until(lambda: stage.roster.get(UID) is None)
+
+
 async def test_a_late_replica_takes_up_what_is_in_force_before_its_watch_tells() -> None:
     stage, ledger = slowly()
     async with running(stage):

@@ -52,6 +52,7 @@ class Absence:
         self.answered: Callable[[], None] = _nothing
         self.complete: Callable[[], None] = _nothing
         self._unknown: set[str] = set()
+        self._absent: set[str] = set()
 
     def relisted(self) -> None:
         """The watch listed anew."""
@@ -109,10 +110,12 @@ class Absence:
         """
         for job in self._roster:
             meta = listed.get(job.uid)
-            absent = meta is None and job.uid in known
+            # forgotten by another replica's comparison, unless it is so new that the list has not got it
+            absent = meta is None and (job.uid in known or job.uid in self._absent)
             other = meta is not None and (meta.get("generation", 1) != job.generation or not job.adopted)
             if (absent or other) and not self._reconciler.awaits(job.uid):
                 self._reconciler.refresh(job)
+        self._absent = {job.uid for job in self._roster if job.uid not in listed}
         unknown = {
             uid
             for uid, meta in listed.items()

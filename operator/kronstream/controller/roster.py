@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from kronstream.controller.job import Job
 
 
+SLACK = 1000
+
+
 class Roster:
     """Jobs by UID and one heap of wake-ups; a wake-up that was overtaken is dropped when it comes up."""
 
@@ -42,8 +45,15 @@ class Roster:
             return
         first = self._heap[0][0] if self._heap else None
         heapq.heappush(self._heap, (at, job.uid))
+        if len(self._heap) > 2 * len(self._jobs) + SLACK:
+            self._compact()
         if first is None or at < first:
             self._earlier.set()
+
+    def _compact(self) -> None:
+        """Drop overtaken wake-ups now: what lies years ahead would never come up."""
+        self._heap = list({(job.wake, job.uid) for job in self._jobs.values() if job.wake is not None})
+        heapq.heapify(self._heap)
 
     def first(self) -> int | None:
         """The earliest wake-up."""
