@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from kronstream.controller.job import Job
 
-
 SLACK = 1000
 
 
