@@ -9,6 +9,10 @@ import pytest
 from kronstream.controller import rebuild
 from kronstream.controller.job import Job
 from kronstream.controller.roster import Roster
+from kronstream.domain.run import State
+from kronstream.ports import Dispatch, Verdict
+from kronstream.resources.instant import render
+from unit.fakecluster import EPOCH, NOW, UID, Stage, ends, manifest
 
 pytestmark = pytest.mark.anyio
 
@@ -39,3 +43,89 @@ async def test_a_comparison_that_fails_is_made_again(monkeypatch: pytest.MonkeyP
         await refreshed.wait()
     assert not replicas.rolled_back.is_set()
     comparing.cancel()
+
+
+class Patient:
+    """The replicas of a store that was lost, this one alone."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.epoch = ""
+        self.was_open = True
+        self.lost = asyncio.Event()
+        self.served = False
+
+    async def beat(self, phase: str) -> None:
+        await self.stage.ledger.beat("one", phase)
+
+    async def ready(self) -> bool:
+        self.epoch = (await self.stage.ledger.beat("one", "ready", EPOCH)).epoch
+        self.stage.time.advance(600)
+        return bool(self.epoch)
+
+    def serve(self) -> None:
+        self.served = True
+
+
+async def refill(stage: Stage) -> None:
+    """Lose the store and fill it again."""
+    stage.store.wipe()
+    replicas: Any = Patient(stage)
+    room = rebuild.Rebuild(stage.roster, stage.ledger, stage.jobs.port(), stage.reconciler, replicas, 60_000)
+    replicas.lost.set()
+    filling = asyncio.create_task(room.run())
+    async with asyncio.timeout(5):
+        while replicas.lost.is_set():
+            await asyncio.sleep(0.001)
+    filling.cancel()
+    assert replicas.served
+
+
+async def adopted(stage: Stage, obj: dict[str, Any]) -> Job:
+    stage.jobs.put(obj)
+    stage.reconciler.observe("ADDED", obj)
+    adopting = asyncio.create_task(stage.reconciler.run())
+    async with asyncio.timeout(5):
+        while not stage.armed:
+            await asyncio.sleep(0.001)
+    adopting.cancel()
+    return stage.armed[-1]
+
+
+async def test_the_cursor_is_the_latest_of_status_and_memory() -> None:
+    for written, remembered in ((NOW - 3000, NOW - 1000), (NOW - 1000, NOW - 3000)):
+        stage = Stage()
+        known = await adopted(stage, manifest(status={"seq": 7, "cursor": render(written)}))
+        known.cursor = remembered
+        await refill(stage)
+        assert stage.store.jobs[UID].cursor == NOW - 1000
+        assert stage.store.jobs[UID].seq > 7
+
+
+async def test_a_job_that_is_being_deleted_is_not_filled_in() -> None:
+    stage = Stage(ends(manifest()))
+    await refill(stage)
+    assert stage.store.jobs == {}
+    assert len(stage.roster) == 0
+
+
+@pytest.mark.parametrize("once", ["dispatched", f"{UID}-s{NOW}"])
+async def test_a_one_time_run_that_no_status_tells_of_is_not_lost(once: str) -> None:
+    stage = Stage()
+    known = await adopted(stage, manifest(runAt=render(NOW)))
+    item = Dispatch(UID, 1, known.revision, known.cursor, NOW, (NOW,), once=True)
+    assert await stage.ledger.dispatch(EPOCH, [item]) == [(Verdict.OK, 0)]
+    known.once, known.cursor = once, NOW
+    await refill(stage)
+    assert (stage.store.jobs[UID].once, stage.store.jobs[UID].done) == (f"{UID}-s{NOW}", None)
+    stage.time.advance(3000)
+    assert await stage.ledger.sweep() == 1
+    assert stage.store.runs[f"{UID}-s{NOW}"].state is State.QUEUED
+
+
+async def test_a_one_time_job_that_was_skipped_gets_no_run() -> None:
+    stage = Stage()
+    known = await adopted(stage, manifest(runAt=render(NOW)))
+    known.once, known.cursor = "Deadline", NOW
+    await refill(stage)
+    assert stage.store.runs == {}

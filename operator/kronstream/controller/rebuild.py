@@ -13,13 +13,24 @@ from kronstream.controller.job import Job, read
 from kronstream.controller.reconciler import BATCH, Reconciler, ending
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.ports import Adoption, Ledger
+from kronstream.domain.run import Skip, Trigger, run_id
+from kronstream.domain.schedule import Once
+from kronstream.ports import Adoption, Ledger, Seed
 
 log = logging.getLogger(__name__)
 
 POLL = 0.1
 RETRY = 1.0
 COMPARE = 500
+
+
+def _with_the_only_run(job: Job, known: Job, seed: Seed | None) -> Seed | None:
+    """The seed, with the run of a one-time job that was dispatched but of which the status does not tell yet."""
+    seed = seed or Seed()
+    if not isinstance(job.schedule, Once) or known.once is None or known.once in set(Skip) or "once" in seed.fields:
+        return seed if seed.fields else None
+    run = run_id(job.uid, Trigger.SCHEDULE, str(job.schedule.at))
+    return Seed({**seed.fields, "once": run}, (*seed.unfinished, run))
 
 
 class Rebuild:
@@ -81,8 +92,10 @@ class Rebuild:
     def _contribution(self, obj: dict[str, Any]) -> tuple[Job, Adoption]:
         job, adoption = read(obj, self._grace)
         known = self._roster.get(job.uid)
-        cursor = max(adoption.cursor, known.cursor) if known is not None else adoption.cursor
-        return job, replace(adoption, cursor=cursor, rebuild=True)
+        if known is None:
+            return job, replace(adoption, rebuild=True)
+        cursor = max(adoption.cursor, known.cursor)
+        return job, replace(adoption, cursor=cursor, seed=_with_the_only_run(job, known, adoption.seed), rebuild=True)
 
     async def _compare(self) -> None:
         self._replicas.rolled_back.clear()
