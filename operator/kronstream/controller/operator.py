@@ -22,6 +22,7 @@ from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.statuswriter import StatusWriter
 from kronstream.controller.ticker import Ticker
+from kronstream.controller.trouble import Trouble
 from kronstream.controller.watch import Inbox, Watch
 from kronstream.settings import OperatorSettings
 from kronstream.streams.connection import connect, verify
@@ -105,23 +106,26 @@ class Operator:
 
     async def _sweep(self) -> None:
         """Promote retries and bring back what was lost: any replica, any time."""
-        moved = 0
+        moved, trouble = 0, Trouble(log, "sweeping failed, tried again")
         while True:
             await asyncio.sleep(0 if moved >= CHUNK else SWEEP)
             await self._replicas.open.wait()
             try:
                 moved = await self._ledger.sweep(CHUNK)
+                trouble.over()
             except (RedisError, OSError, TimeoutError) as error:
-                log.debug("sweeping failed, tried again: %s", error)
+                trouble.tell(error)
                 moved = 0
 
     async def _look(self) -> None:
+        trouble = Trouble(log, "reading the workers' cards failed, tried again")
         while True:
             await self._replicas.open.wait()
             try:
                 await self._offers.look(self._writer.changed)
+                trouble.over()
             except (RedisError, OSError, TimeoutError) as error:
-                log.debug("reading the workers' cards failed, tried again: %s", error)
+                trouble.tell(error)
             self._measures.jobs.set(len(self._roster))
             await asyncio.sleep(LOOK)
 

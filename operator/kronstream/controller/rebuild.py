@@ -13,6 +13,7 @@ from kronstream.controller.job import Job, read
 from kronstream.controller.reconciler import BATCH, Reconciler, ending
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
+from kronstream.controller.trouble import Trouble
 from kronstream.domain.run import Skip, Trigger, run_id
 from kronstream.domain.schedule import Once
 from kronstream.ports import Adoption, Ledger, Seed
@@ -54,12 +55,14 @@ class Rebuild:
 
     async def run(self) -> None:
         """Wait for a lost store and fill it, until cancelled."""
+        trouble = Trouble(log, "filling Redis failed, tried again")
         while True:
             await self._replicas.lost.wait()
             try:
                 await self._fill()
+                trouble.over()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
-                log.warning("filling Redis failed, tried again: %s", str(error) or type(error).__name__)
+                trouble.tell(error)
                 await asyncio.sleep(RETRY)
 
     async def run_comparison(self) -> None:
