@@ -7,6 +7,7 @@ from kronstream.testing.store import RECHECK, MemoryStore
 
 LOOKS = 5
 
+
 def live_workers(store: MemoryStore) -> list[WorkerCard]:
     """Cards whose lease has not ended, by consumer name."""
     found = [store.worker(consumer) for consumer in sorted(store.workers)]
