@@ -275,3 +275,21 @@ async def test_a_new_revision_replaces_the_work_of_its_generation(store: Store) 
     assert answers == [(Verdict.OK, 0)]
     (claim,) = await store.queue.take(card(), 10)
     assert claim.work.payload == "re-read"
+
+
+async def test_an_invalid_generation_keeps_the_history_that_was_asked_for(store: Store) -> None:
+    cursor = await adopted(store, cursor=store.now() - 40_000, keep_good=30)
+    await store.ledger.dispatch(EPOCH, [dispatch(cursor, *(cursor + 1000 * number for number in range(1, 21)))])
+    claims = await store.queue.take(card(), 20)
+    await store.queue.finish(card(), [success(claim) for claim in claims[:-1]])
+    await adopt(store, generation=2, invalid=True, when="", work=None)
+    await store.queue.finish(card(), [success(claims[-1])])
+    assert len(await store.records.of_job(UID, 50)) == 20
+
+
+async def test_a_pause_with_an_invalid_spec_in_it_is_one_pause(store: Store) -> None:
+    cursor = await adopted(store, suspended=True)
+    assert await adopt(store, generation=2, invalid=True, when="", work=None) == Adopted(cursor, None, None)
+    assert (await job(store)).suspended
+    refused = await adopt(store, generation=3)
+    assert refused == Conflict(2, REVISION, WHEN, cursor, suspended=True, invalid=True)

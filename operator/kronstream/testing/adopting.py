@@ -7,8 +7,9 @@ from kronstream.testing.model import Job, Run, Works
 from kronstream.testing.store import MemoryStore
 
 REGISTERING = 3000
-KEPT = ("namespace", "name", "generation", "revision", "suspended", "invalid", "queue", "lane", "policy", "backlog")
-HISTORY = ("keep_good", "keep_bad", "keep_age", "starting_deadline")
+KEPT = ("namespace", "name", "generation", "revision", "invalid")
+HISTORY = ("keep_good", "keep_bad", "keep_age")
+IN_FORCE = ("when", "suspended", "queue", "lane", "policy", "backlog", "starting_deadline", *HISTORY)
 
 
 def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
@@ -45,8 +46,8 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
 
 
 def _moves(job: Job, a: Adoption) -> bool:
-    resumed = (job.suspended and not a.suspended) or (job.invalid and not a.invalid)
-    return resumed or (not a.invalid and job.when not in ("", a.when))
+    resumed = (job.suspended and not a.suspended) or job.invalid
+    return not a.invalid and (resumed or job.when not in ("", a.when))
 
 
 def _refusal(job: Job, a: Adoption) -> Stale | Conflict | None:
@@ -61,10 +62,9 @@ def _refusal(job: Job, a: Adoption) -> Stale | Conflict | None:
 
 
 def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int) -> None:
-    for name in (*KEPT, *HISTORY):
+    # an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
+    for name in KEPT if a.invalid and job.adopted else (*KEPT, *IN_FORCE):
         setattr(job, name, getattr(a, name))
-    # an invalid generation keeps the last valid `when`, so that its fix is compared with what was in force
-    job.when = job.when if a.invalid else a.when
     job.cursor, job.adopted, job.seq = cursor, store.now, max(job.seq, a.seq or 0)
     works = store.works.setdefault(a.uid, Works())
     if a.work is not None:

@@ -63,7 +63,7 @@ local function adopt(a)
     local known = matches(a, stored)
     if rank > 0 and not known then return { 'stale', stored[1], stored[2], stored[4] } end
     cursor = tonumber(stored[4])
-    local resumed = (stored[5] == '1' and a.suspended == 0) or (stored[6] == '1' and a.invalid == 0)
+    local resumed = a.invalid == 0 and ((stored[5] == '1' and a.suspended == 0) or stored[6] == '1')
     local moved = a.invalid == 0 and stored[3] ~= '' and stored[3] ~= a.when
     if moved or resumed then
       if not known then
@@ -78,11 +78,12 @@ local function adopt(a)
     end
   end
   if behind then call('HSET', job, 'seq', num(seq)) end
-  -- an invalid generation keeps the last valid `when`, so that its fix is compared with what was in force
-  local when = a.invalid == 1 and (stored[3] or '') or a.when
-  call('HSET', job, 'ns', a.ns, 'name', a.name, 'gen', num(a.gen), 'rev', a.rev, 'when', when, 'cur', num(cursor),
-    'sus', a.suspended, 'inv', a.invalid, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max', num(a.backlog),
-    'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline))
+  call('HSET', job, 'ns', a.ns, 'name', a.name, 'gen', num(a.gen), 'rev', a.rev, 'cur', num(cursor), 'inv', a.invalid)
+  -- an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
+  if fresh or a.invalid == 0 then
+    call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
+      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline))
+  end
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
   drop_works(a.uid, num(a.gen))
   call('ZADD', P .. 'jobs', num(now), a.uid)
