@@ -48,7 +48,7 @@ format: $(STAMP) ## ruff, writing
 	@$(BIN)/ruff format .
 
 test: lint verify envtest redis ## everything that must pass, on real parts
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: $(STAMP) ## pure and in-memory tests alone
 	@$(BIN)/pytest tests/unit tests/contract -m "not chaos"
