@@ -15,6 +15,7 @@ from kronstream.streams.keys import DEFAULT_BASE, Keys
 
 CRONJOB_DEFAULT, CRONJOB_RAISED = 8.4, 330.0
 LIMIT = 0.5
+COUNTS = (1_000, 10_000)
 
 
 async def resting_memory(plane: ControlPlane) -> list[float]:
@@ -71,6 +72,6 @@ async def fired(redis: Redis, count: int, due: int) -> tuple[float, float, int]:
 
 def main() -> None:
     report = Report("due", "From apply to the stream: two operator replicas, AOF everysec")
-    for count in (1_000, 10_000):
+    for count in COUNTS:
         asyncio.run(measure(count, report))
     report.show()

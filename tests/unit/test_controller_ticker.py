@@ -117,7 +117,22 @@ async def test_another_replicas_job_is_looked_at_later() -> None:
     clock.replicas.mine = False
     (job,) = await clock.adopt(manifest())
     assert job.next is not None
+    await clock.ticker.fire(job.next)
     assert job.wake == job.next + BACKUP
+    assert clock.runs() == []
+    clock.replicas.mine = True
+    await clock.ticker.fire(job.next + BACKUP)
+    assert clock.runs()
+
+
+async def test_a_job_whose_replica_died_meanwhile_is_fired_at_its_instant() -> None:
+    clock = Watchmaker()
+    clock.replicas.mine = False
+    (job,) = await clock.adopt(manifest())
+    assert job.next is not None
+    clock.replicas.mine = True
+    await clock.ticker.fire(job.next)
+    assert clock.runs() == [job.next - 1000]
 
 
 async def test_a_cursor_of_another_replica_is_taken_over_without_a_question() -> None:

@@ -1,6 +1,7 @@
 """``kronstream operator``: one replica of the operator."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -15,6 +16,8 @@ from kronstream.domain.errors import Invalid
 from kronstream.settings import OperatorSettings, read_settings
 
 log = logging.getLogger("kronstream.operator")
+
+COLLECT = (50_000, 20, 50)  # requests are many and short-lived, jobs few and long-lived: look for garbage less often
 
 
 @click.command()
@@ -39,6 +42,7 @@ async def _serve(settings: OperatorSettings) -> int:
     from kronstream.controller.operator import Operator
     from kronstream.metrics import ProbeServer
 
+    gc.set_threshold(*COLLECT)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

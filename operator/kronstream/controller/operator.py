@@ -1,6 +1,7 @@
 """An operator replica: its rooms put together, and its life from start to stop."""
 
 import asyncio
+import gc
 import logging
 import time
 
@@ -41,7 +42,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
         self._settings = settings
-        self._redis = connect(settings.redis.url, connections=16)
+        self._redis = connect(settings.redis.url, connections=6)
         ledger = RedisLedger(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
         self._pulse = connect(settings.redis.url, connections=2, timeout=1.0)
         beats = RedisLedger(self._pulse, Keys(settings.redis.base_stream), settings.redis.group)
@@ -61,6 +62,7 @@ class Operator:
         self._reconciler = Reconciler(
             self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone, self._replicas.manned
         )
+        self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
         self._absence = Absence(
             self._roster, ledger, jobs, self._clock, self._reconciler, self._measures, settings.relist / 1000
@@ -81,7 +83,7 @@ class Operator:
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
         watch = Watch(inbox, self._settings.namespaces, self._measures)
         self._absence.answered = watch.close_gap
-        self._absence.complete = self._replicas.serve
+        self._absence.complete = self._complete
         watch.start()
         try:
             async with asyncio.TaskGroup() as rooms:
@@ -100,6 +102,13 @@ class Operator:
         finally:
             await asyncio.to_thread(watch.stop)
             await self._leave()
+
+    def _complete(self) -> None:
+        if not self._replicas.serving:
+            # a full collection walks over every job: 50 ms for ten thousand, at any instant
+            gc.collect()
+            gc.freeze()
+        self._replicas.serve()
 
     async def _verify(self) -> None:
         await verify(self._pulse)

@@ -80,6 +80,8 @@ class StatusWriter:
         self._misfit = Trouble(log, "the API server refuses a status; is the CRD older than this operator?")
         self._next_look = 0.0
         self._chosen = 0
+        self.calm = asyncio.Event()
+        self.calm.set()
         self.take_up: Callable[[str, int], None] = _nobody
 
     def fresh(self, uid: str) -> None:
@@ -96,6 +98,7 @@ class StatusWriter:
         """Write until cancelled."""
         while True:
             await self._replicas.open.wait()
+            await self.calm.wait()
             try:
                 await self._collect()
                 await self._round()

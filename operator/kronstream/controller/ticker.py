@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 BATCH = 500
 RUNS = 2000
 FLIGHTS = 64
+WIRES = 2
 LONG = 0.05
 RETRY = 200
 LOOK = 1.0
@@ -55,6 +56,11 @@ class Ticker:
         self._refresh = refresh
         self._trouble = Trouble(log, "dispatching failed, tried again")
         self._latest = 0
+        # Redis works on one script at a time: more connections would only be opened, at the worst moment
+        self._wires = asyncio.Semaphore(WIRES)
+        # cleared while much is due: what can wait, waits
+        self.calm = asyncio.Event()
+        self.calm.set()
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -74,19 +80,21 @@ class Ticker:
                 await self.fire(now)
 
     def arm(self, job: Job) -> None:
-        """Set the job's next wake-up from its cursor; another replica's job is looked at a little later."""
+        """Set the job's next wake-up from its cursor."""
         job.next = _next(job)
         if job.next is None:
             self._roster.wake_at(job, None)
         elif job.cursor > self._clock.now() + AHEAD:
             self._roster.wake_at(job, self._clock.now() + RETRY)
         else:
-            self._roster.wake_at(job, job.next + (0 if self._replicas.owns(job.uid) else BACKUP))
+            self._roster.wake_at(job, job.next)
 
     async def fire(self, now: int) -> None:
         """Dispatch what is due at ``now``: every batch is on its way before the first answer is worked on."""
         batches: deque[asyncio.Task[Answers]] = deque()
         while jobs := self._roster.pop(now, BATCH):
+            if len(jobs) == BATCH:
+                self.calm.clear()
             for planned in self._portions(jobs, now):
                 batches.append(asyncio.create_task(self._dispatch(planned)))
                 await asyncio.sleep(0)
@@ -94,6 +102,7 @@ class Ticker:
                     await self._work_on(batches.popleft())
         while batches:
             await self._work_on(batches.popleft())
+        self.calm.set()
 
     async def _work_on(self, batch: asyncio.Task[Answers]) -> None:
         for answer in await batch:
@@ -118,6 +127,10 @@ class Ticker:
     def _owed(self, job: Job, now: int) -> Plan | None:
         if not job.firing:
             return None
+        if job.next is not None and now < job.next + BACKUP and not self._replicas.owns(job.uid):
+            # whose it is, is decided when it is due: replicas come and go
+            self._roster.wake_at(job, job.next + BACKUP)
+            return None
         if job.cursor > now + AHEAD:
             return Plan((), (), job.cursor, None)  # nothing, but the store sets the cursor back
         owed = _plan(job, now)
@@ -129,7 +142,8 @@ class Ticker:
     async def _dispatch(self, planned: Planned) -> Answers:
         items = [_item(job, owed) for job, owed in planned]
         try:
-            answers = await self._ledger.dispatch(self._replicas.epoch, items)
+            async with self._wires:
+                answers = await self._ledger.dispatch(self._replicas.epoch, items)
         except Epoch:
             self._replicas.reject()
         except (RedisError, OSError, TimeoutError) as error:

@@ -2,7 +2,8 @@
 -- Dispatches what is due. ARGV[2] the epoch, ARGV[3] the tolerance for early instants in ms, then for every job seven
 -- values: uid, generation, revision, cursor planned from, cursor to set, "nominal,nominal…" and
 -- "reason:count:first:last;…". Answers one string for each job: ok | early | held | gone | stale:<gen> | behind |
--- cursor:<ms> | done:<cursor> (the only dispatch of a one-time job was made before), or the single string 'epoch' when the store was lost since.
+-- cursor:<ms> | done:<cursor> (the only dispatch of a one-time job was made before), or the single string 'epoch'
+-- when the store was lost since.
 if call('GET', P .. 'epoch') ~= ARGV[2] then return { 'epoch' } end
 local early = now + tonumber(ARGV[3])
 local lengths = {}
@@ -70,23 +71,19 @@ local function start(uid, h, nominal)
     return refused
   end
   local waits = policy == 'Replace' and call('ZCARD', P .. 'active:' .. uid) > 0 and replace(uid)
-  local fields = { 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
-    'ln', priority, 'att', '0', 'at', now_text }
-  local deadline = tonumber(h[12])
-  if deadline >= 0 then
-    fields[#fields + 1] = 'dl'
-    fields[#fields + 1] = num(nominal + deadline)
-  end
   if waits then
     call('ZADD', P .. 'waiting:' .. uid, nominal, id)
+    call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
+      'ln', priority, 'att', '0', 'at', now_text)
   else
-    fields[#fields + 1] = 'eid'
-    fields[#fields + 1] = call('XADD', stream, '*', 'v', '1', 'run', id, 'uid', uid, 'namespace', h[10], 'name', h[11],
+    local eid = call('XADD', stream, '*', 'v', '1', 'run', id, 'uid', uid, 'namespace', h[10], 'name', h[11],
       'nominal', nominal, 'generation', h[1])
+    call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
+      'ln', priority, 'att', '0', 'at', now_text, 'eid', eid)
     wakes[queue] = (wakes[queue] or 0) + 1
     lengths[stream] = lengths[stream] + 1
   end
-  call('HSET', key, unpack(fields))
+  if h[12] ~= '-1' then call('HSET', key, 'dl', num(nominal + h[12])) end
   call('ZADD', P .. 'active:' .. uid, '-' .. nominal, id)
   started[id] = true
   h.last = nominal
@@ -107,9 +104,9 @@ local function refusal(job, h, gen, rev, from, nominals, once)
     return 'cursor:' .. now_text
   end
   if h[3] ~= from then return 'cursor:' .. h[3] end
-  for nominal in string.gmatch(nominals, '%d+') do
-    if tonumber(nominal) > early then return 'early' end
-  end
+  -- they come in order
+  local last = string.match(nominals, '%d+$')
+  if last and tonumber(last) > early then return 'early' end
   return nil
 end
 
@@ -127,9 +124,9 @@ local function dispatch(uid, gen, rev, from, to, nominals, skips)
     end
   end
   for nominal in string.gmatch(nominals, '%d+') do
-    if once then call('HSET', job, 'once', uid .. '-s' .. nominal) end
     local over = start(uid, h, nominal)
-    if once and over then call('HSET', job, 'once', over, 'done', now_text) end
+    if once then call('HSET', job, 'once', over or (uid .. '-s' .. nominal)) end
+    if once and over then call('HSET', job, 'done', now_text) end
   end
   if h.last then call('HSET', job, 'cur', to, 'ls', h.last) else call('HSET', job, 'cur', to) end
   dirty[#dirty + 1] = call('HINCRBY', job, 'seq', 1)
