@@ -100,13 +100,23 @@ def test_a_budget_is_saved_up_to_its_burst_and_stands_a_clock_that_stands_still(
     assert sum(budget.take(1000, 1000.0 + step / 10) for step in range(10)) <= 100 + 50
 
 
-async def looked(monkeypatch: pytest.MonkeyPatch) -> tuple[Offers, MemoryStore, list[float], list[str]]:
-    """Offers over an empty store, its clock in seconds, and what it told to have changed."""
+async def looked(
+    monkeypatch: pytest.MonkeyPatch, told: str | None = None
+) -> tuple[Offers, MemoryStore, list[float], list[str]]:
+    """Offers over an empty store, its clock in seconds, and what it told to have changed; `told`: the job's status."""
     at = [1000.0]
     monkeypatch.setattr(offering.time, "monotonic", lambda: at[0])
     store, roster = MemoryStore(FixedClock(NOW), "epoch"), Roster()
     roster.put(read(manifest(), 60_000)[0])
-    return Offers(MemoryLedger(store), roster), store, at, []
+    its = Offers(MemoryLedger(store), roster)
+    if told is not None:
+        says(its, told)
+    return its, store, at, []
+
+
+def says(its: Offers, told: str) -> None:
+    for job in its._roster:
+        job.conditions = ({"type": "Ready", "status": "True"}, {"type": "HandlerAvailable", "status": told})
 
 
 async def offers(store: MemoryStore, *cards: WorkerCard) -> None:
@@ -122,11 +132,13 @@ async def test_what_is_offered_is_unknown_until_somebody_looked(monkeypatch: pyt
 
 
 async def test_a_worker_that_comes_is_told_and_one_that_goes_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    its, store, at, changed = await looked(monkeypatch)
+    its, store, at, changed = await looked(monkeypatch, "False")
     await its.look(changed.append)
+    assert changed == []
     await offers(store, card())
     await its.look(changed.append)
     assert (its.offered("default", "echo"), its.offered("other", "echo"), changed) == (True, False, [UID])
+    says(its, "True")
     await offers(store)
     at[0] += offering.PATIENCE - 1
     await its.look(changed.append)
@@ -134,6 +146,16 @@ async def test_a_worker_that_comes_is_told_and_one_that_goes_after_a_while(monke
     at[0] += 2
     await its.look(changed.append)
     assert (its.offered("default", "echo"), changed) == (False, [UID, UID])
+    says(its, "False")
+    await its.look(changed.append)
+    assert changed == [UID, UID], "said once"
+
+
+async def test_a_status_that_another_replica_left_wrong_is_put_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    its, store, _, changed = await looked(monkeypatch, "False")
+    await offers(store, card())
+    await its.look(changed.append)
+    assert changed == [UID], "at the first look already"
 
 
 async def test_functions_long_gone_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

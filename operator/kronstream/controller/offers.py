@@ -1,12 +1,15 @@
 """Which handlers live workers offer."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
+from kronstream.controller.job import Job
 from kronstream.controller.roster import Roster
 from kronstream.ports import Ledger
 
 PATIENCE = 15.0
+CHUNK = 1000
 
 
 class Offers:
@@ -21,7 +24,6 @@ class Offers:
         self._roster = roster
         self._seen: dict[tuple[str, str], float] = {}
         self._looked = False
-        self._told: dict[tuple[str, str], bool | None] = {}
 
     def offered(self, queue: str, function: str) -> bool | None:
         """Whether a live worker offers the function; None before anything is known."""
@@ -32,7 +34,7 @@ class Offers:
         return seen is not None and time.monotonic() - seen < PATIENCE
 
     async def look(self, changed: Callable[[str], None]) -> None:
-        """Read the cards; ``changed`` is called with every job whose answer is another one than before."""
+        """Read the cards; ``changed`` is called with every job whose status says otherwise, whoever wrote it."""
         cards = await self._ledger.workers()
         now = time.monotonic()
         self._looked = True
@@ -40,11 +42,16 @@ class Offers:
             for function in card.functions:
                 self._seen[card.queue, function] = now
         self._seen = {key: at for key, at in self._seen.items() if now - at < 10 * PATIENCE}
-        asked = {(job.queue, job.function) for job in self._roster if job.fault is None}
-        answers = {key: self.offered(*key) for key in asked}
-        different = {key for key, answer in answers.items() if key in self._told and self._told[key] != answer}
-        self._told = answers
-        if different:
-            for job in self._roster:
-                if (job.queue, job.function) in different:
-                    changed(job.uid)
+        for number, job in enumerate(self._roster):
+            if number % CHUNK == CHUNK - 1:
+                await asyncio.sleep(0)  # what is due goes first
+            told = _told(job)
+            if told is not None and told != str(self.offered(job.queue, job.function)):
+                changed(job.uid)
+
+
+def _told(job: Job) -> str | None:
+    """What the job's status says: True, False or Unknown; None where it has none yet, or cannot have an answer."""
+    if job.fault is not None:
+        return None
+    return next((str(c.get("status")) for c in job.conditions if c.get("type") == "HandlerAvailable"), None)
