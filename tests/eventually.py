@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 Value = TypeVar("Value")
 
 POLL = 0.02  # seconds
@@ -29,3 +31,11 @@ def eventually(condition: Callable[[], Value], within: float = 10.0, because: st
         if late:
             raise AssertionError(f"not within {within} s (last: {value!r}) {because}".rstrip())
         time.sleep(POLL)
+
+
+def gone(pid: int) -> bool:
+    """Whether no program runs under the process id any more; one that nobody has waited for yet is gone, too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from eventually import eventually
+from eventually import eventually, gone
 from kronstream.dev.errors import PartFailedError
 from kronstream.dev.process import Process
 from kronstream.dev.supervisor import Supervisor
@@ -51,13 +51,6 @@ class Factory:
         process = Process(name, [sys.executable, "-c", code], self.folder / f"{name}.log")
         self.all.append(process)
         return process
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_it_runs_under_its_id_and_logs_to_its_file(made: Factory) -> None:

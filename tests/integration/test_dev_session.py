@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from eventually import eventually
+from eventually import eventually, gone
 
 STANDIN = Path(__file__).with_name("standin.py")
 START = f"""
@@ -62,13 +62,6 @@ def devs() -> Iterator[list[Dev]]:
     for dev in started:
         dev.process.kill()
         dev.process.wait()
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_session_from_start_to_sigterm(tmp_path: Path, devs: list[Dev]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from eventually import eventually
+from eventually import eventually, gone
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import Reason, State
 from kronstream.ports import Claim, Outcome
@@ -263,7 +263,7 @@ async def test_killing_a_handler_kills_the_programs_it_started(bench: Bench, tmp
     outcome = await bench.outcome("sync:program", str(mark), timeout=1_500)
     assert outcome.reason is Reason.TIMEOUT
     pid = int(mark.read_text())
-    await asyncio.to_thread(eventually, lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+    await asyncio.to_thread(eventually, lambda: gone(pid))
 
 
 async def test_the_slate_tells_who_executes(bench: Bench) -> None:
