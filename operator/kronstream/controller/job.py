@@ -1,7 +1,7 @@
 """A job as a replica holds it, and how an object of the API server becomes one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -126,6 +126,7 @@ def first_cursor(job: Job, status: Mapping[str, Any]) -> int:
 
 
 def _held(job: Job, status: Mapping[str, Any]) -> Adoption:
+    """The adoption of a spec that cannot be used: the generation is in force, and nothing runs."""
     return Adoption(
         uid=job.uid,
         namespace=job.namespace,
@@ -151,14 +152,10 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         retry=retry,
         platform_id=spec.platform_id,
     )
-    return Adoption(
-        uid=job.uid,
-        namespace=job.namespace,
-        name=job.name,
-        generation=job.generation,
-        revision=REVISION,
+    return replace(
+        _held(job, status),
+        invalid=False,
         when=job.when,
-        cursor=first_cursor(job, status),
         suspended=job.suspended,
         queue=spec.queue,
         lane=Lane(spec.priority),
