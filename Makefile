@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup redis envtest demo test test-fast test-all lint format manifests verify bench lock wheel clean
+.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench lock wheel clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +47,11 @@ format: $(STAMP) ## ruff, writing
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-test: lint verify envtest redis ## everything that must pass, on real parts
+coverage: $(STAMP) ## every branch of the decisions is tested
+	@$(BIN)/pytest -q tests/unit/test_{domain*,cron*,plan*,duration*,resources*}.py \
+		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+test: lint verify coverage envtest redis ## everything that must pass, on real parts
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: $(STAMP) ## pure and in-memory tests alone
