@@ -205,6 +205,29 @@ async def test_a_status_that_the_crd_refuses_is_not_sent_again_at_once(caplog: p
     assert caplog.text.count("refuses a status") == 1
 
 
+@pytest.mark.parametrize("code", [400, 403, 413])
+async def test_a_refusal_of_one_job_holds_no_other_up(code: int) -> None:
+    desk = Desk()
+    await desk.adopt(manifest(uid="refused"))
+    write, asked = desk.stage.jobs.write_status, 0
+
+    async def refuse(namespace: str, name: str, uid: str, status: dict[str, Any]) -> None:
+        nonlocal asked
+        if uid != "refused":
+            return await write(namespace, name, uid, status)
+        asked += 1
+        raise ApiError(code, "not here")
+
+    desk.stage.jobs.write_status = refuse  # type: ignore[method-assign]
+    async with desk.writing():
+        await until(lambda: asked)
+        await desk.adopt(manifest(uid="accepted"))
+        await until(lambda: "accepted" not in desk.stage.store.dirty)
+        assert desk.writer._quiet_until == 0.0, "nothing was held up"
+    assert asked == 1
+    assert "refused" in desk.stage.store.dirty
+
+
 async def test_an_api_server_that_is_away_loses_nothing() -> None:
     desk = Desk()
     await desk.adopt(manifest())

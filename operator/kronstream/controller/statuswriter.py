@@ -33,6 +33,8 @@ BATCH = 64
 FLIGHTS = 32
 AWAY = 1.0
 MISFIT = 60.0
+# what was sent, or its namespace, is at fault: not the API server
+ONE_JOBS = frozenset({400, 403, 413})
 
 
 def _nobody(uid: str, seq: int) -> None:
@@ -77,7 +79,7 @@ class StatusWriter:
         self._scan = 0
         self._quiet_until = 0.0
         self._trouble = Trouble(log, "status cannot be written, tried again")
-        self._misfit = Trouble(log, "the API server refuses a status; is the CRD older than this operator?")
+        self._misfit = Trouble(log, "the API server refuses a status (an older CRD, or a right missing?)")
         self._next_look = 0.0
         self._chosen = 0
         self.calm = asyncio.Event()
@@ -208,6 +210,9 @@ class StatusWriter:
     async def _refused(self, job: Job, state: JobState, error: ApiError) -> None:
         if error.status == 404:
             return  # deleted; the watch or the comparison of lists will tell
+        if error.status in ONE_JOBS:
+            self._set_aside(job, error)
+            return
         if error.status != 422:
             self._pause(str(error))
             self.changed(job.uid)
@@ -225,8 +230,12 @@ class StatusWriter:
         if seq >= state.seq:
             self.take_up(job.uid, seq + 1)
         else:
-            self._misfit.tell(f"{job.namespace}/{job.name}: {error}")
-            job.written_at = time.monotonic() + MISFIT
+            self._set_aside(job, error)
+
+    def _set_aside(self, job: Job, error: ApiError) -> None:
+        """A refusal that is about this job costs the others nothing; its mark stays, and it is tried again later."""
+        self._misfit.tell(f"{job.namespace}/{job.name}: {error}")
+        job.written_at = time.monotonic() + MISFIT
 
     async def _tell(self, job: Job, found: Sequence[news.News], now: int) -> None:
         for item in found[: self._event_budget.take(len(found), time.monotonic())]:
