@@ -17,7 +17,7 @@ from kronstream.controller.job import read
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
 from kronstream.controller.replicas import Replicas
-from kronstream.controller.statuswriter import StatusWriter
+from kronstream.controller.statuswriter import ONE_JOBS, StatusWriter
 from unit.fakecluster import UID, Stage, manifest, until
 
 pytestmark = pytest.mark.anyio
@@ -226,6 +226,22 @@ async def test_a_refusal_of_one_job_holds_no_other_up(code: int) -> None:
         assert desk.writer._quiet_until == 0.0, "nothing was held up"
     assert asked == 1
     assert "refused" in desk.stage.store.dirty
+
+
+async def test_what_was_forbidden_for_a_moment_is_written_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ONE_JOBS, 403, ONE_JOBS[403] / 1000)
+    monkeypatch.setattr("kronstream.controller.statuswriter.APART", 0.0)
+    monkeypatch.setattr("kronstream.controller.statuswriter.SOON", 0.0)
+    desk = Desk()
+    await desk.adopt(manifest())
+    desk.stage.jobs.refusal = ApiError(403, "the roles are not known yet")
+    async with desk.writing():
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert UID in desk.stage.store.dirty
+        desk.stage.jobs.refusal = None
+        await until(lambda: not desk.stage.store.dirty)
+    assert ONE_JOBS[403] < ONE_JOBS[413] / 10
 
 
 async def test_an_api_server_that_is_away_loses_nothing() -> None:

@@ -33,8 +33,9 @@ BATCH = 64
 FLIGHTS = 32
 AWAY = 1.0
 MISFIT = 60.0
-# what was sent, or its namespace, is at fault: not the API server
-ONE_JOBS = frozenset({400, 403, 413})
+# what was sent, or its namespace, is at fault, and not the API server: seconds until it is tried again. An API server
+# that has just started forbids everything for a moment, before it knows the roles.
+ONE_JOBS = {400: MISFIT, 403: 3.0, 413: MISFIT}
 
 
 def _nobody(uid: str, seq: int) -> None:
@@ -211,7 +212,7 @@ class StatusWriter:
         if error.status == 404:
             return  # deleted; the watch or the comparison of lists will tell
         if error.status in ONE_JOBS:
-            self._set_aside(job, error)
+            self._set_aside(job, error, ONE_JOBS[error.status])
             return
         if error.status != 422:
             self._pause(str(error))
@@ -230,12 +231,12 @@ class StatusWriter:
         if seq >= state.seq:
             self.take_up(job.uid, seq + 1)
         else:
-            self._set_aside(job, error)
+            self._set_aside(job, error, MISFIT)
 
-    def _set_aside(self, job: Job, error: ApiError) -> None:
+    def _set_aside(self, job: Job, error: ApiError, seconds: float) -> None:
         """A refusal that is about this job costs the others nothing; its mark stays, and it is tried again later."""
         self._misfit.tell(f"{job.namespace}/{job.name}: {error}")
-        job.written_at = time.monotonic() + MISFIT
+        job.written_at = time.monotonic() + seconds
 
     async def _tell(self, job: Job, found: Sequence[news.News], now: int) -> None:
         for item in found[: self._event_budget.take(len(found), time.monotonic())]:
