@@ -3,17 +3,17 @@
 import asyncio
 import gc
 import logging
-import os
 import signal
 import sys
+from typing import Any
 
 import click
 import uvloop
 from prometheus_client import CollectorRegistry
 
 from kronstream import logs
-from kronstream.domain.errors import Invalid
-from kronstream.settings import OperatorSettings, read_settings
+from kronstream.cli.options import settings_from, settings_options
+from kronstream.settings import OperatorSettings
 
 log = logging.getLogger("kronstream.operator")
 
@@ -21,18 +21,10 @@ COLLECT = (50_000, 20, 50)  # requests are many and short-lived, jobs few and lo
 
 
 @click.command()
-@click.option("--redis-url", help="Where Redis is (KRONSTREAM_REDIS_URL).")
-@click.option("--namespaces", help="Namespaces to serve, between commas; all by default (KRONSTREAM_NAMESPACES).")
-@click.option("--replica", help="Name of this replica (KRONSTREAM_REPLICA).")
-@click.option("--metrics-port", help="Port of /metrics, /healthz and /readyz; 0: none (KRONSTREAM_METRICS_PORT).")
-@click.option("--log-level", help="debug, info, warning or error (KRONSTREAM_LOG_LEVEL).")
-@click.option("--log-format", help="text or json (KRONSTREAM_LOG_FORMAT).")
-def operator(**flags: str | None) -> None:
+@settings_options(OperatorSettings)
+def operator(**flags: Any) -> None:
     """Watch ScheduledJobs, dispatch their runs when they are due, and keep their status true."""
-    try:
-        settings = read_settings(OperatorSettings, os.environ, **flags)
-    except Invalid as fault:
-        raise click.UsageError(str(fault)) from None
+    settings = settings_from(OperatorSettings, flags)
     logs.configure(settings.log.log_format, settings.log.log_level)
     sys.exit(uvloop.run(_serve(settings)))
 

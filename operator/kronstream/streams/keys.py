@@ -5,7 +5,9 @@ All keys carry the hash tag of the base stream's name, so that they share its sl
 
 from dataclasses import dataclass
 
-DEFAULT_BASE = "stream:scheduler:job.dispatch"
+from kronstream.settings import DEFAULT_STREAM
+
+DEFAULT_BASE = DEFAULT_STREAM
 
 
 @dataclass(frozen=True, slots=True)
