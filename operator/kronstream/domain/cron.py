@@ -11,6 +11,7 @@ from functools import lru_cache
 from croniter import croniter
 from croniter.croniter import CroniterError
 
+from kronstream.domain.dst import Gap, Repeat
 from kronstream.domain.zone import Zone, load
 
 FIELDS = ("minute", "hour", "day of month", "month", "day of week")
@@ -34,13 +35,16 @@ _ERA_END = 253_370_764_800  # 9999-01-01: datetime ends soon after
 class Cron:
     """A parsed expression in a zone. Equal texts give the same object (see ``parse``), so next runs are shared."""
 
-    __slots__ = ("_croniter", "_elapsed", "expression", "zone")
+    __slots__ = ("_croniter", "elapsed", "expression", "never", "seconds", "zone")
 
-    def __init__(self, expression: str, zone: Zone, iterator: croniter, *, elapsed: bool) -> None:
+    def __init__(self, expression: str, zone: Zone, iterator: croniter) -> None:
+        fields = expression.split()
         self.expression = expression
         self.zone = zone
+        self.seconds = len(fields) == 6
+        self.elapsed = fields[-4] == "*"
         self._croniter = iterator
-        self._elapsed = elapsed
+        self.never = self.next_second(1_767_225_600) is None
 
     def after(self, instant: int) -> int | None:
         """First due instant strictly after ``instant`` (both milliseconds), None when there is none."""
@@ -48,7 +52,7 @@ class Cron:
 
     def next_second(self, second: int) -> int | None:
         """As ``after``, in seconds and not memoised."""
-        return self._next_elapsed(second) if self._elapsed else self._next_fixed(second)
+        return self._next_elapsed(second) if self.elapsed else self._next_fixed(second)
 
     def _wall_after(self, wall: int) -> int | None:
         """The next matching wall-clock time strictly after the given one."""
@@ -99,7 +103,7 @@ def _after(cron: Cron, second: int) -> int | None:
 
 
 @lru_cache(maxsize=65_536)
-def parse(expression: str, zone: str = "UTC") -> Cron:
+def parse(expression: str, zone: str = "UTC", gap: Gap = "RunAfter", repeat: Repeat = "First") -> Cron:  # noqa: ARG001
     """Parse a five-field expression or one of the @ names; raises ValueError with the fault and what to write.
 
     The zone is an IANA name and raises ValueError too; callers that must tell the two apart load the zone first.
@@ -108,18 +112,28 @@ def parse(expression: str, zone: str = "UTC") -> Cron:
     if text.startswith("@"):
         text = _macro(text)
     fields = text.split()
-    if len(fields) != 5:
+    if len(fields) not in {5, 6}:
         number = f"{len(fields)} field" + "s" * (len(fields) != 1)
         raise ValueError(f"{expression!r} has {number}; write five: {', '.join(FIELDS)}")
-    _refuse_unsupported(expression, fields)
+    _refuse_unsupported(expression, fields[-5:])
     try:
-        iterator = croniter(" ".join(map(_plain, fields)), 0.0, ret_type=float, max_years_between_matches=_YEARS)
+        iterator = croniter(
+            " ".join(map(_plain, fields)),
+            0.0,
+            ret_type=float,
+            max_years_between_matches=_YEARS,
+            second_at_beginning=True,
+        )
     except (CroniterError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(_explain(expression, fields) or f"{expression!r} is not a cron expression: {error}") from error
-    cron = Cron(text, load(zone), iterator, elapsed=fields[1] == "*")
-    if cron.after(1_767_225_600_000) is None:
-        raise ValueError(f"{expression!r} never comes: no day matches it")
-    return cron
+        raise ValueError(
+            _explain(expression, fields[-5:]) or f"{expression!r} is not a cron expression: {error}"
+        ) from error
+    return Cron(text, load(zone), iterator)
+
+
+def resolve(expression: str, identity: str) -> str:  # noqa: ARG001
+    """The text with single blanks; H is not replaced yet."""
+    return " ".join(expression.split())
 
 
 def _macro(text: str) -> str:
