@@ -98,7 +98,15 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
     job.note(status)
     try:
         spec = parse_job(obj).spec
-        when = When.of(spec.schedule, spec.time_zone, spec.every_ms, spec.anchor_ms, spec.run_at_ms, job.created)
+        when = When.of(
+            identity=f"{job.namespace}/{job.name}",
+            created=job.created,
+            schedule=spec.schedule,
+            time_zone=spec.time_zone,
+            every=spec.every_ms,
+            anchor=spec.anchor_ms,
+            run_at=spec.run_at_ms,
+        )
         job.schedule = when.schedule()
     except Invalid as fault:
         job.fault = fault
