@@ -1,11 +1,16 @@
 """The resources: pydantic models that the CustomResourceDefinitions are generated from."""
 
+from kronstream.resources.dst import Dst
+from kronstream.resources.end import EndAfter
 from kronstream.resources.handler import Function, Handler
+from kronstream.resources.history import History
 from kronstream.resources.kind import GROUP, VERSION, Kind
+from kronstream.resources.late import CatchUp
 from kronstream.resources.meta import Meta
+from kronstream.resources.overlap import ConcurrencyGroup
 from kronstream.resources.retry import Backoff, Retry
 from kronstream.resources.scheduledjob import KINDS, SCHEDULED_JOB, ScheduledJob, parse_job, parse_spec, parse_status
-from kronstream.resources.spec import CatchUp, History, Spec
+from kronstream.resources.spec import Spec
 from kronstream.resources.status import Condition, LastRun, Paused, Runs, Status
 
 __all__ = [
@@ -15,7 +20,10 @@ __all__ = [
     "VERSION",
     "Backoff",
     "CatchUp",
+    "ConcurrencyGroup",
     "Condition",
+    "Dst",
+    "EndAfter",
     "Function",
     "Handler",
     "History",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
+
+# the API server writes such a default into the object, so that it is seen
+SHOWN_DEFAULT: JsonDict = {"x-kronstream-default": True}
 
 
 def yaml_name(attribute: str) -> str:

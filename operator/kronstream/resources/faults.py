@@ -24,6 +24,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "enum": ("{value} is not known", "write {expected}"),
     "greater_than_equal": ("{value} is too small", "write at least {ge}"),
     "less_than_equal": ("{value} is too large", "write at most {le}"),
+    "too_short": ("has {actual_length} entries", "write at least {min_length}, or remove it"),
     "too_long": ("has {actual_length} entries", "write at most {max_length}"),
     "model_type": ("{value} is not an object", "write its fields, indented, below it"),
     "model_attributes_type": ("{value} is not an object", "write its fields, indented, below it"),

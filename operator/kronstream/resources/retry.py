@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from kronstream.domain import duration
 from kronstream.resources.base import Part
-from kronstream.resources.scalars import Span, cel_is_duration, cel_ms, invalid
+from kronstream.resources.rule import Rule, Ruled, written
+from kronstream.resources.scalars import Span, cel_is_duration, cel_ms
 
 WAIT = Span("0s", "1d")
-_SHORTER = "is shorter than initial"
-_RAISE_MAX = "write a max that is at least initial"
 
 
-class Backoff(Part):
+class Backoff(Ruled):
     """How long to wait before each retry: initial, then factor times longer each time, never longer than max."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "!has(self.initial) || !has(self.max) || "
-                    f"!{cel_is_duration('self.initial')} || !{cel_is_duration('self.max')} || "
-                    f"{cel_ms('self.initial')} <= {cel_ms('self.max')}",
-                    "fieldPath": ".max",
-                    "message": f"{_SHORTER}; {_RAISE_MAX}",
-                }
-            ]
-        }
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.initial) || !has(self.max) || "
+            f"!{cel_is_duration('self.initial')} || !{cel_is_duration('self.max')} || "
+            f"{cel_ms('self.initial')} <= {cel_ms('self.max')}",
+            holds=lambda backoff: (
+                not (written(backoff, "initial_ms") and written(backoff, "max_ms"))
+                or backoff.initial_ms <= backoff.max_ms
+            ),
+            fault="is shorter than initial",
+            instead="write a max that is at least initial",
+            at=".max",
+            detail=lambda backoff: f"{duration.render(backoff.max_ms)} and {duration.render(backoff.initial_ms)}",
+        ),
     )
 
     initial_ms: Annotated[int, WAIT] = 10_000
@@ -42,12 +43,6 @@ class Backoff(Part):
     """The share of a wait, from 0 to 1, that may be added to it at random, so that runs which failed together do
     not return together.
     """
-
-    @model_validator(mode="after")
-    def _max_is_longest(self) -> Self:
-        if {"initial_ms", "max_ms"} <= self.model_fields_set and self.max_ms < self.initial_ms:
-            raise invalid(f"{duration.render(self.max_ms)} {_SHORTER}", _RAISE_MAX, at=".max")
-        return self
 
     @property
     def longest_ms(self) -> int:

@@ -32,6 +32,14 @@ def quoted(value: object) -> str:
     return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}…"
 
 
+def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts of a list of type `set`; one that is there twice is an error."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise invalid(f"{quoted(value)} is there already", "write each once", at=f"[{index}]")
+    return values
+
+
 @dataclass(frozen=True)
 class Span:
     """A duration between two bounds, both allowed; milliseconds in Python, text such as `2h30m` in YAML."""
@@ -119,6 +127,49 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """Texts that begin with `pattern` are refused with words of their own, whatever the type before it says of them.
+
+    `{}` in `instead` is the first match of `part`, without blanks round it, or `example` where there is none.
+    """
+
+    pattern: str
+    fault: str
+    instead: str
+    part: str
+    example: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        begins, part = re.compile(self.pattern), re.compile(self.part)
+
+        def check(value: object) -> object:
+            if isinstance(value, str) and begins.match(value):
+                found = part.search(value)
+                instead = self.instead.format(found[0].strip() if found else self.example)
+                raise invalid(f"{quoted(value)} {self.fault}", instead)
+            return value
+
+        return core_schema.no_info_before_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        known = handler(schema)
+        begins = f"self.matches(r'^({self.pattern})')"
+        part = f"self.find(r'{self.part}').trim()"
+        before, after = self.instead.split("{}")
+        words = f"{part} == '' ? '{before}{self.example}{after}' : '{before}' + {part} + '{after}'"
+        own = {
+            "rule": f"!{begins}",
+            "message": self.instead.format(self.example),
+            "messageExpression": words,
+        }
+        # one refusal is enough: where this one speaks, the others are silent
+        others = [{**rule, "rule": f"{begins} || {rule['rule']}"} for rule in known["x-kubernetes-validations"]]
+        return {**known, "x-kubernetes-validations": [own, *others]}
+
+
+@dataclass(frozen=True)
 class Moment:
     """An instant; milliseconds since 1970 in Python, RFC 3339 text in YAML.
 
@@ -158,27 +209,6 @@ Instant = Annotated[int, Moment()]
 Stamp = Annotated[int, Moment(ours=True)]
 """Written by the operator."""
 
-MACROS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
-
-CronText = Annotated[
-    str,
-    Words(
-        "a cron expression",
-        rf"{'|'.join(MACROS)}|[!-~]+([ \t]+[!-~]+){{4}}",
-        256,
-        "write five fields (minute hour day-of-month month day-of-week), like '*/5 * * * *', "
-        f"or one of {', '.join(MACROS)}; the zone goes into timeZone",
-    ),
-]
-ZoneName = Annotated[
-    str,
-    Words(
-        "the name of a time zone",
-        "[A-Za-z][A-Za-z0-9_+/-]*",
-        64,
-        "write a name of the tz database, like Europe/Berlin, America/New_York or UTC",
-    ),
-]
 FunctionName = Annotated[
     str,
     Words(
@@ -197,5 +227,14 @@ QueueName = Annotated[
         63,
         "write lower-case letters, digits and '-', with a letter or digit at both ends (63 at most), "
         "like default or gpu-jobs",
+    ),
+]
+GroupName = Annotated[
+    str,
+    Words(
+        "a group's name",
+        "[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        63,
+        "write lower-case letters, digits and '-', with a letter or digit at both ends (63 at most), like database",
     ),
 ]

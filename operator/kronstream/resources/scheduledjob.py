@@ -63,10 +63,10 @@ SCHEDULED_JOB = Kind(
     spec=Spec,
     status=Status,
     columns=(
-        # the union takes the one of the three that is there
-        Column("Schedule", ".spec['schedule','every','runAt']", "When the job runs"),
+        # the union takes the one that is there; a job that no operator has seen shows its schedule too
+        Column("Schedule", ".spec['schedule','schedules','rrule','every','runAt']", "When the job runs"),
         Column("Zone", ".spec.timeZone", "The zone of the schedule"),
-        Column("Suspended", ".spec.suspend", "Whether the job is held", "boolean"),
+        Column("Suspended", ".status.suspended", "Whether the job is held, and by what"),
         Column("Ready", ".status.conditions[?(@.type=='Ready')].status", "Whether the job is scheduled"),
         # a string: kubectl shows <invalid> for a date that lies ahead
         Column("Next", ".status.nextRunTime", "When the next run is due"),
@@ -78,6 +78,9 @@ SCHEDULED_JOB = Kind(
         Column("Handler", ".spec.handler.function.name", "What a run executes", wide=True),
         Column("Priority", ".spec.priority", "Which runs go first", wide=True),
         Column("Queue", ".spec.queue", "Which workers execute the runs", wide=True),
+        Column("Policy", ".spec.concurrencyPolicy", "What happens to a run while others are not over", wide=True),
+        Column("Group", ".spec.concurrencyGroup.name", "The jobs that it shares a limit with", wide=True),
+        Column("Resolved", ".status.schedule", "The schedule as it is computed, with H replaced", wide=True),
         Column(
             "Skipped",
             ".status.runs.skipped",

@@ -13,6 +13,7 @@ from kronstream.resources.scalars import Stamp
 MAX_COUNT = 2**53 - 1  # what every JSON reader keeps exactly
 MAX_UPCOMING = 5
 MAX_UNFINISHED = 20
+MAX_SKIP_NEXT = 20
 RUN_ID_LENGTH = 256
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
@@ -71,12 +72,14 @@ class Runs(Part):
 
 
 class Paused(Part):
-    """A pause that was asked for outside of the spec, by the API or the command line."""
+    """A pause that was asked for by the API or the command line, beside the spec: an apply does not end it."""
 
     by: Annotated[str, Field(min_length=1, max_length=255)]
     """Who asked."""
     reason: Annotated[str, Field(max_length=1_024)] | None = None
     """Why."""
+    since_ms: Stamp | None = None
+    """When it began."""
     until_ms: Stamp | None = None
     """When it ends by itself."""
 
@@ -112,6 +115,12 @@ class Status(Part):
     """Ready: the job is scheduled as its spec says. Stalled: the spec cannot be used, the message says why.
     HandlerAvailable: a worker offers the handler. LastRunSucceeded: how the last run ended.
     """
+    schedule: Annotated[str, Field(max_length=8_192)] | None = None
+    """When the job runs, as it is computed: H is replaced by the job's own numbers."""
+    suspended: Literal["No", "Spec", "Paused", "Failures", "Namespace", "Installation"] | None = None
+    """Whether the job is held, and by what: Spec by spec.suspend, Paused by a pause of this job, Failures by
+    spec.suspendAfterFailures, Namespace and Installation by a pause of all jobs there.
+    """
     next_run_time_ms: Stamp | None = None
     """When the next run is due."""
     upcoming_ms: Annotated[
@@ -135,19 +144,23 @@ class Status(Part):
         dict[Annotated[str, Field(max_length=63)], Count],
         Field(max_length=32),
     ] = Field(default_factory=dict)
-    """Why instants made no run: Missed, Deadline, Overlap, Backlog, Edited, Suspended, Invalid or Expired, and how
-    many.
+    """Why instants made no run, and how many: Missed, Deadline, Overlap, QueueFull, Backlog, Condition, Requested,
+    Paused, Suspended, Edited, Expired or Invalid.
     """
     consecutive_failures: Count = 0
     """Runs that failed since one last succeeded."""
     average_duration_ms: Annotated[Count | None, Field(alias="averageDurationMs")] = None
     """How long a run takes on average, in milliseconds."""
     paused: Paused | None = None
-    """A pause that was asked for outside of the spec."""
+    skip_next_ms: Annotated[
+        tuple[Stamp, ...],
+        Field(strict=False, max_length=MAX_SKIP_NEXT, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """Instants ahead that were asked to be skipped; at most 20."""
     completion_time_ms: Stamp | None = None
-    """When a job with runAt was over."""
-    handled_run_now: Annotated[str, Field(max_length=253)] | None = None
-    """The last request to run now that was honoured."""
+    """When the job was over: its runAt was, or endAfter was reached."""
+    handled_run_now: Annotated[str, Field(max_length=256)] | None = None
+    """The last value of the annotation kronstream.dev/run-now that a run was started for."""
     unfinished: Annotated[
         tuple[RunId, ...],
         Field(strict=False, max_length=MAX_UNFINISHED, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
