@@ -55,6 +55,7 @@ def success(claim: Claim, **fields: Any) -> Outcome:
             "duration": 5,
             "result": '{"ok":true}',
             "generation": claim.generation,
+            "nominal": claim.nominal,
             **fields,
         }
     )

@@ -1,6 +1,7 @@
 """A run: one occurrence of a job, its identity, its states and where it waits."""
 
 from enum import StrEnum
+from hashlib import blake2b
 
 
 class State(StrEnum):
@@ -51,6 +52,7 @@ class Reason(StrEnum):
     UNKNOWN_HANDLER = "unknown_handler"
     OVERLAP = "overlap"
     REPLACED = "replaced"
+    REQUESTED = "requested"
     DEADLINE = "deadline"
     DELETED = "deleted"
     TOO_MANY_DELIVERIES = "too_many_deliveries"
@@ -67,11 +69,26 @@ class Skip(StrEnum):
     SUSPENDED = "Suspended"
     INVALID = "Invalid"
     EXPIRED = "Expired"
+    PAUSED = "Paused"
+    CONDITION = "Condition"
+    REQUESTED = "Requested"
+    QUEUE_FULL = "QueueFull"
 
 
 def run_id(uid: str, trigger: Trigger, key: str) -> str:
-    """Identity of a run: job UID, trigger letter and key (scheduled: nominal milliseconds).
+    """Identity of a run: job UID, trigger letter and key.
 
-    At most 63 characters for scheduled runs of a Kubernetes UID, so that it can name other objects.
+    The key is the nominal milliseconds of a scheduled run, ``<backfill>.<nominal milliseconds>`` of a backfilled one,
+    and a ``digest`` of all others; with a Kubernetes UID none is longer than 63 characters, so that it can be a label.
     """
     return f"{uid}-{trigger.value}{key}"
+
+
+def digest(*parts: str) -> str:
+    """Twenty hexadecimal digits that stand for texts of any length; the same for the same texts."""
+    return blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
+
+
+def trigger_of(run: str) -> Trigger:
+    """Why a run exists, read from its identity. Raises ValueError for a text that is none."""
+    return Trigger(run.rpartition("-")[2][:1])

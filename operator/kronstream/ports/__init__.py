@@ -1,5 +1,6 @@
 """The protocols between the rooms, and the shapes that pass. All instants are integer milliseconds since the epoch."""
 
+from kronstream.ports.backfill import Backfill
 from kronstream.ports.ledger import (
     Adopted,
     Adoption,
@@ -12,17 +13,21 @@ from kronstream.ports.ledger import (
     JobState,
     LastRun,
     Ledger,
+    Pause,
     Seed,
     Stale,
     Verdict,
 )
 from kronstream.ports.records import Execution, RunRecords
+from kronstream.ports.requests import Change, Request, Requests, Stored, Word
 from kronstream.ports.runqueue import Claim, Failure, Outcome, Pulse, RunQueue, WorkerCard
 
 __all__ = [
     "Adopted",
     "Adoption",
+    "Backfill",
     "Beat",
+    "Change",
     "Claim",
     "Conflict",
     "Dispatch",
@@ -35,11 +40,16 @@ __all__ = [
     "LastRun",
     "Ledger",
     "Outcome",
+    "Pause",
     "Pulse",
+    "Request",
+    "Requests",
     "RunQueue",
     "RunRecords",
     "Seed",
     "Stale",
+    "Stored",
     "Verdict",
+    "Word",
     "WorkerCard",
 ]

@@ -35,6 +35,8 @@ class Adoption:
     store starts, ``work`` the stored form of what its runs execute (None for an invalid spec), ``rebuild`` True while
     a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from,
     ``alive`` True when the API server was just asked and has the job, though the store has it as deleted.
+    ``max_concurrent`` 0 means any number; a job without a ``group`` has the name ''; ``end_runs`` and
+    ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in a row.
     """
 
     uid: str
@@ -54,6 +56,13 @@ class Adoption:
     keep_bad: int = 10
     keep_age: int = 604_800_000
     starting_deadline: int | None = None
+    max_concurrent: int = 0
+    max_queued: int = 100
+    group: str = ""
+    group_max: int = 1
+    end_runs: int | None = None
+    end_successes: int | None = None
+    suspend_after: int | None = None
     work: str | None = None
     seed: Seed | None = None
     expect: Expect | None = None
@@ -102,7 +111,7 @@ class Gone:
 class Dispatch:
     """What one job owes: ``due`` nominal instants, what is skipped, and the cursor from and to.
 
-    ``once`` marks the only dispatch of a one-time job.
+    ``delays`` are the jitter of each due instant (none: no jitter), ``once`` marks the only dispatch of a one-time job.
     """
 
     uid: str
@@ -113,6 +122,7 @@ class Dispatch:
     due: tuple[int, ...] = ()
     skips: tuple[Skipped, ...] = ()
     once: bool = False
+    delays: tuple[int, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -126,6 +136,7 @@ class Verdict(StrEnum):
     BEHIND = "behind"
     CURSOR = "cursor"
     DONE = "done"
+    ENDED = "ended"
 
 
 class Epoch(Exception):  # noqa: N818 - what happened, not an error of the caller
@@ -144,8 +155,30 @@ class LastRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause beside the spec: instants in [since, until) make no runs; ``until`` None means until it is resumed.
+
+    ``failures`` tells that the job's failures in a row brought it about.
+    """
+
+    since: int
+    until: int | None
+    by: str = ""
+    reason: str = ""
+    failures: bool = False
+
+    def covers(self, instant: int) -> bool:
+        """Whether an instant lies in it."""
+        return self.since <= instant and (self.until is None or instant < self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class JobState:
-    """Everything that the store knows of a job and its status shows."""
+    """Everything that the store knows of a job and its status shows.
+
+    ``when`` is the normalised text of the when-fields, ``ended`` True after ``endAfter``, ``skip_next`` instants ahead
+    that somebody asked to skip, ``run_now`` the last handled value of the annotation.
+    """
 
     uid: str
     namespace: str
@@ -169,6 +202,11 @@ class JobState:
     last_skip: Skipped | None
     once: str | None
     done: int | None
+    when: str = ""
+    pause: Pause | None = None
+    ended: bool = False
+    skip_next: tuple[int, ...] = ()
+    run_now: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,4 +274,14 @@ class Ledger(Protocol):
 
     async def sweep(self, limit: int = 100) -> int:
         """As RunQueue.sweep."""
+        ...
+
+    async def declare_pauses(self, source: str, pauses: Mapping[str, Pause], since: int | None = None) -> bool:
+        """The pauses of namespaces, and of all jobs ('*'), as one source declares them now; what it does not name any
+        more ends. ``since`` is from when new ones count (None: now; their own ``since`` is not read). True when
+        something changed."""
+        ...
+
+    async def declared_pauses(self) -> Mapping[str, tuple[Pause, ...]]:
+        """Pauses by namespace or '*', those included whose instants may still be looked at."""
         ...

@@ -9,7 +9,10 @@ from kronstream.domain.run import State, Trigger
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON."""
+    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON.
+
+    ``payload`` is the JSON text of a run that was asked for with its own.
+    """
 
     id: str
     uid: str
@@ -29,6 +32,10 @@ class Execution:
     error: Mapping[str, str] | None
     output: str
     worker: str | None
+    retry_of: str | None = None
+    requested_by: str | None = None
+    trace: str | None = None
+    payload: str | None = None
 
 
 class RunRecords(Protocol):

@@ -13,7 +13,7 @@ from kronstream.domain.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt at a run, handed to one worker under a token."""
+    """One attempt at a run, handed to one worker under a token; ``work`` has the run's own payload, if it has one."""
 
     run: str
     token: str
@@ -40,8 +40,8 @@ class Outcome:
     """The end of one attempt.
 
     ``retry_in`` is None when the run is over in ``state``; otherwise the run is tried again that many milliseconds
-    from now and ``state`` is RETRYING. ``result`` is JSON text; ``generation`` is the
-    claim's, for a store that lost the record.
+    from now and ``state`` is RETRYING. ``result`` is JSON text; ``generation`` and ``nominal`` are the claim's, for a
+    store that lost the record.
     """
 
     run: str
@@ -54,6 +54,7 @@ class Outcome:
     failure: Failure | None = None
     output: str = ""
     generation: int = 0
+    nominal: int = 0
 
 
 @dataclass(frozen=True, slots=True)

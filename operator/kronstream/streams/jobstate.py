@@ -5,7 +5,7 @@ from typing import Any
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Skip
-from kronstream.ports import JobState, LastRun
+from kronstream.ports import JobState, LastRun, Pause
 
 
 def _int(fields: Mapping[str, str], name: str) -> int | None:
@@ -33,6 +33,13 @@ def _last_skip(fields: Mapping[str, str]) -> Skipped | None:
     if not fields.get("skr"):
         return None
     return Skipped(Skip(fields["skr"]), int(fields["skn"]), int(fields["ska"]), int(fields["skb"]))
+
+
+def _pause(fields: Mapping[str, str]) -> Pause | None:
+    since = _int(fields, "psn")
+    if since is None:
+        return None
+    return Pause(since, _int(fields, "pun"), fields.get("pby", ""), fields.get("prs", ""), "pau" in fields)
 
 
 def job_state(uid: str, row: Sequence[Any]) -> JobState | None:
@@ -65,4 +72,9 @@ def job_state(uid: str, row: Sequence[Any]) -> JobState | None:
         last_skip=_last_skip(fields),
         once=fields.get("once"),
         done=_int(fields, "done"),
+        when=fields.get("when", ""),
+        pause=_pause(fields),
+        ended="end" in fields,
+        skip_next=tuple(int(at) for at in fields.get("sx", "").split(",") if at),
+        run_now=fields.get("rn"),
     )

@@ -41,6 +41,18 @@ class Keys:
         """Hash: a run's record."""
         return self._of(f"run:{run}")
 
+    def work(self, uid: str) -> str:
+        """Hash: what a job's runs execute, by generation."""
+        return self._of(f"work:{uid}")
+
+    def backfill(self, backfill: str) -> str:
+        """Hash: a backfill."""
+        return self._of(f"backfill:{backfill}")
+
+    def backfills_of(self, uid: str) -> str:
+        """Sorted set: a job's backfills by the instant they were asked for."""
+        return self._of(f"bfs:{uid}")
+
     def good(self, uid: str) -> str:
         """Sorted set: a job's successful runs by the instant they ended."""
         return self._of(f"good:{uid}")
@@ -76,6 +88,16 @@ class Keys:
     def workers(self) -> str:
         """Sorted set: consumers by their last heartbeat."""
         return self._of("workers")
+
+    @property
+    def backfills(self) -> str:
+        """Sorted set: running backfills by the instant at which they want attention."""
+        return self._of("backfills")
+
+    @property
+    def scopes(self) -> str:
+        """Hash: pauses of namespaces and of all jobs, by source and scope."""
+        return self._of("scopes")
 
     @property
     def dead(self) -> str:

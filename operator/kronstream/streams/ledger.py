@@ -1,7 +1,7 @@
 """The operator's side of the store, on Redis."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -16,6 +16,7 @@ from kronstream.ports import (
     Epoch,
     Gone,
     JobState,
+    Pause,
     Stale,
     Verdict,
     WorkerCard,
@@ -23,6 +24,7 @@ from kronstream.ports import (
 from kronstream.streams.cards import live_workers
 from kronstream.streams.jobstate import job_state
 from kronstream.streams.keys import Keys
+from kronstream.streams.runqueue import clean
 from kronstream.streams.scripts import Scripts
 
 EARLY = 50
@@ -106,6 +108,24 @@ class RedisLedger:
         """See Ledger."""
         return int(await self._scripts.run("sweep", limit))
 
+    async def declare_pauses(self, source: str, pauses: Mapping[str, Pause], since: int | None = None) -> bool:
+        """See Ledger."""
+        args: list[str | int] = []
+        for scope, pause in pauses.items():
+            args += [scope, _text(pause.until), clean(pause.by).replace("|", "/"), clean(pause.reason)]
+        return bool(await self._scripts.run("scopes", source, _text(since), *args))
+
+    async def declared_pauses(self) -> Mapping[str, tuple[Pause, ...]]:
+        """See Ledger."""
+        found: dict[str, tuple[Pause, ...]] = {}
+        rows = await self._redis.hgetall(self._keys.scopes)
+        for field, text in sorted(rows.items()):
+            scope = str(field).partition("/")[2]
+            since, until, by, reason = str(text).split("|", 3)
+            pause = Pause(int(since), int(until) if until else None, by, reason)
+            found[scope] = (*found.get(scope, ()), pause)
+        return found
+
 
 def _skips(skips: Sequence[Skipped]) -> list[dict[str, Any]]:
     return [{"reason": s.reason.value, "count": s.count, "first": s.first, "last": s.last} for s in skips]
@@ -131,6 +151,13 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "keep_bad": a.keep_bad,
         "keep_age": a.keep_age,
         "deadline": -1 if a.starting_deadline is None else a.starting_deadline,
+        "limit": a.max_concurrent,
+        "queued": a.max_queued,
+        "group": f"{a.namespace}:{a.group}" if a.group else "",
+        "group_max": a.group_max,
+        "end_runs": _text(a.end_runs),
+        "end_successes": _text(a.end_successes),
+        "suspend_after": _text(a.suspend_after),
         "work": a.work,
         "seed": {"fields": dict(a.seed.fields), "unfinished": list(a.seed.unfinished)} if a.seed else None,
         "expect": {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor} if expect else None,
@@ -139,6 +166,10 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "seq": a.seq,
         "alive": int(a.alive),
     }
+
+
+def _text(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _adopted(row: Sequence[str]) -> Adopted | Stale | Conflict | Gone:
@@ -161,7 +192,7 @@ def _dispatch(item: Dispatch) -> tuple[str | int, ...]:
         item.revision,
         item.cursor,
         f"o{item.to}" if item.once else item.to,
-        ",".join(map(str, item.due)),
+        ",".join(map(str, item.due) if not item.delays else map("{}+{}".format, item.due, item.delays)),
         ";".join(f"{s.reason.value}:{s.count}:{s.first}:{s.last}" for s in item.skips),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from redis.asyncio import Redis
 
-from kronstream.domain.run import State, Trigger
+from kronstream.domain.run import State, trigger_of
 from kronstream.ports import Execution
 from kronstream.streams.keys import Keys
 
@@ -20,7 +20,7 @@ def _execution(run: str, fields: Mapping[str, str]) -> Execution:
         namespace=fields["ns"],
         name=fields["nm"],
         state=State(fields["st"]),
-        trigger=Trigger(run.rpartition("-")[2][:1]),
+        trigger=trigger_of(run),
         nominal=number("nom"),
         generation=int(fields["gen"]),
         attempt=int(fields["att"]),
@@ -33,6 +33,10 @@ def _execution(run: str, fields: Mapping[str, str]) -> Execution:
         error=json.loads(fields["err"]) if "err" in fields else None,
         output=fields.get("out", ""),
         worker=fields.get("wk"),
+        retry_of=fields.get("of"),
+        requested_by=fields.get("by"),
+        trace=fields.get("tr"),
+        payload=fields.get("pl"),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -112,7 +112,7 @@ class RedisRunQueue:
 
 
 def _claim(row: Sequence[Any]) -> Claim:
-    run, token, uid, generation, attempt, nominal, deliveries, lane, work = row
+    run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload = row
     return Claim(
         run=run,
         token=token,
@@ -122,12 +122,12 @@ def _claim(row: Sequence[Any]) -> Claim:
         nominal=int(nominal),
         deliveries=int(deliveries),
         lane=Lane(lane),
-        work=Work.load(work),
+        work=Work.load(work) if not payload else replace(Work.load(work), payload=json.loads(payload)),
     )
 
 
 def _outcome(outcome: Outcome) -> list[str | int]:
-    uid, _, tail = outcome.run.rpartition("-")
+    uid = outcome.run.rpartition("-")[0]
     failure = outcome.failure
     return [
         outcome.run,
@@ -141,7 +141,7 @@ def _outcome(outcome: Outcome) -> list[str | int]:
         clean(outcome.output),
         uid,
         outcome.generation,
-        tail[1:],
+        outcome.nominal,
         clean(failure.message[:MESSAGE_LIMIT]) if failure else "",
     ]
 

@@ -1,5 +1,9 @@
-"""The Lua scripts: one file per transition, each behind the shared prelude."""
+"""The Lua scripts: one file per transition, each behind what they share.
 
+A script that says ``-- needs: admission`` gets that file, too.
+"""
+
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -9,17 +13,20 @@ from redis.commands.core import AsyncScript
 
 from kronstream.streams.keys import Keys
 
+SHARED = ("prelude", "slots", "ending")
+_NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
+
 
 @lru_cache(maxsize=32)
 def source(name: str) -> str:
     """Text of a script; a shebang line stays the first."""
     folder = resources.files("kronstream.streams") / "lua"
-    prelude = (folder / "prelude.lua").read_text()
     body = (folder / f"{name}.lua").read_text()
+    shared = "\n".join((folder / f"{part}.lua").read_text() for part in (*SHARED, *_NEEDS.findall(body)))
     if body.startswith("#!"):
         shebang, body = body.split("\n", 1)
-        return f"{shebang}\n{prelude}\n{body}"
-    return f"{prelude}\n{body}"
+        return f"{shebang}\n{shared}\n{body}"
+    return f"{shared}\n{body}"
 
 
 class Scripts:

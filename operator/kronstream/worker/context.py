@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from kronstream.domain.run import trigger_of
 from kronstream.ports import Claim
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -23,7 +24,8 @@ class Run:
     """One attempt at a run, as its handler sees it; with defaults, so that a test can make one.
 
     `id` is the same for all attempts of a run: use it as an idempotency key. `nominal` is when the run was due,
-    `deadline` when this attempt times out. `cancelled` turns True just before the attempt is cancelled.
+    `deadline` when this attempt times out, `trigger` why the run exists (schedule, manual, event, retry, backfill).
+    `cancelled` turns True just before the attempt is cancelled.
     """
 
     id: str = "run"
@@ -34,6 +36,7 @@ class Run:
     nominal: datetime = _EPOCH
     deadline: datetime = _EPOCH
     platform_id: str | None = None
+    trigger: str = "schedule"
     cancelled: bool = False
 
     @property
@@ -61,6 +64,7 @@ def facts(claim: Claim, deadline: int) -> dict[str, Any]:
         "nominal": claim.nominal,
         "deadline": deadline,
         "platform_id": work.platform_id,
+        "trigger": trigger_of(claim.run).name.lower(),
     }
 
 

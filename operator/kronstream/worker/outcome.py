@@ -23,7 +23,7 @@ def outcome(claim: Claim, ended: Ended, duration: int, output: str = "") -> Outc
     if ended.reason is None:
         return Outcome(
             claim.run, claim.token, State.SUCCESS, duration, result=ended.result, output=output,
-            generation=claim.generation,
+            generation=claim.generation, nominal=claim.nominal,
         )  # fmt: skip
     retry_in = delay(claim.work.retry, claim.attempt, claim.run)
     return Outcome(
@@ -36,6 +36,7 @@ def outcome(claim: Claim, ended: Ended, duration: int, output: str = "") -> Outc
         failure=ended.failure,
         output=output,
         generation=claim.generation,
+        nominal=claim.nominal,
     )
 
 
@@ -50,4 +51,5 @@ def cancelled(claim: Claim, why: str, duration: int, output: str = "") -> Outcom
         reason=Reason(why) if known else None,
         output=output,
         generation=claim.generation,
+        nominal=claim.nominal,
     )

@@ -18,7 +18,9 @@ local function seed(a)
       -- no entry yet: a worker that still holds the run says so first, then the sweep dispatches it again
       call('HSET', P .. 'run:' .. id, 'st', 'queued', 'uid', a.uid, 'ns', a.ns, 'nm', a.name, 'nom', nominal,
         'gen', num(a.gen), 'q', a.queue, 'ln', a.lane, 'att', 0, 'at', num(now), 'rv', 1)
+      if a.group ~= '' then call('HSET', P .. 'run:' .. id, 'grp', a.group, 'gmx', num(a.group_max)) end
       call('ZADD', P .. 'active:' .. a.uid, '-' .. nominal, id)
+      line_up(P .. 'waiting:' .. a.uid, id)
       call('ZADD', P .. 'unfinished', num(now + 3000), id)
     end
   end
@@ -37,6 +39,7 @@ local function order(a, stored)
 end
 
 local function skip(job, skips)
+  if call('HEXISTS', job, 'end') == 1 then return end
   for _, s in ipairs(skips) do
     call('HINCRBY', job, 'n:skipped', num(s.count))
     count_skip(job, s.reason, num(s.count), num(s.first), num(s.last))
@@ -71,6 +74,7 @@ local function adopt(a)
       end
       skip(job, number_or(a.skips, {}))
       cursor = math.max(cursor, now)
+      if moved then call('HDEL', job, 'sx', 'ran', 'ranf') end
     end
     if a.rebuild == 1 then cursor = math.max(cursor, a.cursor) end
     if rank == 0 and not moved and not resumed and not behind and num(cursor) == stored[4] then
@@ -78,19 +82,30 @@ local function adopt(a)
     end
   end
   if behind then call('HSET', job, 'seq', num(seq)) end
+  -- an edit ends a pause that the job's failures had brought about
+  if not fresh and a.gen > tonumber(stored[1]) and call('HGET', job, 'pau') then
+    call('HSET', job, 'pun', num(now), 'cf', 0)
+    call('HDEL', job, 'pby', 'prs', 'pau')
+  end
   call('HSET', job, 'ns', a.ns, 'name', a.name, 'gen', num(a.gen), 'rev', a.rev, 'cur', num(cursor), 'inv', a.invalid)
   -- an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
   if fresh or a.invalid == 0 then
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
-      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline))
+      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
+      'lim', num(a.limit), 'mq', num(a.queued), 'grp', a.group, 'gmx', num(a.group_max), 'er', a.end_runs, 'es',
+      a.end_successes, 'sf', a.suspend_after)
+    call('HDEL', job, 'end')
   end
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
   drop_works(a.uid, num(a.gen))
   call('ZADD', P .. 'jobs', num(now), a.uid)
+  -- more may run at a time now
+  if not fresh and a.invalid == 0 then release_waiting(a.uid) end
   touch(a.uid)
   return { 'ok', num(cursor), stored[7] or '', stored[8] or '' }
 end
 
 local answers = {}
 for i, a in ipairs(cjson.decode(ARGV[2])) do answers[i] = adopt(a) end
+wake()
 return answers

@@ -21,6 +21,10 @@ local function register(id, token, uid, gen, nominal, r)
     call('HDEL', key, 'rv')
     call('ZREM', P .. 'waiting:' .. uid, id)
     call('ZADD', P .. 'active:' .. uid, num(now), id)
+    if r.grp then
+      call('ZREM', P .. 'gwait:' .. r.grp, id)
+      call('ZADD', P .. 'group:' .. r.grp, num(now), id)
+    end
   elseif not revive(id, uid, gen, nominal, token) then
     return false
   end

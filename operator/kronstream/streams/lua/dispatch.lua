@@ -1,96 +1,83 @@
 #!lua
+-- needs: admission
 -- Dispatches what is due. ARGV[2] the epoch, ARGV[3] the tolerance for early instants in ms, then for every job seven
--- values: uid, generation, revision, cursor planned from, cursor to set, "nominal,nominal…" and
+-- values: uid, generation, revision, cursor planned from, cursor to set, "nominal,nominal+delay…" and
 -- "reason:count:first:last;…". Answers one string for each job: ok | early | held | gone | stale:<gen> | behind |
--- cursor:<ms> | done:<cursor> (the only dispatch of a one-time job was made before), or the single string 'epoch'
--- when the store was lost since.
+-- cursor:<ms> | done:<cursor> (the only dispatch of a one-time job was made before) | ended (by endAfter), or the single
+-- string 'epoch' when the store was lost since.
 if call('GET', P .. 'epoch') ~= ARGV[2] then return { 'epoch' } end
 local early = now + tonumber(ARGV[3])
-local lengths = {}
 
 local function skip(job, reason, count, first, last)
   call('HINCRBY', job, 'n:skipped', count)
   count_skip(job, reason, count, first, last)
 end
 
--- Index entries of a batch are written together at the end: a call costs more than what it does. `started` are the
--- batch's runs that no later one of the same batch has replaced.
-local unfinished, dirty, started = {}, {}, {}
-local now_text, recheck_at = num(now), num(now + RECHECK)
-
-local function supersede(id, r, state, why)
-  started[id] = nil
-  settle(id, r, state, why)
-end
-
--- Asks every active run of the job to end; true when one of them still runs.
-local function replace(uid)
-  local running = false
-  for _, id in ipairs(call('ZRANGE', P .. 'waiting:' .. uid, 0, -1)) do
-    local r = load_run(id)
-    call('ZREM', P .. 'waiting:' .. uid, id)
-    if r then supersede(id, r, 'skipped', 'overlap') end
-  end
-  -- the newest queued one last: it is the one that the status shows as the last run
-  for _, id in ipairs(call('ZREVRANGE', P .. 'active:' .. uid, 0, -1)) do
-    local r = load_run(id)
-    if not r then
-      call('ZREM', P .. 'active:' .. uid, id)
-    elseif r.st == 'running' then
-      call('HSET', P .. 'run:' .. id, 'cx', 'replaced')
-      running = true
-    else
-      supersede(id, r, 'cancelled', 'replaced')
+-- Pauses of namespaces ('' before it is read) and of all: [since, until) by namespace.
+local scopes
+local function scope_pauses(namespace)
+  if not scopes then
+    scopes = {}
+    local rows = call('HGETALL', P .. 'scopes')
+    for i = 1, #rows, 2 do
+      local scope = string.match(rows[i], '/(.*)$')
+      local since, till = string.match(rows[i + 1], '^(%d+)|(%d*)|')
+      scopes[scope] = scopes[scope] or {}
+      table.insert(scopes[scope], { tonumber(since), tonumber(till) or math.huge })
     end
   end
-  return running
+  return scopes['*'], scopes[namespace]
 end
 
-local function admit(uid, policy, backlog, stream)
-  local active = P .. 'active:' .. uid
-  if policy == 'Forbid' and call('ZCARD', active) > 0 then return 'Overlap' end
-  -- few active runs cannot be many unstarted ones, and the size is the cheaper question
-  if policy ~= 'Replace' and call('ZCARD', active) >= backlog and call('ZCOUNT', active, '-inf', 0) >= backlog then
-    return 'Backlog'
+local function within(pauses, nominal)
+  for _, pause in ipairs(pauses or {}) do
+    if nominal >= pause[1] and nominal < pause[2] then return true end
   end
-  lengths[stream] = lengths[stream] or call('XLEN', stream)
-  if lengths[stream] >= LANE_LIMIT then return 'Backlog' end
+  return false
+end
+
+-- Why an instant makes no run though its job fires; 'ran' for one that had its run before the clock went back.
+local function excuse(uid, h, nominal)
+  local at = tonumber(nominal)
+  if h[24] and at <= tonumber(h[24]) and at > tonumber(h[25]) then return 'ran' end
+  if h[21] and at >= tonumber(h[21]) and (h[22] == '' or at < tonumber(h[22])) then return 'Paused' end
+  local all, own = scope_pauses(h[10])
+  if within(all, at) or within(own, at) then return 'Paused' end
+  if h[23] and string.find(',' .. h[23] .. ',', ',' .. nominal .. ',', 1, true) then
+    local left = string.gsub(',' .. h[23] .. ',', ',' .. nominal .. ',', ',', 1)
+    left = string.match(left, '^,(.*),$') or ''
+    if left == '' then call('HDEL', P .. 'job:' .. uid, 'sx') else call('HSET', P .. 'job:' .. uid, 'sx', left) end
+    h[23] = left
+    return 'Requested'
+  end
   return nil
 end
 
--- Starts a run, if it may. Answers why there will be none, or its id where it is over already.
-local function start(uid, h, nominal)
+-- Starts a scheduled run, if it may. Answers why there will be none, or its id where it is over already.
+local function fire(uid, h, nominal, delay)
   local id = uid .. '-s' .. nominal
   local key = P .. 'run:' .. id
   if call('EXISTS', key) == 1 then return call('HEXISTS', key, 'fin') == 1 and id or nil end
-  local queue, priority, policy = h[6], h[7], h[8]
-  local stream = lane(queue, priority)
-  local refused = admit(uid, policy, tonumber(h[9]), stream)
+  local refused = excuse(uid, h, nominal)
+  if refused == 'ran' then return id end
+  refused = refused or start(uid, h, id, nominal, nominal + delay)
   if refused then
     skip(P .. 'job:' .. uid, refused, 1, nominal, nominal)
     return refused
   end
-  local waits = policy == 'Replace' and call('ZCARD', P .. 'active:' .. uid) > 0 and replace(uid)
-  if waits then
-    call('ZADD', P .. 'waiting:' .. uid, nominal, id)
-    call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
-      'ln', priority, 'att', '0', 'at', now_text)
-  else
-    local eid = call('XADD', stream, '*', 'v', '1', 'run', id, 'uid', uid, 'namespace', h[10], 'name', h[11],
-      'nominal', nominal, 'generation', h[1])
-    call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
-      'ln', priority, 'att', '0', 'at', now_text, 'eid', eid)
-    wakes[queue] = (wakes[queue] or 0) + 1
-    lengths[stream] = lengths[stream] + 1
-  end
-  if h[12] ~= '-1' then call('HSET', key, 'dl', num(nominal + h[12])) end
-  call('ZADD', P .. 'active:' .. uid, '-' .. nominal, id)
-  started[id] = true
   h.last = nominal
 end
 
+-- A cursor from a clock that ran ahead would silence the job until that clock's time came; what it passed over since the
+-- clock jumped had its runs.
+local function set_back(job, h)
+  local jump = tonumber(call('GET', P .. 'jump') or '0')
+  call('HSET', job, 'cur', now_text, 'ran', h[3], 'ranf', num(math.max(jump, now)))
+  return 'cursor:' .. now_text
+end
+
 -- What keeps a job from being dispatched by this caller, or nil.
-local function refusal(job, h, gen, rev, from, nominals, once)
+local function refusal(job, h, gen, rev, from, due, once)
   if not h[1] then return 'gone' end
   if h[1] ~= gen or h[2] ~= rev then
     local newer = tonumber(h[1]) > tonumber(gen) or (h[1] == gen and h[2] > rev)
@@ -98,24 +85,25 @@ local function refusal(job, h, gen, rev, from, nominals, once)
   end
   if h[4] == '1' or h[5] == '1' then return 'held' end
   if once and h[13] then return 'done:' .. h[3] end
-  if tonumber(h[3]) > now + 60000 then
-    -- a cursor from a clock that ran ahead would silence the job until that clock's time came
-    call('HSET', job, 'cur', now_text)
-    return 'cursor:' .. now_text
-  end
+  if tonumber(h[3]) > now + 60000 then return set_back(job, h) end
   if h[3] ~= from then return 'cursor:' .. h[3] end
   -- they come in order
-  local last = string.match(nominals, '%d+$')
-  if last and tonumber(last) > early then return 'early' end
+  local last, delay = string.match(due, '(%d+)%+?(%d*)$')
+  if last and tonumber(last) + (tonumber(delay) or 0) > early then return 'early' end
   return nil
 end
 
-local function dispatch(uid, gen, rev, from, to, nominals, skips)
+local function dispatch(uid, gen, rev, from, to, due, skips)
   local job = P .. 'job:' .. uid
-  local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once')
+  local h = call('HMGET', job, unpack(JOB))
   local once = string.sub(to, 1, 1) == 'o'
-  local refused = refusal(job, h, gen, rev, from, nominals, once)
+  local refused = refusal(job, h, gen, rev, from, due, once)
   if refused then return refused end
+  local was = h[18]
+  if ended(uid, h) then
+    if not was then mark(uid) end
+    return 'ended'
+  end
   if once then to = string.sub(to, 2) end
   if skips ~= '' then
     for reason, count, first, last in string.gmatch(skips, '(%a+):(%d+):(%d+):(%d+)') do
@@ -123,32 +111,22 @@ local function dispatch(uid, gen, rev, from, to, nominals, skips)
       if once then call('HSET', job, 'once', reason, 'done', now_text) end
     end
   end
-  for nominal in string.gmatch(nominals, '%d+') do
-    local over = start(uid, h, nominal)
+  for nominal, delay in string.gmatch(due, '(%d+)%+?(%d*)') do
+    if ended(uid, h) then break end
+    local over = fire(uid, h, nominal, tonumber(delay) or 0)
     if once then call('HSET', job, 'once', over or (uid .. '-s' .. nominal)) end
     if once and over then call('HSET', job, 'done', now_text) end
   end
+  ended(uid, h)
+  if h[24] and tonumber(to) >= tonumber(h[24]) then call('HDEL', job, 'ran', 'ranf') end
   if h.last then call('HSET', job, 'cur', to, 'ls', h.last) else call('HSET', job, 'cur', to) end
-  dirty[#dirty + 1] = call('HINCRBY', job, 'seq', 1)
-  dirty[#dirty + 1] = uid
+  mark(uid)
   return 'ok'
-end
-
-local function write(key, pairs_of)
-  for first = 1, #pairs_of, 1000 do
-    call('ZADD', key, unpack(pairs_of, first, math.min(first + 999, #pairs_of)))
-  end
 end
 
 local answers = {}
 for i = 4, #ARGV, 7 do
   answers[#answers + 1] = dispatch(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
 end
-for id in pairs(started) do
-  unfinished[#unfinished + 1] = recheck_at
-  unfinished[#unfinished + 1] = id
-end
-write(P .. 'unfinished', unfinished)
-write(P .. 'dirty', dirty)
-wake()
+flush()
 return answers

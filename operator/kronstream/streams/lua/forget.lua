@@ -16,6 +16,8 @@ local function forget(uid)
     if r and r.st == 'running' then call('PEXPIRE', P .. 'run:' .. id, ORPHAN_TTL) end
   end
   call('DEL', P .. 'active:' .. uid, job)
+  call('PEXPIRE', P .. 'bfs:' .. uid, num(age))
+  call('ZREM', P .. 'unfinished', '@' .. uid)
   call('PEXPIRE', P .. 'work:' .. uid, RECHECK)
   call('PEXPIRE', P .. 'good:' .. uid, num(age))
   call('PEXPIRE', P .. 'bad:' .. uid, num(age))

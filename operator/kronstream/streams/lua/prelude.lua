@@ -26,6 +26,25 @@ local function touch(uid)
   return seq
 end
 
+-- Time may jump. A store that nobody looked at for five seconds cannot tell a jump from an outage: for a while no lease
+-- ends, so that its holder can say that it lives. When the clock went back, what waits for an instant would wait too
+-- long: it is brought as much nearer. A jump of more than a minute is remembered, for cursors that come to lie ahead.
+local HOLD = 15000
+local SHIFTED = 100000
+local function watch_clock()
+  local seen = tonumber(call('GET', P .. 'seen') or '')
+  call('SET', P .. 'seen', num(now))
+  if not seen then return end
+  if now - seen > 5000 then
+    call('SET', P .. 'hold', '1', 'PX', HOLD)
+    if now - seen > 60000 then call('SET', P .. 'jump', num(now)) end
+  elseif now < seen - 1000 then
+    for _, id in ipairs(call('ZREVRANGE', P .. 'unfinished', 0, SHIFTED - 1)) do
+      call('ZINCRBY', P .. 'unfinished', num(now - seen), id)
+    end
+  end
+end
+
 local wakes = {}
 local function wake()
   for queue, count in pairs(wakes) do
@@ -45,7 +64,7 @@ local function enqueue(id, r)
 end
 
 local FIELDS = { 'st', 'uid', 'ns', 'nm', 'nom', 'gen', 'q', 'ln', 'att', 'eid', 'tok', 'wk', 'inc', 'cx', 'rv', 'dlv',
-  'sta', 'dl' }
+  'sta', 'dl', 'grp', 'gmx', 'bf', 'own' }
 local function load_run(id)
   local values = call('HMGET', P .. 'run:' .. id, unpack(FIELDS))
   if not values[1] then return nil end
@@ -54,18 +73,28 @@ local function load_run(id)
   return r
 end
 
+-- Whether the store knew a run before: a scheduled one lies behind the cursor, another has its claim.
+local function claimed(id, nominal, cursor)
+  if string.find(id, '-s%d+$') then return tonumber(nominal) <= tonumber(cursor) end
+  return call('EXISTS', P .. 'claim:' .. id) == 1
+end
+
 -- A run without a record: writes one for the worker that holds it, if the record was lost with the store. A record
--- that only left the history tells nothing new: its token was given by the job as it still is, and the cursor passed
--- it. Answers the run, or nil.
+-- that only left the history tells nothing new: its token was given by the job as it still is, which knew the run.
+-- Answers the run, or nil.
 local function revive(id, uid, gen, nominal, token)
-  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln', 'born', 'cur', 'gen')
+  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln', 'born', 'cur', 'gen', 'grp', 'gmx')
   if not j[1] then return nil end
-  if string.match(token, '[^:]*$') == j[5] and tonumber(nominal) <= tonumber(j[6]) then return nil end
+  if string.match(token, '[^:]*$') == j[5] and claimed(id, nominal, j[6]) then return nil end
   -- a generation that went with the store cannot be tried again: the next attempt is the present one's
   if call('HEXISTS', P .. 'work:' .. uid, gen) == 0 then gen = j[7] end
   call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
     'q', j[3], 'ln', j[4], 'att', 1, 'tok', token, 'at', num(now), 'sta', num(now))
   call('ZADD', P .. 'active:' .. uid, num(now), id)
+  if j[8] and j[8] ~= '' then
+    call('HSET', P .. 'run:' .. id, 'grp', j[8], 'gmx', j[9])
+    call('ZADD', P .. 'group:' .. j[8], num(now), id)
+  end
   return load_run(id)
 end
 
@@ -89,90 +118,4 @@ local function drop_works(uid, generation)
   for _, gen in ipairs(call('HKEYS', P .. 'work:' .. uid)) do
     if not needed[gen] then call('HDEL', P .. 'work:' .. uid, gen) end
   end
-end
-
--- Lets the first waiting run of a job go when nothing else of the job is active.
-local function release_waiting(uid)
-  local waiting, active = P .. 'waiting:' .. uid, P .. 'active:' .. uid
-  local count = call('ZCARD', waiting)
-  if count == 0 or call('ZCARD', active) > count then return end
-  local id = call('ZRANGE', waiting, 0, 0)[1]
-  call('ZREM', waiting, id)
-  local r = load_run(id)
-  if r then enqueue(id, r) else call('ZREM', active, id) end
-end
-
-local function remember(uid, id, good, limit, age)
-  local key = P .. (good and 'good:' or 'bad:') .. uid
-  call('ZADD', key, num(now), id)
-  local over = call('ZCARD', key) - limit
-  if over > 0 then
-    for _, old in ipairs(call('ZRANGE', key, 0, over - 1)) do call('DEL', P .. 'run:' .. old) end
-    call('ZREMRANGEBYRANK', key, 0, over - 1)
-  end
-  call('ZREMRANGEBYSCORE', key, '-inf', num(now - age))
-  call('PEXPIRE', key, num(age))
-  call('PEXPIRE', P .. 'run:' .. id, num(age))
-end
-
--- Counts instants that make no run; `n:skipped` is the caller's.
-local function count_skip(job, reason, count, first, last)
-  call('HINCRBY', job, 'sk:' .. reason, count)
-  call('HSET', job, 'skr', reason, 'skn', count, 'ska', first, 'skb', last)
-end
-
-local SKIPS = { deadline = 'Deadline', overlap = 'Overlap' }
-
--- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
--- `duration` and `message` may be nil.
-local function settle(id, r, state, why, duration, message)
-  withdraw(id, r)
-  local key, job = P .. 'run:' .. id, P .. 'job:' .. r.uid
-  call('HSET', key, 'st', state, 'fin', num(now))
-  if why then call('HSET', key, 'why', why) else call('HDEL', key, 'why') end
-  call('HDEL', key, 'cx', 'rv', 'dl')
-  call('ZREM', P .. 'unfinished', id)
-  call('ZREM', P .. 'active:' .. r.uid, id)
-  call('ZREM', P .. 'waiting:' .. r.uid, id)
-  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once')
-  if not j[1] then
-    call('PEXPIRE', key, ORPHAN_TTL)
-    return
-  end
-  call('HINCRBY', job, 'n:' .. state, 1)
-  if state == 'skipped' then count_skip(job, SKIPS[why], 1, r.nom, r.nom) end
-  call('HSET', job, 'lr', id, 'lrst', state, 'lrsta', r.sta or '', 'lrdur', duration or '', 'lrmsg', message or why or '')
-  if state == 'success' then
-    call('HSET', job, 'lok', num(now), 'cf', 0)
-  elseif state == 'failed' or state == 'dead' then
-    call('HSET', job, 'lbad', num(now))
-    call('HINCRBY', job, 'cf', 1)
-  end
-  if duration and (state == 'success' or state == 'failed') then
-    call('HINCRBY', job, 'dn', 1)
-    call('HINCRBY', job, 'dsum', duration)
-  end
-  if j[5] == id then call('HSET', job, 'done', num(now)) end
-  remember(r.uid, id, state == 'success', tonumber(state == 'success' and j[2] or j[3]) or 10, tonumber(j[4]) or ORPHAN_TTL)
-  if r.gen ~= j[1] then drop_works(r.uid, j[1]) end
-  release_waiting(r.uid)
-  touch(r.uid)
-end
-
--- An attempt that its worker never ended: tried again by the job's policy, or the end of the run.
-local function lose(id, r, why, message)
-  -- whoever held the run may not speak for it any more
-  call('HDEL', P .. 'run:' .. id, 'tok')
-  if r.cx then return settle(id, r, 'cancelled', r.cx) end
-  local text = call('HGET', P .. 'work:' .. r.uid, r.gen)
-  local work = text and cjson.decode(text)
-  call('HSET', P .. 'run:' .. id, 'err', cjson.encode({ type = why, message = message, traceback = '' }))
-  if not work or not call('HGET', P .. 'job:' .. r.uid, 'gen') or tonumber(r.att) > work.retry.limit then
-    return settle(id, r, 'failed', why, nil, message)
-  end
-  withdraw(id, r)
-  call('HSET', P .. 'run:' .. id, 'st', 'retrying', 'why', why)
-  call('HDEL', P .. 'run:' .. id, 'wk', 'inc')
-  call('ZADD', P .. 'unfinished', num(now + work.retry.initial), id)
-  touch(r.uid)
 end

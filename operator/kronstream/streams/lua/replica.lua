@@ -5,6 +5,7 @@
 -- that fell tells that an older copy of the store came back. An absent epoch tells that the store was lost: every
 -- replica begins, contributes what it remembers, says ready, and the last of them opens the new epoch.
 local replica, phase, candidate = ARGV[2], ARGV[3], ARGV[4]
+watch_clock()
 local replicas, rebuild = P .. 'replicas', P .. 'rebuild'
 if phase == 'leave' then
   call('HDEL', replicas, replica)

@@ -1,8 +1,10 @@
 #!lua flags=allow-oom
 -- Brings on what time decides: due retries, ended leases, runs whose entry is gone. ARGV: group, limit.
 -- Answers how many runs moved.
+watch_clock()
 local moved = 0
 local LOOKS = 5
+local held = call('EXISTS', P .. 'hold') == 1
 
 -- Where a queued run's entry is: 'waiting' for a reader, 'held' by a live consumer, 'stuck' with a dead one or with one
 -- that does not take it, or nil.
@@ -18,28 +20,46 @@ end
 
 local function recheck(id, ms) call('ZADD', P .. 'unfinished', num(now + ms), id) end
 
+-- A queued run without an entry that stands in a line; true when it does.
+local function stands_in_line(id, r)
+  local waiting = P .. 'waiting:' .. r.uid
+  if call('ZSCORE', waiting, id) then
+    release_waiting(r.uid)
+    if call('ZSCORE', waiting, id) then recheck(id, RECHECK) else moved = moved + 1 end
+    return true
+  elseif r.grp and call('ZSCORE', P .. 'gwait:' .. r.grp, id) then
+    release_group(r.grp)
+    if call('ZSCORE', P .. 'gwait:' .. r.grp, id) then recheck(id, RECHECK) else moved = moved + 1 end
+    return true
+  end
+  return false
+end
+
 local function move(id)
+  if string.sub(id, 1, 1) == '@' then
+    -- a pause ends by itself: the status has to tell it
+    call('ZREM', P .. 'unfinished', id)
+    if call('EXISTS', P .. 'job:' .. string.sub(id, 2)) == 1 then touch(string.sub(id, 2)) end
+    return
+  end
   local r = load_run(id)
   if not r then
     call('ZREM', P .. 'unfinished', id)
   elseif r.st == 'retrying' then
     if call('EXISTS', P .. 'job:' .. r.uid) == 0 then settle(id, r, 'cancelled', 'deleted') else enqueue(id, r) end
     moved = moved + 1
+  elseif r.st == 'running' and held then
+    recheck(id, HOLD)
   elseif r.st == 'running' then
     lose(id, r, 'worker_lost', 'the worker ' .. (r.wk or '?') .. ' stopped sending heartbeats')
     moved = moved + 1
   elseif r.st == 'queued' then
-    if call('ZSCORE', P .. 'waiting:' .. r.uid, id) then
-      release_waiting(r.uid)
-      if call('ZSCORE', P .. 'waiting:' .. r.uid, id) then return recheck(id, RECHECK) end
-      moved = moved + 1
-      return
-    end
+    if stands_in_line(id, r) then return end
     local state = entry_state(r)
     if state == 'waiting' or state == 'held' then return recheck(id, RECHECK) end
     withdraw(id, r)
     call('HDEL', P .. 'run:' .. id, 'rv')
-    enqueue(id, r)
+    advance(id, r)
     moved = moved + 1
   else
     call('ZREM', P .. 'unfinished', id)

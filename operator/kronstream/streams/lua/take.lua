@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Reads entries for a consumer and starts their runs in the same step. ARGV: group, consumer, incarnation, queue,
 -- slots, lease ms, token stem, 'new' | 'pending', then (pending) the run ids the worker already holds.
--- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work} for each started run.
+-- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or ''} for each started run.
 local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
@@ -44,6 +44,11 @@ local function understand(fields)
   return f.run
 end
 
+-- What a run executes, and its own payload, if it was asked for with one.
+local function errand(id, r)
+  return call('HGET', P .. 'work:' .. r.uid, r.gen) or '', r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
+end
+
 local function start(id, r, eid, priority)
   local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
   local born = call('HGET', P .. 'job:' .. r.uid, 'born')
@@ -55,8 +60,7 @@ local function start(id, r, eid, priority)
   call('ZADD', P .. 'unfinished', num(now + lease), id)
   call('ZADD', P .. 'active:' .. r.uid, num(now), id)
   if born then touch(r.uid) end
-  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority,
-    call('HGET', P .. 'work:' .. r.uid, r.gen) or '' }
+  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, errand(id, r) }
 end
 
 local function consider(stream, entry, priority)
@@ -69,8 +73,7 @@ local function consider(stream, entry, priority)
   if r.st == 'running' then
     -- mine from a lost reply: answered again; a former process's: its lease decides
     if r.wk == consumer and r.inc == incarnation and not held[id] then
-      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority,
-        call('HGET', P .. 'work:' .. r.uid, r.gen) or '' }
+      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, errand(id, r) }
     end
     return
   end

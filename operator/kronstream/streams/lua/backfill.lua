@@ -1,0 +1,97 @@
+#!lua
+-- needs: admission
+-- Backfills: runs for instants of the past, at a pace. ARGV: group, action, then
+-- create: id, uid, JSON of the fields        -> ok | known | gone | full
+-- step: epoch, id, cursor, then either nominal, run (the next instant) or nothing (there are no more)
+--                                            -> ok | wait | done | over | gone | cursor:<ms> | epoch
+-- cancel: id, who                            -> ok | over | gone
+local LIMIT, KEPT, PATIENCE = 20, 604800000, 1000
+local action = ARGV[2]
+
+local function finish(key, id, state)
+  call('HSET', key, 'st', state, 'fin', num(now))
+  call('ZREM', P .. 'backfills', id)
+  call('PEXPIRE', key, KEPT)
+  call('PEXPIRE', P .. 'bfruns:' .. id, KEPT)
+end
+
+local function create(id, uid, fields)
+  local key, list = P .. 'backfill:' .. id, P .. 'bfs:' .. uid
+  if call('EXISTS', key) == 1 then return 'known' end
+  if call('EXISTS', P .. 'job:' .. uid) == 0 then return 'gone' end
+  local running = 0
+  for _, other in ipairs(call('ZRANGE', list, 0, -1)) do
+    local st = call('HGET', P .. 'backfill:' .. other, 'st')
+    if not st then call('ZREM', list, other) elseif st == 'running' then running = running + 1 end
+  end
+  if running >= LIMIT then return 'full' end
+  for name, value in pairs(cjson.decode(fields)) do call('HSET', key, name, type(value) == 'number' and num(value) or value) end
+  call('HSET', key, 'uid', uid, 'st', 'running', 'beg', 0, 'ok', 0, 'bad', 0, 'at', num(now))
+  call('ZADD', list, num(now), id)
+  call('ZADD', P .. 'backfills', num(now), id)
+  -- ended ones are listed for a while, the newest
+  for _, other in ipairs(call('ZRANGE', list, 0, -1 - 2 * LIMIT)) do
+    if call('HGET', P .. 'backfill:' .. other, 'st') ~= 'running' then call('ZREM', list, other) end
+  end
+  return 'ok'
+end
+
+local function later(id, ms, answer)
+  call('ZADD', P .. 'backfills', num(now + ms), id)
+  return answer
+end
+
+local function step(epoch, id, cursor, nominal, run)
+  if call('GET', P .. 'epoch') ~= epoch then return 'epoch' end
+  local key = P .. 'backfill:' .. id
+  local b = call('HMGET', key, 'uid', 'st', 'cur', 'int', 'con', 'by')
+  if not b[1] then
+    call('ZREM', P .. 'backfills', id)
+    return 'gone'
+  end
+  if b[2] ~= 'running' then return 'over' end
+  if b[3] ~= cursor then return 'cursor:' .. b[3] end
+  local h = call('HMGET', P .. 'job:' .. b[1], unpack(JOB))
+  local active = call('ZCARD', P .. 'bfruns:' .. id)
+  if not h[1] then
+    finish(key, id, 'cancelled')
+    return 'done'
+  end
+  if not nominal then
+    if active > 0 then return later(id, 60 * PATIENCE, 'wait') end
+    finish(key, id, 'done')
+    return 'done'
+  end
+  if active >= tonumber(b[5]) then return later(id, 60 * PATIENCE, 'wait') end
+  if h[5] == '1' then return later(id, PATIENCE, 'wait') end
+  if call('EXISTS', P .. 'run:' .. run) == 0 then
+    if start(b[1], h, run, nominal, '', { 'bf', id, 'by', b[6] or '' }) then return later(id, PATIENCE, 'wait') end
+    call('SET', P .. 'claim:' .. run, 'started', 'PX', KEPT)
+    call('ZADD', P .. 'bfruns:' .. id, num(now), run)
+    call('HINCRBY', key, 'beg', 1)
+    mark(b[1])
+  end
+  call('HSET', key, 'cur', nominal)
+  return later(id, tonumber(b[4]), 'ok')
+end
+
+local function cancel(id, who)
+  local key = P .. 'backfill:' .. id
+  local st = call('HGET', key, 'st')
+  if not st then return 'gone' end
+  if st ~= 'running' then return 'over' end
+  call('HSET', key, 'cby', who)
+  finish(key, id, 'cancelled')
+  return 'ok'
+end
+
+local answer
+if action == 'create' then
+  answer = create(ARGV[3], ARGV[4], ARGV[5])
+elseif action == 'step' then
+  answer = step(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+else
+  answer = cancel(ARGV[3], ARGV[4])
+end
+flush()
+return answer

@@ -1,0 +1,90 @@
+-- Ends of runs: history, counters, and what follows from them.
+local function remember(uid, id, good, limit, age)
+  local key = P .. (good and 'good:' or 'bad:') .. uid
+  call('ZADD', key, num(now), id)
+  local over = call('ZCARD', key) - limit
+  if over > 0 then
+    for _, old in ipairs(call('ZRANGE', key, 0, over - 1)) do call('DEL', P .. 'run:' .. old) end
+    call('ZREMRANGEBYRANK', key, 0, over - 1)
+  end
+  call('ZREMRANGEBYSCORE', key, '-inf', num(now - age))
+  call('PEXPIRE', key, num(age))
+  call('PEXPIRE', P .. 'run:' .. id, num(age))
+end
+
+-- Counts instants that make no run; `n:skipped` is the caller's.
+local function count_skip(job, reason, count, first, last)
+  call('HINCRBY', job, 'sk:' .. reason, count)
+  call('HSET', job, 'skr', reason, 'skn', count, 'ska', first, 'skb', last)
+end
+
+local SKIPS = { deadline = 'Deadline', overlap = 'Overlap' }
+
+-- A job that failed so often in a row that it is to be paused.
+local function give_up(job, failures, limit, since, till)
+  if not limit or limit == '' or failures < tonumber(limit) or (since and till == '') then return end
+  call('HSET', job, 'psn', num(now), 'pun', '', 'pby', 'kronstream', 'prs', failures .. ' runs in a row failed', 'pau', 1)
+end
+
+-- A run of a backfill is over: the next one may start.
+local function tell_backfill(id, backfill, state)
+  call('ZREM', P .. 'bfruns:' .. backfill, id)
+  if call('EXISTS', P .. 'backfill:' .. backfill) == 1 then
+    call('HINCRBY', P .. 'backfill:' .. backfill, state == 'success' and 'ok' or 'bad', 1)
+    call('ZADD', P .. 'backfills', 'XX', num(now), backfill)
+  end
+end
+
+-- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
+-- `duration` and `message` may be nil.
+local function settle(id, r, state, why, duration, message)
+  withdraw(id, r)
+  local key, job = P .. 'run:' .. id, P .. 'job:' .. r.uid
+  call('HSET', key, 'st', state, 'fin', num(now))
+  if why then call('HSET', key, 'why', why) else call('HDEL', key, 'why') end
+  call('HDEL', key, 'cx', 'rv', 'dl')
+  vacate(id, r)
+  if r.bf then tell_backfill(id, r.bf, state) end
+  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun')
+  if not j[1] then
+    call('PEXPIRE', key, ORPHAN_TTL)
+    return
+  end
+  call('HINCRBY', job, 'n:' .. state, 1)
+  if state == 'skipped' then count_skip(job, SKIPS[why], 1, r.nom, r.nom) end
+  call('HSET', job, 'lr', id, 'lrst', state, 'lrsta', r.sta or '', 'lrdur', duration or '', 'lrmsg', message or why or '')
+  if state == 'success' then
+    call('HSET', job, 'lok', num(now), 'cf', 0)
+    if j[7] and j[7] ~= '' and tonumber(call('HGET', job, 'n:success')) >= tonumber(j[7]) then call('HSET', job, 'end', 1) end
+  elseif state == 'failed' or state == 'dead' then
+    call('HSET', job, 'lbad', num(now))
+    give_up(job, call('HINCRBY', job, 'cf', 1), j[6], j[8], j[9])
+  end
+  if duration and (state == 'success' or state == 'failed') then
+    call('HINCRBY', job, 'dn', 1)
+    call('HINCRBY', job, 'dsum', duration)
+  end
+  if j[5] == id then call('HSET', job, 'done', num(now)) end
+  remember(r.uid, id, state == 'success', tonumber(state == 'success' and j[2] or j[3]) or 10, tonumber(j[4]) or ORPHAN_TTL)
+  if r.gen ~= j[1] then drop_works(r.uid, j[1]) end
+  release_waiting(r.uid)
+  touch(r.uid)
+end
+
+-- An attempt that its worker never ended: tried again by the job's policy, or the end of the run.
+local function lose(id, r, why, message)
+  -- whoever held the run may not speak for it any more
+  call('HDEL', P .. 'run:' .. id, 'tok')
+  if r.cx then return settle(id, r, 'cancelled', r.cx) end
+  local text = call('HGET', P .. 'work:' .. r.uid, r.gen)
+  local work = text and cjson.decode(text)
+  call('HSET', P .. 'run:' .. id, 'err', cjson.encode({ type = why, message = message, traceback = '' }))
+  if not work or not call('HGET', P .. 'job:' .. r.uid, 'gen') or tonumber(r.att) > work.retry.limit then
+    return settle(id, r, 'failed', why, nil, message)
+  end
+  withdraw(id, r)
+  call('HSET', P .. 'run:' .. id, 'st', 'retrying', 'why', why)
+  call('HDEL', P .. 'run:' .. id, 'wk', 'inc')
+  call('ZADD', P .. 'unfinished', num(now + work.retry.initial), id)
+  touch(r.uid)
+end

@@ -1,0 +1,77 @@
+-- Slots: how many runs of a job, and how many of a group of jobs, are active at a time. A run waits for its job first and
+-- for its group then, so that whoever has a group's slot waits for nothing. A waiting run is active, too.
+
+-- Runs of a job that have its slots.
+local function running(uid)
+  return call('ZCARD', P .. 'active:' .. uid) - call('ZCARD', P .. 'waiting:' .. uid)
+end
+
+-- The place behind the last one of a sorted set that is a line.
+local function line_up(line, id)
+  local last = call('ZRANGE', line, -1, -1, 'WITHSCORES')
+  call('ZADD', line, num((tonumber(last[2]) or 0) + 1), id)
+end
+
+-- Whether a group has a free slot; records that went without a word (their time to live ended) free theirs.
+local function group_has_room(group_name, max)
+  local key = P .. 'group:' .. group_name
+  if call('ZCARD', key) < tonumber(max) then return true end
+  for _, id in ipairs(call('ZRANGE', key, 0, 9)) do
+    local r = call('HMGET', P .. 'run:' .. id, 'st', 'fin')
+    if not r[1] or r[2] then call('ZREM', key, id) end
+  end
+  return call('ZCARD', key) < tonumber(max)
+end
+
+-- A run that has its job's slot: into its lane, or into the line of its group.
+local function advance(id, r)
+  local entry_now = not r.grp or call('ZSCORE', P .. 'group:' .. r.grp, id)
+  if not entry_now and call('ZCARD', P .. 'gwait:' .. r.grp) == 0 and group_has_room(r.grp, r.gmx) then
+    call('ZADD', P .. 'group:' .. r.grp, num(now), id)
+    entry_now = true
+  end
+  if entry_now then return enqueue(id, r) end
+  line_up(P .. 'gwait:' .. r.grp, id)
+  call('ZADD', P .. 'unfinished', num(now + RECHECK), id)
+end
+
+-- Gives the free slots of a group to those that stand first in its line.
+local function release_group(group_name)
+  local line = P .. 'gwait:' .. group_name
+  local id = call('ZRANGE', line, 0, 0)[1]
+  while id do
+    local r = load_run(id)
+    if r and not group_has_room(group_name, r.gmx) then return end
+    call('ZREM', line, id)
+    if r and r.st == 'queued' then
+      call('ZADD', P .. 'group:' .. group_name, num(now), id)
+      enqueue(id, r)
+    end
+    id = call('ZRANGE', line, 0, 0)[1]
+  end
+end
+
+-- Gives the free slots of a job to those that wait for them.
+local function release_waiting(uid)
+  local line = P .. 'waiting:' .. uid
+  local id = call('ZRANGE', line, 0, 0)[1]
+  if not id then return end
+  local j = call('HMGET', P .. 'job:' .. uid, 'lim', 'pol')
+  local limit = tonumber(j[1]) or (j[2] == 'Allow' and 0 or 1)
+  while id and (limit == 0 or running(uid) < limit) do
+    call('ZREM', line, id)
+    local r = load_run(id)
+    if r then advance(id, r) else call('ZREM', P .. 'active:' .. uid, id) end
+    id = call('ZRANGE', line, 0, 0)[1]
+  end
+end
+
+-- Takes an ended run out of every set and gives what it had to others.
+local function vacate(id, r)
+  call('ZREM', P .. 'unfinished', id)
+  call('ZREM', P .. 'active:' .. r.uid, id)
+  call('ZREM', P .. 'waiting:' .. r.uid, id)
+  if not r.grp then return end
+  call('ZREM', P .. 'gwait:' .. r.grp, id)
+  if call('ZREM', P .. 'group:' .. r.grp, id) == 1 then release_group(r.grp) end
+end
