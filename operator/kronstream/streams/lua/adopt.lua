@@ -92,7 +92,8 @@ local function adopt(a)
   if fresh or a.invalid == 0 then
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
       num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
-      'lim', num(a.limit), 'mq', num(a.queued), 'grp', a.group, 'gmx', num(a.group_max), 'er', a.end_runs, 'es',
+      'lim',
+      num(a.policy == 'Allow' and 0 or math.max(a.limit, 1)), 'mq', num(a.queued), 'grp', a.group, 'gmx', num(a.group_max), 'er', a.end_runs, 'es',
       a.end_successes, 'sf', a.suspend_after)
     call('HDEL', job, 'end')
   end
