@@ -21,6 +21,11 @@ def listed(jobs: dict[str, dict[str, Any]]) -> str:
     return "\n---\n".join(json.dumps(job(name, each)) for name, each in jobs.items())
 
 
+def long_cron() -> str:
+    text = ",".join(str(minute) for minute in range(60)) + " * * * *"
+    return text.ljust(256)
+
+
 @pytest.fixture(scope="module")
 def refusals(kubectl: Kubectl) -> dict[str, str]:
     """What the API server says to each bad spec, by its case."""
@@ -79,6 +84,27 @@ def test_bounds_are_inclusive(kubectl: Kubectl) -> None:
         "mixed": only(every="1h30m90s500ms", anchor="2026-12-24T18:00:00.123456789+01:00"),
         "macro": only(schedule="@midnight", timeZone="Etc/GMT+12"),
         "words": only(schedule="0 0 1-7 JAN,FEB MON#1", timeZone="America/Argentina/Buenos_Aires"),
+        "asked": only(),
+        "seconds": only(schedule="30 0 9 ? JAN-MAR mon-fri", dst={"gap": "Skip", "repeat": "Both"}),
+        "own": only(schedule="H(0-29)/10 H L * *", jitter="0s"),
+        "several": only(
+            schedules=[f"{minute} 0 15W * *" for minute in range(15)] + [long_cron()],
+            exclude=[f"2026-01-{day:02}/2026-02-{day:02}" for day in range(1, 29)]
+            + [f"{minute} * * * *" for minute in range(36)],
+            timeZone="UTC",
+        ),
+        "rule": only(rrule="DTSTART:20261123T090000\nRRULE:FREQ=WEEKLY;INTERVAL=2\nEXDATE:" + "2" * 938),
+        "window": spec(notBefore="2026-12-24T18:00:00Z", notAfter="2026-12-24T19:00:00.001+01:00", timeout="1s"),
+        "leap": spec(notBefore="2028-02-29T00:00:00Z", notAfter="2028-03-31T00:00:00Z"),
+        "wide": only(every="1d", jitter="24h", endAfter={"runs": 1_000_000_000, "successes": 1}),
+        "queued": spec(
+            concurrencyPolicy="Queue",
+            maxConcurrent=1_000,
+            maxQueued=1_000,
+            concurrencyGroup={"name": "d" * 63, "max": 1_000},
+            suspendAfterFailures=1_000,
+            runIf="t" * 1_024,
+        ),
         "large": spec(payload={"blob": "x" * 65_000}, queue="0", tags=["ä" * 128]),
     }
 

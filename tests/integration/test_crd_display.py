@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
-from kronstream.resources import Condition, LastRun, Runs, Status, parse_status
+from kronstream.resources import Condition, LastRun, Runs, Status, parse_spec, parse_status
 
 NAMESPACE = "crd-display"
 JOB = """
@@ -34,7 +35,32 @@ spec:
   runAt: "2038-01-19T03:14:07Z"
   priority: high
   handler: {function: {name: echo}}
+---
+apiVersion: kronstream.dev/v1
+kind: ScheduledJob
+metadata: {name: twice, namespace: crd-display}
+spec:
+  schedules: ["0 6 * * *", "0 18 * * 1-5"]
+  dst: {}
+  concurrencyPolicy: Queue
+  concurrencyGroup: {name: database}
+  handler: {function: {name: echo}}
+---
+apiVersion: kronstream.dev/v1
+kind: ScheduledJob
+metadata: {name: fortnightly, namespace: crd-display}
+spec:
+  rrule: FREQ=WEEKLY;INTERVAL=2
+  exclude: [2026-12-24, 2026-12-27/2027-01-02]
+  handler: {function: {name: echo}}
+---
+apiVersion: kronstream.dev/v1
+kind: ScheduledJob
+metadata: {name: asked, namespace: crd-display}
+spec:
+  handler: {function: {name: echo}}
 """
+Suspended = Literal["No", "Spec", "Paused", "Failures", "Namespace", "Installation"]
 FUTURE = 2_147_483_647_000
 
 
@@ -46,6 +72,8 @@ def written(seq: int) -> Status:
         seq=seq,
         cursor_ms=1_700_000_000_123,
         conditions=(ready,),
+        schedule="30 8 * * 1-5",
+        suspended="No",
         next_run_time_ms=FUTURE,
         upcoming_ms=(FUTURE, FUTURE + 60_000),
         last_schedule_time_ms=1_700_000_000_000,
@@ -85,14 +113,50 @@ def rows(kubectl: Kubectl, *options: str) -> dict[str, dict[str, str]]:
     return table
 
 
-def test_one_column_shows_when_whatever_its_form(kubectl: Kubectl) -> None:
+def test_one_column_shows_when_whatever_its_form_before_any_operator_saw_it(kubectl: Kubectl) -> None:
     shown = {name: (cells["SCHEDULE"], cells["ZONE"], cells["SUSPENDED"]) for name, cells in rows(kubectl).items()}
 
     assert shown == {
-        "report": ("30 8 * * 1-5", "America/New_York", "false"),
-        "tick": ("90s", "", "true"),
-        "once": ("2038-01-19T03:14:07Z", "", "false"),
+        "report": ("30 8 * * 1-5", "America/New_York", ""),
+        "tick": ("90s", "", ""),
+        "once": ("2038-01-19T03:14:07Z", "", ""),
+        "twice": ('["0 6 * * *","0 18 * * 1-5"]', "", ""),
+        "fortnightly": ("FREQ=WEEKLY;INTERVAL=2", "", ""),
+        "asked": ("", "", ""),
     }
+
+
+@pytest.mark.parametrize("suspended", ["No", "Spec", "Paused", "Failures", "Namespace", "Installation"])
+def test_the_table_tells_what_holds_a_job(suspended: Suspended, kubectl: Kubectl) -> None:
+    write(kubectl, "asked", Status(observed_generation=1, suspended=suspended))
+
+    assert rows(kubectl)["asked"]["SUSPENDED"] == suspended
+
+
+def test_wide_columns_tell_how_runs_share(kubectl: Kubectl) -> None:
+    cells = rows(kubectl, "-o", "wide")["twice"]
+
+    assert (cells["POLICY"], cells["GROUP"], cells["RESOLVED"]) == ("Queue", "database", "")
+
+
+def test_the_table_fits_a_terminal(kubectl: Kubectl) -> None:
+    columns = " ".join(rows(kubectl)["report"])
+
+    assert columns == "NAME SCHEDULE ZONE SUSPENDED READY NEXT LAST STATUS OK FAILED AGE"
+
+
+def test_what_becomes_of_the_clocks_is_shown_only_where_it_was_asked_for(kubectl: Kubectl) -> None:
+    def dst(name: str) -> str:
+        return kubectl("get", "sched", name, "-n", NAMESPACE, "-o", "jsonpath={.spec.dst}")
+
+    assert json.loads(dst("twice")) == {"gap": "RunAfter", "repeat": "First"}
+    assert dst("report") == ""
+
+
+def test_days_need_no_quotes(kubectl: Kubectl) -> None:
+    stored = json.loads(kubectl("get", "sched", "fortnightly", "-n", NAMESPACE, "-o", "json"))
+
+    assert parse_spec(stored["spec"]).exclude == ("2026-12-24", "2026-12-27/2027-01-02")
 
 
 def test_the_columns_tell_what_happened_and_what_comes_next(kubectl: Kubectl) -> None:
@@ -101,6 +165,7 @@ def test_the_columns_tell_what_happened_and_what_comes_next(kubectl: Kubectl) ->
     cells = rows(kubectl, "-o", "wide")["report"]
 
     assert (cells["READY"], cells["NEXT"], cells["STATUS"]) == ("True", "2038-01-19T03:14:07Z", "success")
+    assert (cells["SUSPENDED"], cells["RESOLVED"]) == ("No", "30 8 * * 1-5")
     assert (cells["OK"], cells["FAILED"], cells["ACTIVE"]) == ("42", "2", "1")
     assert (cells["HANDLER"], cells["PRIORITY"], cells["QUEUE"]) == ("reports:morning", "medium", "default")
     assert cells["REASON"] == "Scheduled"
@@ -154,6 +219,19 @@ def test_the_category_and_the_short_name_find_it(kubectl: Kubectl) -> None:
     [
         ("spec", "-required-"),
         ("spec.schedule", "@daily"),
+        ("spec.schedule", "a job with none runs only when asked to"),
+        ("spec.schedules", "once where they meet"),
+        ("spec.rrule", "such as every second Monday"),
+        ("spec.dst", "at the first instant after the gap (03:00); Skip leaves them out. Default: RunAfter."),
+        ("spec.dst", "First runs at the first of the two, Both runs at both. Default: First."),
+        ("spec.dst", "enum: RunAfter, Skip"),
+        ("spec.exclude", "2026-12-24/2027-01-02"),
+        ("spec.endAfter", "After this many runs that succeeded"),
+        ("spec.concurrencyPolicy", "Queue lets it wait its turn"),
+        ("spec.concurrencyGroup", "all jobs of this namespace that name the same group"),
+        ("spec.runIf", "last.status"),
+        ("status.suspended", "Installation"),
+        ("status.paused", "an apply does not end it"),
         ("spec.retry", "0 means one attempt only. Default: 3."),
         ("spec.retry.backoff", "Default: 10s."),
         ("spec.payload", "at most 64 KiB"),

@@ -78,6 +78,8 @@ def test_only_what_a_reader_wants_to_see_is_filled_in() -> None:
     filled = {path: node["default"] for path, node in BELOW_ROOT if "default" in node}
 
     assert filled == {
+        "spec.dst.gap": "RunAfter",  # once dst is written
+        "spec.dst.repeat": "First",
         "spec.suspend": False,
         "spec.concurrencyPolicy": "Allow",
         "spec.priority": "medium",
@@ -89,8 +91,26 @@ def test_only_what_a_reader_wants_to_see_is_filled_in() -> None:
 def test_rules_have_messages() -> None:
     rules = [rule for _, node in BELOW_ROOT for rule in node.get("x-kubernetes-validations", ())]
 
-    assert len(rules) >= 19
+    assert len(rules) >= 41
     assert all(rule["message"] and "\n" not in rule["message"] + rule["rule"] for rule in rules)
+
+
+def test_an_object_says_what_its_class_says() -> None:
+    spec = schema()["properties"]["spec"]["properties"]
+
+    assert spec["dst"]["description"].startswith(
+        "What becomes of the times of day that the clocks of timeZone leave out"
+    )
+    assert "Instants of the last minute are late, not missed" in spec["catchUp"]["description"]
+    assert "They live in Redis" in spec["history"]["description"]
+
+
+def test_a_refused_beginning_silences_the_rules_of_its_text() -> None:
+    zone, every, shape = schema()["properties"]["spec"]["properties"]["schedules"]["items"]["x-kubernetes-validations"]
+
+    assert zone["message"] == "write the zone apart, as timeZone: Europe/Berlin"
+    assert every["message"] == "write every: 90s, in place of a schedule"
+    assert all("self.matches(r'^([ \\t]*(CRON_)?TZ=)') || " in rule["rule"] for rule in (every, shape))
 
 
 def test_keywords_of_its_own_do_not_leak() -> None:
@@ -109,6 +129,9 @@ def test_columns_for_a_time_ahead_are_not_dates() -> None:
         "Handler",
         "Priority",
         "Queue",
+        "Policy",
+        "Group",
+        "Resolved",
         "Skipped",
         "Active",
         "Reason",

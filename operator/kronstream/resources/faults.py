@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from kronstream.domain.errors import Invalid
 from kronstream.resources.scalars import quoted
@@ -35,7 +36,15 @@ _SAID: Mapping[str, tuple[str, str]] = {
 
 def first(found: ValidationError, root: str) -> Invalid:
     """The first fault, with its path in the YAML below `root` (`spec`)."""
-    error = found.errors(include_url=False)[0]
+    return _said(found.errors(include_url=False)[0], root)
+
+
+def every(found: ValidationError, root: str) -> list[Invalid]:
+    """All faults, in the order of the fields."""
+    return [_said(error, root) for error in found.errors(include_url=False)]
+
+
+def _said(error: ErrorDetails, root: str) -> Invalid:
     context: dict[str, Any] = dict(error.get("ctx", {}))
     path = root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error["loc"])
     if error["type"] == "invalid":

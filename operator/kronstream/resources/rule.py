@@ -58,8 +58,8 @@ class Ruled(Part):
 
 
 def written(part: Part, attribute: str) -> bool:
-    """Whether a field is there and not empty; CEL's `has`."""
-    return attribute in part.model_fields_set and getattr(part, attribute) not in (None, ())
+    """Whether a field is there: CEL's `has`, for which an empty list is there and null is not."""
+    return attribute in part.model_fields_set and getattr(part, attribute) is not None
 
 
 def only_with(attribute: str, owners: Iterable[str], instead: str) -> Rule:

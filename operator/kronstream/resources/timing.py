@@ -57,19 +57,19 @@ class Timing(Ruled):
             holds=lambda spec: (
                 spec.not_before_ms is None or spec.not_after_ms is None or spec.not_before_ms < spec.not_after_ms
             ),
-            fault="is not after notBefore: no instant lies between them",
+            fault="is not later than notBefore",
             instead="write a notAfter that is later than notBefore",
             at=".notAfter",
         ),
         Rule(
             cel="!has(self.jitter) || !has(self.every) || "
             f"!{cel_is_duration('self.jitter')} || !{cel_is_duration('self.every')} || "
-            f"{cel_ms('self.jitter')} < {cel_ms('self.every')}",
-            holds=lambda spec: spec.every_ms is None or spec.jitter_ms is None or spec.jitter_ms < spec.every_ms,
-            fault="is not shorter than every",
-            instead="write a jitter that is shorter than every",
-            detail=lambda spec: f"{duration.render(spec.jitter_ms)} and {duration.render(spec.every_ms)}",
+            f"{cel_ms('self.jitter')} <= {cel_ms('self.every')}",
+            holds=lambda spec: spec.every_ms is None or spec.jitter_ms is None or spec.jitter_ms <= spec.every_ms,
+            fault="is longer than every",
+            instead="write at most what every says",
             at=".jitter",
+            detail=lambda spec: f"{duration.render(spec.jitter_ms)} and {duration.render(spec.every_ms)}",
         ),
         Rule(
             cel="!has(self.endAfter) || !has(self.runAt)",
@@ -132,8 +132,9 @@ class Timing(Ruled):
     a cron expression, whose instants are left out (`* * * * SAT,SUN`). Days are days in timeZone.
     """
     jitter_ms: Annotated[int, Span("0s", "1d")] | None = None
-    """Start each run later than it is due by a part of this, from 0s to 1d: always the same for the same job and
-    instant, different between jobs, and never past the instant that is due next.
+    """Start each run up to this much later than it is due, from 0s to 1d, so that jobs due together do not start
+    together. How much is always the same for the same job and instant, and never reaches the instant due next; the
+    time the run is known by stays the one it was due at.
     """
     end_after: EndAfter | None = None
 
