@@ -1,20 +1,21 @@
 """Cron expressions in a time zone.
 
-croniter does the arithmetic of the wall clock, without a zone; what a wall-clock time means on the days when the
-clocks change is decided here (RunAfter and First): a time that does not exist runs at the first instant after the gap,
-a time that exists twice runs at its first pass. A schedule whose hour field is exactly ``*`` runs in elapsed time:
-at every matching minute of both passes, with nothing added in a gap.
+Five fields (minute, hour, day of month, month, day of week) or six with seconds first. A schedule whose hour field is
+exactly ``*`` runs in elapsed time: at every matching minute of both passes of a repeated hour, with nothing added in a
+gap. Any other names times of day, and ``gap`` and ``repeat`` say what happens to those that do not exist or exist
+twice. Day of month and day of week: either is enough when both are restricted; a field that begins with ``*`` is not.
 """
 
-from functools import lru_cache
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
 
-from croniter import croniter
-from croniter.croniter import CroniterError
-
+from kronstream.domain import dst, hashed
 from kronstream.domain.dst import Gap, Repeat
+from kronstream.domain.fields import FIVE, SIX, Field, quoted, read, wall
+from kronstream.domain.wall import Wall
 from kronstream.domain.zone import Zone, load
 
-FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -24,76 +25,44 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_NAMES = dict(zip(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], range(7), strict=True)) | dict(
-    zip(["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], range(1, 13), strict=True)
-)
-# croniter gives up and says so when nothing matches within this span; 29 February is at most 8 years away
-_YEARS = 12
-_ERA_END = 253_370_764_800  # 9999-01-01: datetime ends soon after
+# seconds within which there are dates: of years 5 to 9990
+_ERA = (-62_000_000_000, 253_086_681_600)
+_ZONE = re.compile(r"(?:CRON_)?TZ=(\S*)")
+_JOINTS = ",-/"
 
 
 class Cron:
-    """A parsed expression in a zone. Equal texts give the same object (see ``parse``), so next runs are shared."""
+    """A parsed expression in a zone. Equal texts give the same object (see ``parse``), so next runs are shared.
 
-    __slots__ = ("_croniter", "elapsed", "expression", "never", "seconds", "zone")
+    ``seconds``: the expression has six fields. ``elapsed``: its hour field is exactly ``*``. ``never``: no day of the
+    next 100 years matches it.
+    """
 
-    def __init__(self, expression: str, zone: Zone, iterator: croniter) -> None:
+    __slots__ = ("_wall", "elapsed", "expression", "gap", "never", "repeat", "seconds", "zone")
+
+    def __init__(self, expression: str, zone: Zone, gap: Gap, repeat: Repeat) -> None:
+        self._wall = _read(expression)
         fields = expression.split()
         self.expression = expression
         self.zone = zone
-        self.seconds = len(fields) == 6
+        self.gap: Gap = gap
+        self.repeat: Repeat = repeat
+        self.seconds = len(fields) == len(SIX)
         self.elapsed = fields[-4] == "*"
-        self._croniter = iterator
-        self.never = self.next_second(1_767_225_600) is None
+        self.never = self._wall.never
 
     def after(self, instant: int) -> int | None:
-        """First due instant strictly after ``instant`` (both milliseconds), None when there is none."""
+        """First due instant strictly after ``instant`` (both milliseconds), None when 100 years have none."""
         return _after(self, instant // 1000)
 
     def next_second(self, second: int) -> int | None:
         """As ``after``, in seconds and not memoised."""
-        return self._next_elapsed(second) if self.elapsed else self._next_fixed(second)
-
-    def _wall_after(self, wall: int) -> int | None:
-        """The next matching wall-clock time strictly after the given one."""
-        if wall >= _ERA_END:
+        begin, end = _ERA
+        if second >= end:
             return None
-        try:
-            found = self._croniter.get_next(float, start_time=float(wall), update_current=False)
-        except (CroniterError, OverflowError, ValueError):
-            return None
-        return int(found) if found < _ERA_END else None
-
-    def _next_elapsed(self, second: int) -> int | None:
-        start, offset = second, self.zone.offset(second)
-        transition = self.zone.next_transition(second)
-        while (wall := self._wall_after(start + offset)) is not None:
-            if transition is None or wall - offset < transition.instant:
-                return wall - offset
-            # look again from the last second before the change, on the clock that is in force after it
-            start, offset = transition.instant - 1, transition.after
-            transition = self.zone.next_transition(transition.instant)
-        return None
-
-    def _next_fixed(self, second: int) -> int | None:
-        wall: int | None = second + self.zone.offset(second)
-        while wall is not None and (wall := self._wall_after(wall)) is not None:
-            found = self._instant(wall)
-            if found > second:
-                return found
-        return None
-
-    def _instant(self, wall: int) -> int:
-        """The instant of a wall-clock time: the first pass if there are two, the end of the gap if there is none."""
-        # a day on either side holds every offset that can apply (the largest jump is a day, at the date line)
-        early, late = self.zone.offset(wall - 86_400 * 2), self.zone.offset(wall + 86_400 * 2)
-        if early == late and self.zone.offset(wall - early) == early:
-            return wall - early
-        candidates = [wall - offset for offset in {early, late} if self.zone.offset(wall - offset) == offset]
-        if candidates:
-            return min(candidates)
-        transition = self.zone.next_transition(wall - max(early, late) - 1)
-        return transition.instant if transition is not None else wall - late
+        if self.elapsed:
+            return dst.following(self._wall, self.zone, max(second, begin), "Skip", "Both")
+        return dst.following(self._wall, self.zone, max(second, begin), self.gap, self.repeat)
 
 
 @lru_cache(maxsize=131_072)
@@ -103,86 +72,82 @@ def _after(cron: Cron, second: int) -> int | None:
 
 
 @lru_cache(maxsize=65_536)
-def parse(expression: str, zone: str = "UTC", gap: Gap = "RunAfter", repeat: Repeat = "First") -> Cron:  # noqa: ARG001
-    """Parse a five-field expression or one of the @ names; raises ValueError with the fault and what to write.
+def parse(expression: str, zone: str = "UTC", gap: Gap = "RunAfter", repeat: Repeat = "First") -> Cron:
+    """Parse five or six fields or one of the @ names; raises ValueError with the fault and what to write.
 
-    The zone is an IANA name and raises ValueError too; callers that must tell the two apart load the zone first.
+    An expression that never matches is taken (``Cron.never``). The zone is an IANA name and raises ValueError too;
+    callers that must tell the two apart load the zone first.
     """
-    text = " ".join(expression.split())
-    if text.startswith("@"):
-        text = _macro(text)
+    return Cron(_written_out(" ".join(expression.split())), load(zone), gap, repeat)
+
+
+def resolve(expression: str, identity: str) -> str:
+    """The text with single blanks and every H replaced by a number made from ``identity`` (namespace/name) and field.
+
+    Names such as @daily stay as they are, and so does what is wrong: ``parse`` says it. Raises ValueError for an H
+    that cannot be resolved.
+    """
+    fields = expression.split()
+    if any(map(hashed.is_hashed, fields)):
+        fields = _each(fields, partial(hashed.resolve, identity))
+    return " ".join(fields)
+
+
+@lru_cache(maxsize=65_536)
+def _read(text: str) -> Wall:
     fields = text.split()
-    if len(fields) not in {5, 6}:
-        number = f"{len(fields)} field" + "s" * (len(fields) != 1)
-        raise ValueError(f"{expression!r} has {number}; write five: {', '.join(FIELDS)}")
-    _refuse_unsupported(expression, fields[-5:])
+    words = _each(fields, read)
+    if len(fields) == len(FIVE):
+        fields, words = ["0", *fields], ["0", *words]
     try:
-        iterator = croniter(
-            " ".join(map(_plain, fields)),
-            0.0,
-            ret_type=float,
-            max_years_between_matches=_YEARS,
-            second_at_beginning=True,
-        )
-    except (CroniterError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(
-            _explain(expression, fields[-5:]) or f"{expression!r} is not a cron expression: {error}"
-        ) from error
-    return Cron(text, load(zone), iterator)
+        return wall(fields, words)
+    except ValueError as error:
+        raise ValueError(f"{quoted(text)} is not a cron expression: {error}") from error
 
 
-def resolve(expression: str, identity: str) -> str:  # noqa: ARG001
-    """The text with single blanks; H is not replaced yet."""
-    return " ".join(expression.split())
+def _written_out(text: str) -> str:
+    """The expression that an @ name stands for."""
+    if text[:6].lower() == "@every":
+        interval = text[6:].strip() or "90s"
+        raise ValueError(f"{quoted(text)} is not a cron expression; write `every: {interval}` instead")
+    if text.startswith("@") and text.lower() not in MACROS:
+        raise ValueError(f"{quoted(text)} is not known; write one of {', '.join(MACROS)}, or five fields")
+    if zoned := _ZONE.match(text):
+        raise ValueError(f"{quoted(text)} names its zone; write `timeZone: {zoned[1]}` and the fields alone")
+    return MACROS.get(text.lower(), text)
 
 
-def _macro(text: str) -> str:
-    if text.startswith("@every"):
-        raise ValueError(f"{text!r} is not a cron expression; write `every: {text[6:].strip() or '90s'}` instead")
-    if text.lower() not in MACROS:
-        raise ValueError(f"{text!r} is not known; write one of {', '.join(MACROS)}, or five fields")
-    return MACROS[text.lower()]
-
-
-def _refuse_unsupported(expression: str, fields: list[str]) -> None:
-    for name, field in zip(FIELDS, fields, strict=True):
-        letters = {part.upper() for part in field.replace("-", ",").replace("/", ",").split(",")}
-        if any(part[:1] in {"H", "R"} for part in letters):
-            raise ValueError(
-                f"{expression!r}: the {name} field {field!r} is not supported; write numbers, ranges or steps"
-            )
-
-
-def _plain(field: str) -> str:
-    """The field without ranges from a value to itself: croniter takes 3-3 for the whole field."""
-    parts = []
-    for part in field.split(","):
-        low, _, high = part.partition("/")[0].partition("-")
-        parts.append(low if high and _number(low) == _number(high) else part)
-    return ",".join(parts)
-
-
-def _number(text: str) -> int | str:
-    name = text.upper()
-    return int(text) if text.isdecimal() else _NAMES.get(name, name)
-
-
-def _explain(expression: str, fields: list[str]) -> str | None:
-    """Which field is at fault, found by trying each alone; None when none is bad by itself."""
-    for index, (name, field) in enumerate(zip(FIELDS, fields, strict=True)):
-        alone = ["*"] * 5
-        alone[index] = field
+def _each(fields: list[str], change: Callable[[Field, str], str]) -> list[str]:
+    """The fields, each changed; raises ValueError with the one at fault."""
+    text = quoted(" ".join(fields))
+    kinds = SIX if len(fields) == len(SIX) else FIVE
+    if len(fields) == len(SIX):
+        reading = ", ".join(f"{kind.name} {quoted(field)}" for kind, field in zip(SIX, fields, strict=True))
+        text += f" has six fields and reads as {reading}"
+    elif len(fields) != len(FIVE):
+        text += f" has {len(fields)} field" + "s" * (len(fields) != 1)
+    if torn := _torn(fields):
+        raise ValueError(f"{text}; a field must not hold blanks: write {quoted(torn)}")
+    if len(fields) != len(kinds):
+        names = ", ".join(kind.name for kind in FIVE)
+        raise ValueError(f"{text}; write five: {names}; or six with seconds before them")
+    found = []
+    for kind, field in zip(kinds, fields, strict=True):
         try:
-            croniter(" ".join(alone), 0.0)
-        except (CroniterError, ValueError, KeyError, TypeError, IndexError):
-            return f"{expression!r}: the {name} field {field!r} is not valid; write {_ALLOWED[index]}"
+            found.append(change(kind, field))
+        except ValueError as fault:
+            raise ValueError(f"{text}: the {kind.name} field {quoted(field)} is not valid: {fault}") from None
+    return found
+
+
+def _torn(fields: list[str]) -> str | None:
+    """What was one field before blanks made several of it, None when there is no such place."""
+    for index, field in enumerate(fields if len(fields) > len(FIVE) else ()):
+        whole = field
+        for other in fields[index + 1 :]:
+            if not (whole[-1] in _JOINTS and other[0].isalnum()) and not (whole[-1].isalnum() and other[0] in _JOINTS):
+                break
+            whole += other
+        if whole != field and whole[-1] not in _JOINTS:
+            return whole
     return None
-
-
-_ALLOWED = (
-    "0-59, lists, ranges or steps such as */5",
-    "0-23, lists, ranges or steps such as */2",
-    "1-31, lists, ranges, steps or L for the last day",
-    "1-12 or JAN-DEC, lists, ranges or steps",
-    "0-7 (0 and 7 are Sunday) or SUN-SAT, lists, ranges or steps",
-)

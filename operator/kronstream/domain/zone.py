@@ -1,11 +1,14 @@
-"""Time zones from the tz database that the package depends on, and their transitions.
+"""Time zones from the tz database that the package depends on, and the spans between their changes.
 
 The system's own database is not asked: a plan names the database version it was made with, and two replicas with
 different images must agree.
 """
 
+import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from typing import NamedTuple
@@ -16,7 +19,11 @@ import tzdata
 VERSION: str = tzdata.IANA_VERSION
 DAY = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEAR_LAST = 9990
+_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+# 9990-01-01: dates end soon after, and nothing is known of changes
+_LAST = 253_086_681_600
+# spans are computed and kept for 388 days at a time
+_BLOCK = 1 << 25
 
 
 class Transition(NamedTuple):
@@ -27,14 +34,23 @@ class Transition(NamedTuple):
     after: int
 
 
+class Span(NamedTuple):
+    """From ``start`` to before ``end`` (UTC seconds) the offset from UTC is the same (seconds east)."""
+
+    start: int
+    end: int
+    offset: int
+
+
 class Zone:
     """One IANA zone; instants and offsets are whole seconds, wall-clock times seconds since 1970 without a zone."""
 
-    __slots__ = ("_info", "name")
+    __slots__ = ("_info", "_recent", "name")
 
     def __init__(self, name: str, info: ZoneInfo) -> None:
         self.name = name
         self._info = info
+        self._recent = Span(0, 0, 0)
 
     def offset(self, instant: int) -> int:
         """Seconds east of UTC in force at the instant."""
@@ -42,33 +58,56 @@ class Zone:
         delta = moment.utcoffset()
         return int(delta.total_seconds()) if delta is not None else 0
 
+    def span(self, instant: int) -> Span:
+        """A span that holds the instant; the one after it may have the same offset."""
+        recent = self._recent
+        if recent.start <= instant < recent.end:
+            return recent
+        spans = _spans(self, instant // _BLOCK)
+        self._recent = found = spans[bisect_right(spans, instant, key=lambda span: span.start) - 1]
+        return found
+
+    def spans(self, begin: int, end: int) -> list[Span]:
+        """The spans that meet [begin, end), in order."""
+        found = []
+        while begin < end:
+            found.append(self.span(begin))
+            begin = found[-1].end
+        return found
+
     def next_transition(self, instant: int) -> Transition | None:
-        """The first transition after the instant, looked for in this year and the next."""
-        year = datetime.fromtimestamp(instant, UTC).year
-        for candidate in (year, year + 1):
-            transitions = _transitions(self, candidate)
-            at = bisect_right(transitions, instant, key=lambda transition: transition.instant)
-            if at < len(transitions):
-                return transitions[at]
+        """The first change after the instant, None when two years have none."""
+        span, limit = self.span(instant), instant + 2 * 366 * DAY
+        while span.end <= limit:
+            before, span = span, self.span(span.end)
+            if span.offset != before.offset:
+                return Transition(span.start, before.offset, span.offset)
         return None
 
 
 @lru_cache(maxsize=4096)
-def _transitions(zone: Zone, year: int) -> tuple[Transition, ...]:
-    """Every transition of one UTC year; daily samples, then bisected to the second."""
-    if year > _YEAR_LAST:
-        return ()
-    start = int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) - 1
-    end = int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()) - 1
-    found = []
-    low, before = start, zone.offset(start)
+def _spans(zone: Zone, block: int) -> tuple[Span, ...]:
+    """The spans of one block; daily samples, then bisected to the second (no zone ever changed twice in three days)."""
+    start, end = block * _BLOCK, (block + 1) * _BLOCK
+    found, begin = [], start
+    for change, offset in _changes(zone, start, end):
+        found.append(Span(begin, change, offset))
+        begin = change
+    return tuple(found)
+
+
+def _changes(zone: Zone, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where each span between start and end ends, and the offset in force until then."""
+    low, before = start, zone.offset(min(start, _LAST))
+    if end > _LAST:
+        low = end
     while low < end:
         high = min(low + DAY, end)
-        after = zone.offset(high)
+        after = zone.offset(high - 1 if high == end else high)
         if after != before:
-            found.append(Transition(_change(zone, low, high, before), before, after))
+            yield _change(zone, low, high, before), before
         low, before = high, after
-    return tuple(found)
+    yield end, before
 
 
 def _change(zone: Zone, low: int, high: int, before: int) -> int:
@@ -84,15 +123,26 @@ def _change(zone: Zone, low: int, high: int, before: int) -> int:
 
 @lru_cache(maxsize=1024)
 def load(name: str) -> Zone:
-    """The zone of an IANA name; raises ValueError for anything else."""
-    parts = name.split("/")
-    if not name or not all(
-        part and part.replace("_", "a").replace("-", "a").replace("+", "a").isalnum() for part in parts
-    ):
-        raise ValueError(f"{name!r} is not a time zone name")
-    resource = resources.files(tzdata).joinpath("zoneinfo", *parts)
+    """The zone of an IANA name; raises ValueError for anything else, with the nearest name if one is near."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a time zone name{_nearest(name)}")
+    resource = resources.files(tzdata).joinpath("zoneinfo", *name.split("/"))
     try:
         with resource.open("rb") as file:
             return Zone(name, ZoneInfo.from_file(file, key=name))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{name!r} is not in the tz database {VERSION}") from error
+        raise ValueError(f"{name!r} is not in the tz database {VERSION}{_nearest(name)}") from error
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    """Every name of the database by its lower-case form, and every city by its own if only one zone has it."""
+    names = resources.files(tzdata).joinpath("zones").read_text("utf-8").split()
+    return {name.rpartition("/")[2].lower(): name for name in reversed(names)} | {name.lower(): name for name in names}
+
+
+def _nearest(name: str) -> str:
+    """`; the nearest name is Europe/Berlin`, or nothing."""
+    plain = name.strip().replace(" ", "_").lower()[:64]
+    near = get_close_matches(plain, _names(), n=1, cutoff=0.75)
+    return f"; the nearest name is {_names()[near[0]]}" if near else ""
