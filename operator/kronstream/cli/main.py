@@ -22,6 +22,8 @@ COMMANDS = {
     "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
     "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
     "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
+    "preview": Entry("kronstream.cli.preview", "preview", "Show the next runs of a schedule, without a cluster."),
+    "validate": Entry("kronstream.cli.validate", "validate", "Check ScheduledJobs in files, as the operator would."),
     "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
     "workers": Entry("kronstream.cli.workers", "workers", "List the live workers and their statistics."),
 }
