@@ -22,8 +22,9 @@ What the text above leaves to be said:
 - The clock may go back over midnight (Cairo, Havana): 23:30 of the same date comes twice, weekday and day of month are
   those that the wall shows. It may jump over midnight: what was named for 00:00 of that date runs when the date begins.
 - Where seconds are part of an offset (Monrovia until 1972), the first instant after the gap has seconds too.
-- Day of month and day of week: either matches when both are restricted. Only ``*``, ``?`` and ``*/1`` are no
-  restriction, alone or in a list; ``1-31`` is one that every day meets, ``*/2`` is one (as CronJob reads it).
+- Day of month and day of week: either matches when both are restricted. As in cron (crontab(5), Debian, cronie) a field
+  that begins with ``*`` is no restriction, and then both must match: ``*/2 * 1`` is the Mondays on odd days, and
+  ``1-31 * 1`` is every day. (CronJob and croniter take ``*/2`` for a restriction.)
 - ``5/15`` begins at 5 and goes to the field's end; ``22-2`` goes over the end, steps counted through (``23-3/2`` is 23,
   1, 3); ``3-3`` is 3; 7 is Sunday; ``15W`` is the working day nearest to the 15th in its month; ``L5`` the last Friday.
 """
@@ -44,7 +45,6 @@ EPOCH = date(1970, 1, 1)
 MONTHS = {date(2026, number, 1).strftime("%b").upper(): str(number) for number in range(1, 13)}
 WEEKDAYS = {date(2026, 2, number + 1).strftime("%a").upper(): str(number) for number in range(7)}
 MACROS = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
-NO_RESTRICTION = {"*", "?", "*/1"}
 
 
 @lru_cache
@@ -137,12 +137,11 @@ class Expression:
         """Whether the date is one of the expression's."""
         if day.month not in self._months:
             return False
-        either = [
-            any(matches(day) for matches in matchers)
-            for text, matchers in ((self._dom, self._days), (self._dow, self._weekdays))
-            if not NO_RESTRICTION & set(text.split(","))
-        ]
-        return any(either) if either else True
+        of_month = any(matches(day) for matches in self._days)
+        of_week = any(matches(day) for matches in self._weekdays)
+        if self._dom.startswith(("*", "?")) or self._dow.startswith(("*", "?")):
+            return of_month and of_week
+        return of_month or of_week
 
     def walls(self, first: int, last: int) -> Iterator[int]:
         """Every wall time in first..last that is named, as seconds since 1970 on the wall."""

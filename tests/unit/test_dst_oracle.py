@@ -19,24 +19,24 @@ POLICIES: list[tuple[Gap, Repeat]] = list(product(("RunAfter", "Skip"), ("First"
 SPAN = 3 * DAY  # compared on each side of a change
 MARGIN = 2 * DAY  # walked beyond it: what began there, a skipped day at most
 PLACES = [
-    ("America/New_York", 2026),
-    ("Europe/Berlin", 2026),
-    ("Europe/Dublin", 2026),  # winter time is the exception
-    ("Australia/Lord_Howe", 2026),  # half an hour
-    ("America/Havana", 2026),  # at midnight
-    ("Africa/Cairo", 2026),  # at midnight, and back into the day before
-    ("Asia/Beirut", 2026),  # the same
-    ("Asia/Gaza", 2026),  # around Ramadan
-    ("Africa/Casablanca", 2026),  # around Ramadan, the other way
-    ("Antarctica/Troll", 2026),  # two hours
-    ("Pacific/Chatham", 2026),  # 12:45 ahead, at 02:45
-    ("America/Nuuk", 2026),  # on Saturday evening
+    ("America/New_York", 2025),
+    ("Europe/Berlin", 2025),
+    ("Europe/Dublin", 2025),  # winter time is the exception
+    ("Australia/Lord_Howe", 2025),  # half an hour
+    ("America/Havana", 2025),  # at midnight
+    ("Africa/Cairo", 2025),  # at midnight, and back into the day before
+    ("Asia/Beirut", 2025),  # the same
+    ("Asia/Gaza", 2025),  # around Ramadan
+    ("Africa/Casablanca", 2025),  # around Ramadan, the other way
+    ("Antarctica/Troll", 2025),  # two hours
+    ("Pacific/Chatham", 2025),  # 12:45 ahead, at 02:45
+    ("America/Nuuk", 2025),  # on Saturday evening
     ("America/St_Johns", 1988),  # two hours at 00:01
     ("America/Sao_Paulo", 2018),  # at midnight
     ("Asia/Tehran", 2022),  # at midnight, by the Persian calendar
     ("Asia/Pyongyang", 2018),  # half an hour at 23:30, for good
     ("America/Caracas", 2007),  # half an hour back at 03:00, for good
-    ("Asia/Kathmandu", 1986),  # a quarter of an hour at New Year
+    ("Asia/Kathmandu", 1985),  # a quarter of an hour at New Year
     ("America/Montevideo", 1974),  # an hour and a half
     ("Antarctica/Casey", 2010),  # three hours back
     ("Antarctica/Vostok", 1994),  # seven hours back, and on
@@ -69,6 +69,7 @@ EXPRESSIONS = [
     "0 0 30 12 *",
     "20 0 31,1-15/7 * MON-FRI",
     "15 0 1-31 * MON",
+    "15 2 */3 * SUN",
     "0 2 1W * *",
     "@daily",
     "@hourly",
@@ -199,16 +200,16 @@ def test_the_next_instant_is_the_first_that_is_named(text: str, second: int) -> 
 
 # The oracle itself, held to what a person reads off a calendar and the announcements of those days.
 TOLD = [
-    ("America/New_York", 1772949600, "30 2 * * *", "RunAfter", "First", ["03-07T07:30", "03-08T07:00", "03-09T06:30"]),
-    ("America/New_York", 1772949600, "30 2 * * *", "Skip", "First", ["03-07T07:30", "03-09T06:30"]),
-    ("America/New_York", 1793509200, "30 1 * * *", "Skip", "First", ["10-31T05:30", "11-01T05:30", "11-02T06:30"]),
-    ("America/New_York", 1793509200, "30 1 1 * *", "Skip", "Both", ["11-01T05:30", "11-01T06:30"]),
-    ("America/New_York", 1793509200, "30 * 1 11 ?", "Skip", "First", None),
-    ("Africa/Cairo", 1793304000, "30 23 * * THU", "Skip", "Both", ["10-29T20:30", "10-29T21:30"]),
+    ("America/New_York", 1741500000, "30 2 * * *", "RunAfter", "First", ["03-08T07:30", "03-09T07:00", "03-10T06:30"]),
+    ("America/New_York", 1741500000, "30 2 * * *", "Skip", "First", ["03-08T07:30", "03-10T06:30"]),
+    ("America/New_York", 1762059600, "30 1 * * *", "Skip", "First", ["11-01T05:30", "11-02T05:30", "11-03T06:30"]),
+    ("America/New_York", 1762059600, "30 1 2 * *", "Skip", "Both", ["11-02T05:30", "11-02T06:30"]),
+    ("America/New_York", 1762059600, "30 * 2 11 ?", "Skip", "First", None),
+    ("Africa/Cairo", 1761854400, "30 23 * * THU", "Skip", "Both", ["10-30T20:30", "10-30T21:30"]),
     ("Pacific/Apia", 1325235600, "0 */6 30 12 *", "RunAfter", "Both", ["12-30T10:00"]),
     ("Pacific/Apia", 1325235600, "0 */6 30 12 *", "Skip", "Both", []),
     ("Pacific/Apia", 1325235600, "0 * 30 12 *", "RunAfter", "Both", []),
-    ("Australia/Lord_Howe", 1791039600, "0,15,30 2 4 * *", "RunAfter", "First", ["10-03T15:30"]),
+    ("Australia/Lord_Howe", 1759590000, "0,15,30 2 5 * *", "RunAfter", "First", ["10-04T15:30"]),
 ]
 
 
@@ -237,10 +238,14 @@ def test_the_oracle(zone: str, moment: int, text: str, gap: str, repeat: str, ex
         ("0 0 14W * *", [13]),
         ("0 0 31W 2 *", [27]),
         ("0 0 26-3/3 * *", [1, 26]),
-        ("0 0 */10 * TUE", [1, 3, 10, 11, 17, 21, 24]),
+        ("0 0 */2 * TUE", [3, 17]),
+        ("0 0 1-31/10 * TUE", [1, 3, 10, 11, 17, 21, 24]),
+        ("0 0 1 * */2", [1]),
+        ("0 0 */100,1-7 * MON", [2]),
         ("0 0 */1 * 3", [4, 11, 18, 25]),
         ("0 0 1-31 * 3", list(range(1, 29))),
-        ("0 0 5,* * 3", [4, 11, 18, 25]),
+        ("0 0 *,5 * 3", [4, 11, 18, 25]),
+        ("0 0 5,* * 3", list(range(1, 29))),
         ("0 0 * * 5-7/2", [1, 6, 8, 13, 15, 20, 22, 27]),
         ("0 0 * * SAT-MON/2", [2, 7, 9, 14, 16, 21, 23, 28]),
         ("0 0 * 3 *", []),
