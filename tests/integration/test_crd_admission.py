@@ -81,10 +81,12 @@ def test_bounds_are_inclusive(kubectl: Kubectl) -> None:
     good = {
         "low": only(every="1s", timeout="100ms", retry={"limit": 0, "backoff": {"initial": "0s", "max": "0s"}}),
         "high": only(every="366d", timeout="7d", retry={"limit": 100, "backoff": {"initial": "1d", "max": "24h"}}),
+        "digits": only(every="31622400000ms"),
         "mixed": only(every="1h30m90s500ms", anchor="2026-12-24T18:00:00.123456789+01:00"),
         "macro": only(schedule="@midnight", timeZone="Etc/GMT+12"),
         "words": only(schedule="0 0 1-7 JAN,FEB MON#1", timeZone="America/Argentina/Buenos_Aires"),
         "asked": only(),
+        "clock": only(timeZone="Asia/Tokyo", runIf="run.hour >= 8"),
         "seconds": only(schedule="30 0 9 ? JAN-MAR mon-fri", dst={"gap": "Skip", "repeat": "Both"}),
         "own": only(schedule="H(0-29)/10 H L * *", jitter="0s"),
         "several": only(

@@ -25,17 +25,17 @@ _CRON = rf"[ \t]*({'|'.join(MACROS)}|{_FIELD}([ \t]+{_FIELD}){{4,5}})[ \t]*"
 _DATE = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
 NOT_EVERY = Refused(
-    r"[ \t]*@every",
+    r"[ \t]*@every\b",
     "is not a cron expression",
     "write every: {}, in place of a schedule",
-    part=r"[ \t]([0-9]+(ms|s|m|h|d))+[ \t]*$",
+    part="^([0-9]+(ms|s|m|h|d))+$",
     example="90s",
 )
 NOT_ZONED = Refused(
     r"[ \t]*(CRON_)?TZ=",
     "names a zone",
     "write the zone apart, as timeZone: {}",
-    part=r"[A-Za-z0-9_+/-]+[ \t]",
+    part="^[A-Za-z][A-Za-z0-9_+/-]*",
     example="Europe/Berlin",
 )
 

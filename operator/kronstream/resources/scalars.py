@@ -79,8 +79,8 @@ class Span:
         return f"write a duration from {self.low} to {self.high}, as numbers with units, like 1500ms, 90s or 2h30m"
 
 
-# ten digits at most, so that no sum overflows CEL's integers
-_CEL_GRAMMAR = "^([0-9]{1,10}(ms|s|m|h|d))+$"
+# so many digits that no sum overflows CEL's integers, and all that a bound can need
+_CEL_GRAMMAR = "^([0-9]{1,10}(s|m|h|d)|[0-9]{1,11}ms)+$"
 
 
 def cel_is_duration(path: str) -> str:
@@ -130,7 +130,7 @@ class Words:
 class Refused:
     """Texts that begin with `pattern` are refused with words of their own, whatever the type before it says of them.
 
-    `{}` in `instead` is the first match of `part`, without blanks round it, or `example` where there is none.
+    `{}` in `instead` is the first match of `part` in what follows, or `example` where there is none.
     """
 
     pattern: str
@@ -143,9 +143,9 @@ class Refused:
         begins, part = re.compile(self.pattern), re.compile(self.part)
 
         def check(value: object) -> object:
-            if isinstance(value, str) and begins.match(value):
-                found = part.search(value)
-                instead = self.instead.format(found[0].strip() if found else self.example)
+            if isinstance(value, str) and (start := begins.match(value)):
+                found = part.search(value.replace(start[0], "").strip(" \t"))
+                instead = self.instead.format(found[0] if found else self.example)
                 raise invalid(f"{quoted(value)} {self.fault}", instead)
             return value
 
@@ -156,7 +156,7 @@ class Refused:
     ) -> JsonSchemaValue:
         known = handler(schema)
         begins = f"self.matches(r'^({self.pattern})')"
-        part = f"self.find(r'{self.part}').trim()"
+        part = f"self.replace(self.find(r'^({self.pattern})'), '').trim().find(r'{self.part}')"
         before, after = self.instead.split("{}")
         words = f"{part} == '' ? '{before}{self.example}{after}' : '{before}' + {part} + '{after}'"
         own = {

@@ -34,7 +34,7 @@ def parse_job(obj: Mapping[str, object]) -> ScheduledJob:
 def parse_spec(spec: object) -> Spec:
     """Read a `spec`. Raises Invalid for the first fault."""
     if not isinstance(spec, dict):
-        raise Invalid("spec", "is missing" if spec is None else "is not an object", "write handler and a time to run")
+        raise Invalid("spec", "is missing" if spec is None else "is not an object", "write handler and when to run")
     try:
         return Spec.model_validate(spec)
     except ValidationError as found:
@@ -58,8 +58,8 @@ SCHEDULED_JOB = Kind(
     plural="scheduledjobs",
     singular="scheduledjob",
     short_names=("sched",),
-    description="A job that runs by a schedule, at an interval or once. An operator dispatches each run at its due "
-    "instant, workers execute it, and status tells what happened and what comes next.",
+    description="A job that runs by a schedule, at an interval, once or when asked to. An operator dispatches each "
+    "run at its due instant, workers execute it, and status tells what happened and what comes next.",
     spec=Spec,
     status=Status,
     columns=(

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from kronstream.domain.condition import MAX_LENGTH
 from kronstream.resources.base import SHOWN_DEFAULT
 from kronstream.resources.handler import Handler
 from kronstream.resources.history import History
@@ -33,7 +34,7 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
 
     handler: Handler
     """What a run executes."""
-    run_if: Annotated[str, Field(min_length=1, max_length=1_024)] | None = None
+    run_if: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
     """Whether a run may start, as a CEL expression such as `last.status != "failed"` or `run.day <= 7`. A run for which
     it is not true, or cannot be told, is skipped as Condition. It knows job.namespace, job.name; run.id, run.trigger
     (schedule, manual, event, retry, backfill), run.nominal (when it was due) and, on the clock of timeZone, run.year,

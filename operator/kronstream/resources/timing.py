@@ -41,7 +41,7 @@ class Timing(Ruled):
         ),
         only_with(
             "time_zone",
-            (*_LOCAL, "exclude"),
+            (*_LOCAL, "exclude", "run_if"),
             "remove it (every is elapsed time, runAt carries its own offset) or write a schedule",
         ),
         only_with("dst", _LOCAL, "remove it (every is elapsed time, runAt is one instant) or write a schedule"),
@@ -105,8 +105,8 @@ class Timing(Ruled):
     it counts from the creation of this resource.
     """
     time_zone: ZoneName | None = None
-    """The zone of schedule, schedules, rrule and of the days in exclude, a name of the tz database such as
-    Europe/Berlin. UTC when left out.
+    """The zone of schedule, schedules and rrule, of the days in exclude and of the clock in runIf: a name of the tz
+    database such as Europe/Berlin. UTC when left out.
     """
     dst: Dst = Dst()
     every_ms: Annotated[int, Span("1s", "366d")] | None = None
