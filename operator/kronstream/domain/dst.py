@@ -5,9 +5,9 @@ shows again is a repeated one; a time that no span shows lies in a gap.
 """
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
-from kronstream.domain.wall import DAY, Wall
+from kronstream.domain.wall import DAY
 from kronstream.domain.zone import Span, Zone
 
 # times that do not exist: once at the first instant after the gap, together, or not at all
@@ -18,6 +18,14 @@ Repeat = Literal["First", "Both"]
 CENTURY = 36_525 * DAY
 # clocks change by a day at most (at the date line): what lies further apart does not meet
 _REACH = 2 * DAY
+
+
+class Wall(Protocol):
+    """Wall-clock times that match, in seconds since 1970 on a clock that knows no zone."""
+
+    def following(self, wall: int) -> int | None:
+        """The first matching second at or after the given one; None when there is none."""
+        ...
 
 
 def following(wall: Wall, zone: Zone, second: int, gap: Gap, repeat: Repeat) -> int | None:
@@ -33,10 +41,9 @@ def following(wall: Wall, zone: Zone, second: int, gap: Gap, repeat: Repeat) -> 
         found = wall.following(at + span.offset)
         if repeat == "First" and at - span.start < _REACH:
             found = _unseen(wall, zone, span, found)
-        if found is None:
-            return None
-        instant = found - span.offset
-        if instant < span.end:
+        # a rule that ended may still come again where the clock goes back
+        instant = end + 1 if found is None else found - span.offset
+        if found is not None and instant < span.end:
             return instant if instant <= end else None
         # once the spans just passed are out of reach, no time before the one found matches: go near it at once
         at = max(span.end, instant - _REACH) if span.end - second > _REACH else span.end
