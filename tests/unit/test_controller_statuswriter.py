@@ -16,6 +16,7 @@ from kronstream.controller.budget import Budget
 from kronstream.controller.job import read
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
+from kronstream.controller.pauses import Pauses
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.statuswriter import ONE_JOBS, StatusWriter
 from unit.fakecluster import UID, Stage, manifest, until
@@ -70,6 +71,7 @@ class Desk:
             cast("Events", Silent()),
             cast("Replicas", self.replicas),
             Offers(self.stage.ledger, self.stage.roster),
+            Pauses(self.stage.ledger, self.stage.roster, self.stage.clock, cast("Replicas", self.replicas)),
             self.stage.clock,
             Measures(CollectorRegistry()),
             budget,

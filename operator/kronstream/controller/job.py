@@ -2,26 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from kronstream.controller.seed import seed_of
+from kronstream.domain import jitter
+from kronstream.domain.condition import Condition
 from kronstream.domain.errors import Invalid
-from kronstream.domain.plan import Policy
+from kronstream.domain.plan import Jitter, Policy
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import Lane, Skip
 from kronstream.domain.schedule import Once, Schedule
-from kronstream.domain.when import When
 from kronstream.domain.work import Work
 from kronstream.domain.zone import VERSION as TZ_VERSION
 from kronstream.ports import Adoption
 from kronstream.resources.instant import parse as parse_instant
+from kronstream.resources.judged import judge
 from kronstream.resources.scheduledjob import parse_job
 from kronstream.resources.spec import Spec
 
-ENGINE = 1
+ENGINE = 2
 REVISION = f"{ENGINE:04d}.{TZ_VERSION}"
 DEFAULT = Policy()
+RUN_NOW = "kronstream.dev/run-now"
 OURS = frozenset({"Ready", "Stalled", "HandlerAvailable", "LastRunSucceeded"})
 
 
@@ -36,7 +39,11 @@ class Job:
     created: int
     when: str = ""
     schedule: Schedule | None = None
+    text: str = ""
     policy: Policy = DEFAULT
+    jitter: Jitter | None = None
+    condition: Condition | None = None
+    zone: str | None = None
     suspended: bool = False
     fault: Invalid | None = None
     revision: str = ""
@@ -47,12 +54,18 @@ class Job:
     adopted: bool = False
     cursor: int = 0
     once: str | None = None
+    ended: bool = False
+    # the next nominal instant, and when its run is due: the jitter lies between
     next: int | None = None
+    due: int | None = None
     wake: int | None = None
     # from here on: what was written
     written: int = 0
     written_at: float = 0.0
     observed: int = -1
+    # the annotation's value, and the last one that a run was started for
+    run_now: str | None = None
+    handled: str | None = None
     # what the status tells already: news are what it does not tell yet
     failures: int = 0
     missed: int = 0
@@ -60,7 +73,7 @@ class Job:
     @property
     def firing(self) -> bool:
         """Whether instants of this job are dispatched at all."""
-        return self.adopted and self.schedule is not None and not self.suspended and self.fault is None
+        return self.adopted and self.schedule is not None and not (self.suspended or self.ended) and self.fault is None
 
     @property
     def one_time(self) -> bool:
@@ -72,6 +85,13 @@ class Job:
         self.conditions = tuple(status.get("conditions") or ())
         self.failures = status.get("consecutiveFailures") or 0
         self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
+        self.handled = status.get("handledRunNow") or self.handled
+
+    def due_at(self, nominal: int) -> int:
+        """When the run of a nominal instant is due."""
+        if self.jitter is None or self.schedule is None:
+            return nominal
+        return nominal + self.jitter.delay(nominal, self.schedule.after(nominal))
 
 
 @lru_cache(maxsize=1024)
@@ -94,30 +114,36 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
         created=parse_instant(meta["creationTimestamp"]),
         revision=REVISION,
         observed=status.get("observedGeneration", -1),
+        run_now=wanted_run(meta),
     )
     job.note(status)
     try:
         spec = parse_job(obj).spec
-        when = When.of(
-            identity=f"{job.namespace}/{job.name}",
-            created=job.created,
-            schedule=spec.schedule,
-            time_zone=spec.time_zone,
-            every=spec.every_ms,
-            anchor=spec.anchor_ms,
-            run_at=spec.run_at_ms,
-        )
-        job.schedule = when.schedule()
+        found = judge(spec, job.created, f"{job.namespace}/{job.name}")
     except Invalid as fault:
         job.fault = fault
         return job, _held(job, status)
-    job.when = when.dump()
+    job.when, job.text, job.schedule = found.when.dump(), found.when.text, found.schedule
+    job.condition, job.zone = found.condition, found.when.zone
+    if spec.jitter_ms:
+        identity = f"{job.namespace}/{job.name}"
+        job.jitter = Jitter(spec.jitter_ms, partial(_delay, identity, spec.jitter_ms))
     catch_up = spec.catch_up
     job.policy = _policy(grace, catch_up.policy, catch_up.window_ms, catch_up.max_runs, spec.starting_deadline_ms)
     job.suspended = spec.suspend
     job.function = spec.handler.function.name
     job.queue = spec.queue
     return job, _adoption(job, spec, status)
+
+
+def _delay(identity: str, span: int, nominal: int, following: int | None) -> int:
+    return jitter.delay(identity, nominal, span, following)
+
+
+def wanted_run(meta: Mapping[str, Any]) -> str | None:
+    """The value of the annotation that asks for a run; None where there is none, or one that nobody would write."""
+    value = (meta.get("annotations") or {}).get(RUN_NOW)
+    return value[:256] if isinstance(value, str) and value else None
 
 
 def first_cursor(job: Job, status: Mapping[str, Any]) -> int:
@@ -173,6 +199,13 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         keep_bad=spec.history.failed,
         keep_age=spec.history.max_age_ms,
         starting_deadline=spec.starting_deadline_ms,
+        max_concurrent=0 if spec.concurrency_policy == "Allow" else spec.max_concurrent,
+        max_queued=spec.max_queued,
+        group=spec.concurrency_group.name if spec.concurrency_group else "",
+        group_max=spec.concurrency_group.max if spec.concurrency_group else 1,
+        end_runs=spec.end_after.runs if spec.end_after else None,
+        end_successes=spec.end_after.successes if spec.end_after else None,
+        suspend_after=spec.suspend_after_failures,
         work=work.dump(),
         seed=seed_of(status, one_time=job.one_time),
     )

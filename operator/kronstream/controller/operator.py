@@ -17,6 +17,7 @@ from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
+from kronstream.controller.pauses import Pauses
 from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
@@ -55,9 +56,12 @@ class Operator:
         self._replicas = Replicas(beats, self._clock, settings.replica, self._verify, scope=scope, revision=REVISION)
         self._offers = Offers(ledger, self._roster)
         budget = Budget(settings.status_rate, settings.status_peak, settings.status_burst, time.monotonic())
+        self._pauses = Pauses(ledger, self._roster, self._clock, self._replicas)
         self._writer = StatusWriter(
-            self._roster, ledger, jobs, Events(api), self._replicas, self._offers, self._clock, self._measures, budget
-        )
+            self._roster, ledger, jobs, Events(api), self._replicas, self._offers, self._pauses, self._clock,
+            self._measures, budget,
+        )  # fmt: skip
+        self._pauses.changed = self._writer.changed
         self._ticker = Ticker(self._roster, ledger, self._clock, self._replicas, self._measures, self._refresh)
         self._reconciler = Reconciler(
             self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone, self._replicas.manned
@@ -92,6 +96,7 @@ class Operator:
                     self._reconciler.run,
                     self._ticker.run,
                     self._writer.run,
+                    self._pauses.run,
                     self._absence.run,
                     self._rebuild.run,
                     self._rebuild.run_comparison,

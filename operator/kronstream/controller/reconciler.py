@@ -250,4 +250,6 @@ def left_behind(stored: Conflict, now: int) -> tuple[Skipped, ...]:
         schedule = When.load(stored.when).schedule()
     except (Invalid, ValueError):
         return ()  # by a newer version, or in a zone that the tz database has no more: nobody here can count it
+    if schedule is None:
+        return ()
     return passed(schedule, stored.cursor, now, reason)

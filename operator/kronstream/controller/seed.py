@@ -6,7 +6,7 @@ from typing import Any
 from kronstream.domain.errors import Invalid
 from kronstream.ports import Seed
 from kronstream.resources.scheduledjob import parse_status
-from kronstream.resources.status import Status
+from kronstream.resources.status import Paused, Status
 
 _RUNS = {
     "succeeded": "success",
@@ -33,6 +33,19 @@ def seed_of(status: Mapping[str, Any], *, one_time: bool = False) -> Seed | None
     return Seed(fields, known.unfinished)
 
 
+def _pause(paused: Paused | None, *, by_failures: bool) -> dict[str, str]:
+    if paused is None:
+        return {}
+    return {
+        # an older operator did not tell when it began: then it is as if it always had been
+        "psn": str(paused.since_ms or 1),
+        "pun": str(paused.until_ms or ""),
+        "pby": paused.by,
+        "prs": paused.reason or "",
+        "pau": "1" if by_failures else "",
+    }
+
+
 def _fields(status: Status) -> dict[str, str]:
     numbers: dict[str, int | None] = {
         "seq": status.seq,
@@ -44,10 +57,19 @@ def _fields(status: Status) -> dict[str, str]:
         **{f"n:{field}": getattr(status.runs, name) for name, field in _RUNS.items()},
         **{f"sk:{reason}": count for reason, count in status.skipped.items()},
     }
-    fields = {name: str(number) for name, number in numbers.items() if number}
+    texts = {
+        "rn": status.handled_run_now or "",
+        "sx": ",".join(map(str, status.skip_next_ms)),
+        **_pause(status.paused, by_failures=status.suspended == "Failures"),
+    }
+    fields = {name: text for name, text in texts.items() if text} | {
+        name: str(number) for name, number in numbers.items() if number
+    }
     if status.average_duration_ms is not None:
         timed = status.runs.succeeded + status.runs.failed or 1
         fields |= {"dn": str(timed), "dsum": str(status.average_duration_ms * timed)}
+    if status.paused is not None:
+        fields.setdefault("pun", "")
     last = status.last_run
     if last is not None and last.status.terminal:
         fields |= {

@@ -17,6 +17,7 @@ from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
+from kronstream.controller.pauses import Pauses
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
@@ -57,6 +58,7 @@ class StatusWriter:
         events: Events,
         replicas: Replicas,
         offers: Offers,
+        pauses: Pauses,
         clock: StoreClock,
         measures: Measures,
         budget: Budget,
@@ -67,6 +69,7 @@ class StatusWriter:
         self._events = events
         self._replicas = replicas
         self._offers = offers
+        self._pauses = pauses
         self._clock = clock
         self._measures = measures
         self._budget = budget
@@ -181,7 +184,7 @@ class StatusWriter:
     async def _write(self, job: Job, state: JobState) -> None:
         offered = self._offers.offered(job.queue, job.function)
         now = self._clock.now()
-        status = status_of(job, state, offered, now)
+        status = status_of(job, state, offered, now, self._pauses.of(job.namespace, now))
         # judged before the write: the watch may bring its result back before the answer comes
         found = news.news_of(job, state)
         try:

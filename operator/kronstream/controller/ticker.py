@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from redis.exceptions import RedisError
 
 from kronstream.controller.clock import StoreClock
+from kronstream.controller.conditions import Conditions, Planned
 from kronstream.controller.job import Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.replicas import BACKUP, Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
-from kronstream.domain.plan import Plan, plan, plan_once
+from kronstream.domain.plan import Plan, plan, plan_once, prompt
 from kronstream.domain.run import Trigger, run_id
 from kronstream.domain.schedule import Once
 from kronstream.ports import Dispatch, Epoch, Ledger, Verdict
@@ -32,7 +33,6 @@ DISPATCHED = "dispatched"
 # the store sets back a cursor that is a minute ahead of its clock; a second more, so that it agrees
 AHEAD = 61_000
 
-Planned = list[tuple[Job, Plan]]
 Answers = list[tuple[Job, Plan, Dispatch, Verdict, int, int]]
 
 
@@ -54,6 +54,7 @@ class Ticker:
         self._replicas = replicas
         self._measures = measures
         self._refresh = refresh
+        self._conditions = Conditions(ledger)
         self._trouble = Trouble(log, "dispatching failed, tried again")
         self._latest = 0
         # Redis works on one script at a time: more connections would only be opened, at the worst moment
@@ -82,12 +83,13 @@ class Ticker:
     def arm(self, job: Job) -> None:
         """Set the job's next wake-up from its cursor."""
         job.next = _next(job)
-        if job.next is None:
+        job.due = None if job.next is None else job.due_at(job.next)
+        if job.due is None:
             self._roster.wake_at(job, None)
         elif job.cursor > self._clock.now() + AHEAD:
             self._roster.wake_at(job, self._clock.now() + RETRY)
         else:
-            self._roster.wake_at(job, job.next)
+            self._roster.wake_at(job, job.due)
 
     async def fire(self, now: int) -> None:
         """Dispatch what is due at ``now``: every batch is on its way before the first answer is worked on."""
@@ -127,9 +129,9 @@ class Ticker:
     def _owed(self, job: Job, now: int) -> Plan | None:
         if not job.firing:
             return None
-        if job.next is not None and now < job.next + BACKUP and not self._replicas.owns(job.uid):
+        if job.due is not None and now < job.due + BACKUP and not self._replicas.owns(job.uid):
             # whose it is, is decided when it is due: replicas come and go
-            self._roster.wake_at(job, job.next + BACKUP)
+            self._roster.wake_at(job, job.due + BACKUP)
             return None
         if job.cursor > now + AHEAD:
             return Plan((), (), job.cursor, None)  # nothing, but the store sets the cursor back
@@ -140,8 +142,9 @@ class Ticker:
         return owed
 
     async def _dispatch(self, planned: Planned) -> Answers:
-        items = [_item(job, owed) for job, owed in planned]
         try:
+            planned = await self._conditions.judge(planned)
+            items = [_item(job, owed) for job, owed in planned]
             async with self._wires:
                 answers = await self._ledger.dispatch(self._replicas.epoch, items)
         except Epoch:
@@ -178,6 +181,9 @@ class Ticker:
         elif verdict is Verdict.DONE:
             job.cursor, job.once = number, DISPATCHED
             self.arm(job)
+        elif verdict is Verdict.ENDED:
+            job.ended = True
+            self.arm(job)
         elif verdict is Verdict.EARLY:
             self._roster.wake_at(job, self._clock.now() + 20)
         else:
@@ -191,7 +197,10 @@ def _plan(job: Job, now: int) -> Plan:
         if job.once is not None:
             return Plan((), (), job.cursor, None)
         return plan_once(schedule, job.cursor, job.created, now, job.policy)
-    return plan(schedule, job.cursor, now, job.policy)
+    on_time = None
+    if job.next is not None and job.due is not None:
+        on_time = prompt(schedule, job.next, job.due, now, job.policy)
+    return on_time or plan(schedule, job.cursor, now, job.policy, job.jitter)
 
 
 def _next(job: Job) -> int | None:
@@ -213,4 +222,5 @@ def _item(job: Job, owed: Plan) -> Dispatch:
         due=owed.due,
         skips=owed.skipped,
         once=job.one_time and not owed.idle,
+        delays=owed.delays,
     )

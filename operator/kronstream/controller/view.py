@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kronstream.controller.hold import Hold, hold_of
 from kronstream.controller.job import OURS, Job
+from kronstream.controller.pauses import Scope
+from kronstream.controller.readiness import completed, readiness
 from kronstream.domain.plan import upcoming
-from kronstream.domain.run import Skip
 from kronstream.domain.schedule import Once
-from kronstream.ports import JobState
+from kronstream.ports import JobState, Pause
 from kronstream.resources.instant import render
 from kronstream.resources.status import MAX_UPCOMING
 
@@ -15,14 +17,18 @@ Condition = Mapping[str, Any]
 MESSAGE = 1024
 
 
-def status_of(job: Job, state: JobState, offered: bool | None, now: int) -> dict[str, Any]:
+def status_of(
+    job: Job, state: JobState, offered: bool | None, now: int, scoped: tuple[Scope, Pause] | None = None
+) -> dict[str, Any]:
     """The whole status; instants are RFC 3339 texts. ``offered``: whether a live worker has the handler."""
-    ahead = _ahead(job, state)
+    hold = hold_of(job, state, scoped, now)
+    ahead = _ahead(job, state, hold)
     status: dict[str, Any] = {
         "observedGeneration": job.generation,
         "seq": state.seq,
         "cursor": render(state.cursor),
-        "conditions": _conditions(job, state, offered, now),
+        "conditions": _conditions(job, state, offered, now, hold, ahead),
+        "suspended": hold.name if hold is not None else "No",
         "active": state.active,
         "runs": _runs(state),
         "consecutiveFailures": state.consecutive_failures,
@@ -35,27 +41,53 @@ def status_of(job: Job, state: JobState, offered: bool | None, now: int) -> dict
         "lastScheduleTime": state.last_schedule,
         "lastSuccessTime": state.last_success,
         "lastFailureTime": state.last_failure,
-        "completionTime": _completed(job, state),
+        "completionTime": completed(job, state),
     }
     status |= {name: render(at) for name, at in instants.items() if at is not None}
-    if state.average_duration is not None:
-        status["averageDurationMs"] = state.average_duration
-    if state.last is not None:
-        status["lastRun"] = _last_run(state)
+    status |= _optional(job, state, now)
     return status
 
 
-def _completed(job: Job, state: JobState) -> int | None:
-    """When the only run was over; a job that got another form of time since goes on."""
-    return state.done if job.schedule is None or job.one_time else None
+def _optional(job: Job, state: JobState, now: int) -> dict[str, Any]:
+    """What is told only where there is something to tell."""
+    found: dict[str, Any] = {}
+    if job.text:
+        found["schedule"] = job.text
+    if state.average_duration is not None:
+        found["averageDurationMs"] = state.average_duration
+    if state.last is not None:
+        found["lastRun"] = _last_run(state)
+    if state.pause is not None and state.pause.covers(now):
+        found["paused"] = _paused(state.pause)
+    if state.skip_next:
+        found["skipNext"] = [render(at) for at in state.skip_next if at > state.cursor]
+    if state.run_now is not None:
+        found["handledRunNow"] = state.run_now
+    return found
 
 
-def _ahead(job: Job, state: JobState) -> Sequence[int]:
-    if job.schedule is None or job.suspended or job.fault is not None:
+def _paused(pause: Pause) -> dict[str, Any]:
+    told: dict[str, Any] = {"by": pause.by or "unknown", "since": render(pause.since)}
+    if pause.reason:
+        told["reason"] = pause.reason[:MESSAGE]
+    if pause.until is not None:
+        told["until"] = render(pause.until)
+    return told
+
+
+def _ahead(job: Job, state: JobState, hold: Hold | None) -> Sequence[int]:
+    schedule = job.schedule
+    if schedule is None or job.fault is not None or state.ended:
         return ()
-    if isinstance(job.schedule, Once):
-        return (job.schedule.at,) if state.once is None and job.schedule.at > state.cursor else ()
-    return upcoming(job.schedule, state.cursor, MAX_UPCOMING)
+    begin = state.cursor
+    if hold is not None:
+        if hold.pause is None or hold.pause.until is None:
+            return ()
+        begin = max(begin, hold.pause.until - 1)
+    if isinstance(schedule, Once):
+        return (schedule.at,) if state.once is None and schedule.at > begin else ()
+    wanted = MAX_UPCOMING + len(state.skip_next)
+    return [at for at in upcoming(schedule, begin, wanted) if at not in state.skip_next][:MAX_UPCOMING]
 
 
 def _runs(state: JobState) -> dict[str, int]:
@@ -82,9 +114,11 @@ def _last_run(state: JobState) -> dict[str, Any]:
     return found
 
 
-def _conditions(job: Job, state: JobState, offered: bool | None, now: int) -> list[dict[str, Any]]:
+def _conditions(
+    job: Job, state: JobState, offered: bool | None, now: int, hold: Hold | None, ahead: Sequence[int]
+) -> list[dict[str, Any]]:
     """Ours in a fixed order, then those that others wrote, untouched."""
-    ours = [_ready(job, state), _stalled(job), _handler(job, offered), _outcome(state)]
+    ours = [readiness(job, state, hold, ahead), _stalled(job), _handler(job, offered), _outcome(state)]
     before = {str(condition.get("type")): condition for condition in job.conditions}
     written = []
     for kind, value, reason, message in ours:
@@ -101,18 +135,6 @@ def _conditions(job: Job, state: JobState, offered: bool | None, now: int) -> li
             }
         )
     return written + [dict(condition) for kind, condition in before.items() if kind not in OURS]
-
-
-def _ready(job: Job, state: JobState) -> tuple[str, str, str, str]:
-    if job.fault is not None:
-        return "Ready", "False", "InvalidSpec", str(job.fault)[:MESSAGE]
-    if _completed(job, state) is not None:
-        if state.once == Skip.EXPIRED.value:
-            return "Ready", "True", "Expired", "runAt had passed when it was written: nothing was run"
-        return "Ready", "True", "Completed", "the one run of this job is over"
-    if job.suspended:
-        return "Ready", "True", "Suspended", "spec.suspend holds the job: instants that pass are skipped for good"
-    return "Ready", "True", "Scheduled", "runs are dispatched when they are due"
 
 
 def _stalled(job: Job) -> tuple[str, str, str, str]:

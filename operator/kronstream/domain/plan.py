@@ -1,8 +1,10 @@
 """What a job owes at an instant: a pure function of its schedule, its cursor, the present and its policies.
 
 Instants up to ``grace`` late are late, not missed: all of them run, in order. Older ones are governed by catch-up.
+With a jitter an instant is due some time after its nominal instant and before the next one; it is late from then on.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +16,17 @@ COUNT_LIMIT = 1000
 # how many instants one plan looks at one by one; what is older than that many is counted as missed
 LOOK_LIMIT = 5000
 EXPIRY = 60_000
+
+Delay = Callable[[int, int | None], int]
+"""Milliseconds by which the jitter puts off a nominal instant, given the following one (see ``jitter.delay``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """How a job's instants are put off: by ``delay``, never by more than ``span`` milliseconds."""
+
+    span: int
+    delay: Delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +53,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``due`` nominal instants to dispatch in order; ``cursor`` once that is done; ``next`` instant after it."""
+    """``due`` nominal instants to dispatch in order; ``cursor`` once that is done; ``next`` instant after it.
+
+    ``delays`` are those of the due instants, empty without a jitter.
+    """
 
     due: tuple[int, ...]
     skipped: tuple[Skipped, ...]
     cursor: int
     next: int | None
+    delays: tuple[int, ...] = ()
 
     @property
     def idle(self) -> bool:
@@ -53,23 +70,40 @@ class Plan:
         return not self.due and not self.skipped
 
 
-def plan(schedule: Schedule, cursor: int, now: int, policy: Policy) -> Plan:
+def plan(schedule: Schedule, cursor: int, now: int, policy: Policy, jitter: Jitter | None = None) -> Plan:
     """Everything in (cursor, now]: what runs, what is skipped and why, and where the cursor goes."""
     first = schedule.after(cursor)
     if first is None or first > now:
         return Plan((), (), cursor, first)
-    horizon = now - policy.grace
-    reach = _reach(schedule, cursor, now, policy)
+    span = jitter.span if jitter is not None else 0
+    reach = _reach(schedule, cursor, now, policy, span)
     skipped = list(passed(schedule, cursor, reach - 1, Skip.MISSED))
-    older, late, following = _instants(schedule, max(cursor, reach - 1), now, horizon)
-    chosen, dropped = _catch_up(older, policy)
+    owed, following = _owed(schedule, max(cursor, reach - 1), now, jitter)
+    older = [one for one in owed if one.due < now - policy.grace]
+    late = owed[len(older) :]
+    chosen, dropped = _catch_up(older, policy, now)
     skipped += _range(Skip.MISSED, dropped)
     runs = [*chosen, *late]
-    forbidden = [at for at in runs if policy.starting_deadline is not None and now - at > policy.starting_deadline]
+    forbidden = [
+        one for one in runs if policy.starting_deadline is not None and now - one.due > policy.starting_deadline
+    ]
     skipped += _range(Skip.DEADLINE, forbidden)
-    due = tuple(runs[len(forbidden) :])
-    seen = (late or older or [skipped[-1].last if skipped else cursor])[-1]
-    return Plan(due, tuple(skipped), seen, following)
+    runs = runs[len(forbidden) :]
+    seen = owed[-1].nominal if owed else skipped[-1].last if skipped else cursor
+    delays = tuple(one.due - one.nominal for one in runs) if jitter is not None else ()
+    return Plan(tuple(one.nominal for one in runs), tuple(skipped), seen, following, delays)
+
+
+def prompt(schedule: Schedule, first: int, due: int, now: int, policy: Policy) -> Plan | None:
+    """The plan of a job that is on time, made without looking for another instant; None when it must be looked for.
+
+    ``first`` is the instant after the cursor, ``due`` the same with its jitter. So a run is dispatched before the next
+    one is computed.
+    """
+    deadline = policy.grace if policy.starting_deadline is None else min(policy.grace, policy.starting_deadline)
+    if now < due or now - due > deadline or now - first >= schedule.granule:
+        return None
+    return Plan((first,), (), first, None, (due - first,) if due > first else ())
 
 
 def plan_once(once: Once, cursor: int, created: int, now: int, policy: Policy) -> Plan:
@@ -109,30 +143,41 @@ def upcoming(schedule: Schedule, after: int, number: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _reach(schedule: Schedule, cursor: int, now: int, policy: Policy) -> int:
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    nominal: int
+    due: int
+
+
+def _reach(schedule: Schedule, cursor: int, now: int, policy: Policy, span: int) -> int:
     """The oldest instant that may still run: the catch-up window, shortened where it holds too many instants."""
-    oldest = now - (policy.grace if policy.catch_up == "None" else max(policy.grace, policy.window))
+    oldest = now - span - (policy.grace if policy.catch_up == "None" else max(policy.grace, policy.window))
     if schedule.count(max(cursor, oldest - 1), now, LOOK_LIMIT)[0] < LOOK_LIMIT:
         return oldest
     return max(oldest, now - LOOK_LIMIT * schedule.granule)
 
 
-def _instants(schedule: Schedule, after: int, now: int, horizon: int) -> tuple[list[int], list[int], int | None]:
-    """Instants in (after, now] split at the horizon, and the one that follows."""
-    older: list[int] = []
-    late: list[int] = []
+def _owed(schedule: Schedule, after: int, now: int, jitter: Jitter | None) -> tuple[list[_Owed], int | None]:
+    """Instants after ``after`` that are due, and the one that follows them."""
+    found: list[_Owed] = []
     at = schedule.after(after)
     while at is not None and at <= now:
-        (older if at < horizon else late).append(at)
-        at = schedule.after(at)
-    return older, late, at
+        following = schedule.after(at)
+        due = at + jitter.delay(at, following) if jitter is not None else at
+        if due > now:
+            break
+        found.append(_Owed(at, due))
+        at = following
+    return found, at
 
 
-def _catch_up(older: list[int], policy: Policy) -> tuple[list[int], list[int]]:
-    keep = {"None": 0, "Latest": 1, "All": policy.max_runs}[policy.catch_up]
-    split = max(len(older) - keep, 0)
+def _catch_up(older: list[_Owed], policy: Policy, now: int) -> tuple[list[_Owed], list[_Owed]]:
+    # with a jitter some may be older than the window by when they were due
+    recent = [one for one in older if one.due >= now - policy.window]
+    keep = min({"None": 0, "Latest": 1, "All": policy.max_runs}[policy.catch_up], len(recent))
+    split = len(older) - keep
     return older[split:], older[:split]
 
 
-def _range(reason: Skip, instants: list[int]) -> tuple[Skipped, ...]:
-    return (Skipped(reason, len(instants), instants[0], instants[-1]),) if instants else ()
+def _range(reason: Skip, dropped: Sequence[_Owed]) -> tuple[Skipped, ...]:
+    return (Skipped(reason, len(dropped), dropped[0].nominal, dropped[-1].nominal),) if dropped else ()
