@@ -9,6 +9,7 @@ from kronstream.domain.rule import Rule
 from kronstream.domain.zone import Zone
 
 MAX_LENGTH = 1_000
+_GROWTH = 20  # a normalised text may say a minute that was left out
 DAY = 86_400
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
@@ -41,7 +42,7 @@ class Lines(NamedTuple):
 
 def read(text: str, zone: Zone) -> Lines:
     """A rule alone, or lines of which one is the rule; raises ValueError with what is wrong and what to write."""
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_LENGTH + _GROWTH:
         raise ValueError(f"the rrule has {len(text)} characters; write at most {MAX_LENGTH}")
     found: dict[str, list[tuple[int, bool]]] = {"DTSTART": [], "EXDATE": [], "RDATE": []}
     rule = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
-from kronstream.domain import cron, duration, zone
+from kronstream.domain import cron, duration, exclusion, recurrence, zone
 from kronstream.domain.dst import Gap, Repeat
 from kronstream.domain.errors import Invalid
 from kronstream.domain.schedule import CronSchedule, Every, Once, Schedule, Union, Within, said
@@ -68,11 +68,14 @@ class When:
         excluded = [(_plain(text), f"spec.exclude[{index}]") for index, text in enumerate(exclude)]
         if every is not None and anchor is None:
             anchor = created
-        walls = bool(crons or rrule is not None)
+        walls, start = bool(crons or rrule is not None), None
+        if rrule is not None:
+            rrule, start = _anchored(rrule, time_zone or "UTC", created)
         return cls(
             cron=crons[0] if len(crons) == 1 else None,
             crons=tuple(crons) if len(crons) > 1 else (),
             rrule=rrule,
+            start=start,
             zone=time_zone or "UTC" if walls or excluded else None,
             gap=gap if walls else "RunAfter",
             repeat=repeat if walls else "First",
@@ -90,26 +93,36 @@ class When:
     @property
     def text(self) -> str:
         """The form as a person reads it in a status."""
-        if self.cron is not None or self.crons:
-            return "; ".join(self.crons or (self.cron or "",))
+        if self.rrule is not None:
+            return self.rrule.replace("\n", " ")
         if self.every is not None:
             return duration.render(self.every)
-        return "on demand" if self.at is None else said(self.at)
+        if self.at is not None:
+            return said(self.at)
+        return "; ".join(self.crons or (self.cron or "on demand",))
 
     def schedule(self) -> Schedule | None:
         """The instants, None for a job that runs only when asked; raises Invalid naming the field at fault."""
         if self.zone is not None:
             _read("spec.timeZone", zone.load, self.zone, instead="write a name of the tz database, like Europe/Berlin")
-        base = self._base()
-        if base is None or (self.not_before is None and self.not_after is None):
-            return base
-        return Within(base, self.not_before, self.not_after)
+        found = self._form()
+        if self.not_before is not None and self.not_after is not None and self.not_after <= self.not_before:
+            fault = f"{said(self.not_after)} is not later than notBefore, {said(self.not_before)}"
+            raise Invalid("spec.notAfter", fault, "write a notAfter that is later than notBefore")
+        for text in self.exclude:
+            _read(dict(self.written).get(text, "spec.exclude"), exclusion.parse, text)
+        if found is not None and (self.not_before is not None or self.not_after is not None):
+            found = Within(found, self.not_before, self.not_after)
+        return exclusion.excluding(found, self.exclude, self.zone or "UTC") if found and self.exclude else found
 
-    def _base(self) -> Schedule | None:
+    def _form(self) -> Schedule | None:
         if self.cron is not None:
             return self._cron(self.cron, "spec.schedule")
         if self.crons:
             return Union(tuple(self._cron(text, "spec.schedules") for text in self.crons))
+        if self.rrule is not None:
+            start, name, gap, repeat = self.start or "", self.zone or "UTC", self.gap, self.repeat
+            return _read("spec.rrule", lambda text: recurrence.parse(text, start, name, gap, repeat), self.rrule)
         if self.every is not None:
             return Every(self.every, self.anchor or 0)
         return None if self.at is None else Once(self.at)
@@ -135,6 +148,14 @@ class When:
 
 
 _DEFAULTS = {one.name: one.default for one in fields(When)}
+
+
+def _anchored(text: str, name: str, created: int) -> tuple[str, str | None]:
+    """The rule and its start; as it is when it cannot be read: ``schedule`` says why."""
+    try:
+        return recurrence.anchored(text, name, created)
+    except ValueError:
+        return text, None
 
 
 def _plain(text: str) -> str:
