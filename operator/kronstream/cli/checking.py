@@ -63,13 +63,13 @@ def identity(obj: Mapping[str, Any], namespace: str) -> str:
     return f"{meta.get('namespace') or namespace}/{meta.get('name') or meta.get('generateName')}"
 
 
-def created(obj: Mapping[str, Any], now: int) -> int:
-    """When the object was created, in milliseconds: now for one that was not yet."""
+def created(obj: Mapping[str, Any]) -> int | None:
+    """When the object was created, in milliseconds; None for one that a person wrote."""
     text = obj["metadata"].get("creationTimestamp")
     try:
-        return instant.parse(text) if isinstance(text, str) else now
+        return instant.parse(text) if isinstance(text, str) else None
     except ValueError:
-        return now
+        return None
 
 
 def _finding(manifest: Manifest, said: Invalid, severity: Literal["error", "warning"]) -> Finding:
@@ -93,11 +93,11 @@ def _head(obj: Mapping[str, Any]) -> Iterator[Invalid]:
     if not isinstance(meta, dict):
         yield Invalid("metadata", "is missing" if meta is None else "is not an object", "write name below it")
         return
-    name: object = meta.get("name", meta.get("generateName"))
-    if not isinstance(name, str):
-        yield Invalid("metadata.name", "is missing" if name is None else f"{name!r} is not a text", "write a name")
-    elif len(name) > _MAX_NAME or not _NAME.fullmatch(name.removesuffix("-") if "name" not in meta else name):
-        yield Invalid("metadata.name", f"{name!r} is no name of an object", "write lower-case letters, digits, - and .")
+    called: object = meta.get("name", meta.get("generateName"))
+    if not isinstance(called, str):
+        yield Invalid("metadata.name", "is missing" if called is None else f"{called!r} is not a text", "write a name")
+    elif len(called) > _MAX_NAME or not _NAME.fullmatch(called if "name" in meta else called.removesuffix("-")):
+        yield Invalid("metadata.name", f"{called!r} names no object", "write lower-case letters, digits, - and .")
     try:
         if not isinstance(obj.get("spec"), dict):
             parse_spec(obj.get("spec"))
@@ -113,6 +113,6 @@ def _readable(faults: list[Invalid]) -> bool:
 def _never(obj: Mapping[str, Any], namespace: str, now: int) -> Iterator[Invalid]:
     """A warning about a schedule that never runs from now on. Raises Invalid as the operator would."""
     spec = parse_spec(obj["spec"])
-    schedule = judge(spec, created(obj, now), identity(obj, namespace)).schedule
+    schedule = judge(spec, created(obj) or now, identity(obj, namespace)).schedule
     if schedule is not None and schedule.after(now) is None:
         yield Invalid(f"spec.{spec.forms[0]}", "never runs", schedule.why_none(now))
