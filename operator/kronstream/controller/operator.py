@@ -12,6 +12,8 @@ from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.absence import Absence
+from kronstream.controller.asking import Asking
+from kronstream.controller.backfilling import Backfilling
 from kronstream.controller.budget import Budget
 from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import REVISION, Job
@@ -26,10 +28,13 @@ from kronstream.controller.statuswriter import StatusWriter
 from kronstream.controller.ticker import Ticker
 from kronstream.controller.trouble import Trouble
 from kronstream.controller.watch import Inbox, Watch
+from kronstream.operations import Backfills, Runs
 from kronstream.settings import OperatorSettings
 from kronstream.streams.connection import connect, verify
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.records import Records
+from kronstream.streams.requests import RedisRequests
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +71,11 @@ class Operator:
         self._reconciler = Reconciler(
             self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone, self._replicas.manned
         )
+        requests = RedisRequests(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
+        records = Records(self._redis, Keys(settings.redis.base_stream))
+        self._asking = Asking(self._roster, jobs, Runs(requests, records), self._replicas)
+        self._backfilling = Backfilling(self._roster, ledger, Backfills(requests), self._replicas)
+        self._reconciler.asked = self._asking.look
         self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
         self._absence = Absence(
@@ -97,6 +107,8 @@ class Operator:
                     self._ticker.run,
                     self._writer.run,
                     self._pauses.run,
+                    self._asking.run,
+                    self._backfilling.run,
                     self._absence.run,
                     self._rebuild.run,
                     self._rebuild.run_comparison,

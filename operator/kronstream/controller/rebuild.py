@@ -34,6 +34,14 @@ def _with_the_only_run(job: Job, known: Job, seed: Seed | None) -> Seed | None:
     return Seed({**seed.fields, "once": run}, (*seed.unfinished, run))
 
 
+def _with_the_handled(known: Job, seed: Seed | None) -> Seed | None:
+    """The seed, with the annotation's value that a run was started for but of which the status does not tell yet."""
+    if known.handled is None:
+        return seed
+    seed = seed or Seed()
+    return Seed({**seed.fields, "rn": known.handled}, seed.unfinished)
+
+
 class Rebuild:
     """Nothing fires before every live replica has contributed: the epoch opens the store."""
 
@@ -98,7 +106,8 @@ class Rebuild:
         if known is None:
             return job, replace(adoption, rebuild=True)
         cursor = max(adoption.cursor, known.cursor)
-        return job, replace(adoption, cursor=cursor, seed=_with_the_only_run(job, known, adoption.seed), rebuild=True)
+        seed = _with_the_handled(known, _with_the_only_run(job, known, adoption.seed))
+        return job, replace(adoption, cursor=cursor, seed=seed, rebuild=True)
 
     async def _compare(self) -> None:
         self._replicas.rolled_back.clear()

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.clock import StoreClock
-from kronstream.controller.job import Job, read
+from kronstream.controller.job import Job, read, wanted_run
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
 from kronstream.domain.errors import Invalid
@@ -28,6 +28,10 @@ AT_ONCE = 16
 RETRY = 0.5
 
 Question = Callable[[], Awaitable[None]]
+
+
+def _nothing(job: Job) -> None:
+    """Stands where the composition puts who starts runs that an annotation asks for."""
 
 
 class Reconciler:
@@ -60,6 +64,7 @@ class Reconciler:
         self._forget: set[str] = set()
         self._questions: dict[str, Question] = {}
         self._seqs: dict[str, int] = {}
+        self.asked: Callable[[Job], None] = _nothing
         self._work = asyncio.Event()
         self._question = asyncio.Event()
 
@@ -87,6 +92,8 @@ class Reconciler:
         newest = waiting[0] if waiting else known
         if newest is not None and newest.generation == meta.get("generation", 1):
             newest.note(obj.get("status") or {})
+            newest.run_now = wanted_run(meta)
+            self.asked(newest)
             return
         if known is not None and known.generation > meta.get("generation", 1):
             return  # an event that was overtaken; an API server that went back is found by the comparison of lists
@@ -179,9 +186,11 @@ class Reconciler:
         job.adopted, job.cursor, job.once = True, answer.cursor, answer.once
         if before is not None:
             job.written, job.written_at = before.written, before.written_at
+            job.handled = job.handled or before.handled
             self._roster.wake_at(before, None)
         self._roster.put(job)
         self._armed(job)
+        self.asked(job)
 
     def _reasoned(self, adoption: Adoption, stored: Conflict) -> Adoption:
         """The adoption with what its edit or resume leaves behind, counted from the state that the store has."""

@@ -43,6 +43,8 @@ local function request(q)
   local known = call('GET', claim)
   if known then return { 'known', known } end
   local job = P .. 'job:' .. q.uid
+  -- a store that was lost has no claims, but the statuses told the last value
+  if field(q.value) and call('HGET', job, 'rn') == q.value then return { 'known', 'started' } end
   local h = call('HMGET', job, unpack(JOB))
   local word, detail = refusal(q, h)
   if word then return { word, detail } end

@@ -1,0 +1,26 @@
+"""Why something that was asked for is not done."""
+
+from enum import StrEnum
+
+
+class Why(StrEnum):
+    """What kind of refusal: ``conflict`` may go away by itself, ``gone`` and ``invalid`` do not."""
+
+    GONE = "gone"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    AWAY = "away"
+
+
+class Refused(Exception):  # noqa: N818 - a verdict, not a fault of the program
+    """``why`` is for programs, the text for people; ``reason`` is the reason of a run that was skipped at once."""
+
+    def __init__(self, why: Why, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+        self.reason = reason
+
+
+def gone(what: str) -> Refused:
+    """Nothing of that name is known."""
+    return Refused(Why.GONE, f"{what} is not known; it was deleted, or no operator has taken it into force yet")
