@@ -94,6 +94,18 @@ def test_what_a_run_that_is_not_over_has_not() -> None:
     )
 
 
+def test_a_run_that_was_over_before_it_started_holds_nothing_up() -> None:
+    """Cancelled in the queue it has no times: an error here would be one for good."""
+    last = {"status": "cancelled", "startedAt": None, "finishedAt": None, "durationMs": None, "message": None}
+
+    assert verdict('run.nominal - last.finishedAt > duration("1h") && last.durationMs == 0', last)
+
+
+@pytest.mark.parametrize("status", ["success", "running"])
+def test_a_run_without_a_message_has_an_empty_one(status: str) -> None:
+    assert verdict('!last.message.contains("disk full")', FAILED | {"status": status, "message": None})
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

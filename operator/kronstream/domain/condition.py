@@ -12,8 +12,8 @@ is read, not when the run is due:
   ``last.finishedAt``: timestamps, 1970-01-01T00:00:00Z before the first run. ``last.durationMs``: 0 before the first
   run. ``last.message``. ``last.consecutiveFailures``.
 
-What the last run does not have yet (it is not over) has no value: an expression that needs it is an error, and an error
-never starts a run. Left out of CEL is whatever lets one text stop a whole operator, each tried: the macros (nested
+What a last run that is not over does not have yet has no value: an expression that needs it is an error, and an error
+never starts a run. One that was over before it started has the times of none. Left out of CEL is whatever lets one text stop a whole operator, each tried: the macros (nested
 loops, memory), ``matches`` (some patterns take a second, with the interpreter's lock held), and the functions of a
 timestamp that take a zone (they open any file they are given, and reading a pipe never ends).
 """
@@ -30,6 +30,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from kronstream.domain import zone
+from kronstream.domain.run import State
 
 MAX_LENGTH = 1_024
 MAX_TEXT = 2_048  # bytes; the texts there are have less than 16 KiB together
@@ -80,6 +81,7 @@ _OF_A_TIME = {
     "getMilliseconds": "milliseconds_with_tz",
 }
 _LEFT_OUT = {*_MACROS, *_OF_A_TIME, "matches"}
+_OVER = frozenset(state.value for state in State if state.terminal)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHERE = re.compile(r"ERROR: <input>:-?\d+:(-?\d+): (.*)")
 _UNKNOWN = re.compile(r"undeclared reference to '([^']*)'")
@@ -172,8 +174,7 @@ def _environment() -> Any:
 
 
 def _data(job: Mapping[str, Any], run: Mapping[str, Any], last: Mapping[str, Any] | None) -> dict[str, Any]:
-    told = BEFORE_THE_FIRST if last is None or last["status"] == "none" else last
-    groups = {"job": job, "run": {**_clock(run), **run}, "last": told}
+    groups = {"job": job, "run": {**_clock(run), **run}, "last": _told(last)}
     data: dict[str, Any] = {}
     for name, kind in NAMES.items():
         group, _, field = name.partition(".")
@@ -181,6 +182,14 @@ def _data(job: Mapping[str, Any], run: Mapping[str, Any], last: Mapping[str, Any
         if value is not None:
             data[name] = _value(kind, value)
     return data
+
+
+def _told(last: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What is known of the run before; one that was over before it started has the times of none."""
+    if last is None or last["status"] == "none":
+        return BEFORE_THE_FIRST
+    there = {name: value for name, value in last.items() if value is not None}
+    return {**(BEFORE_THE_FIRST if last["status"] in _OVER else {"message": ""}), **there}
 
 
 def _clock(run: Mapping[str, Any]) -> dict[str, int]:
