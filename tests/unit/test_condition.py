@@ -24,7 +24,7 @@ FAILED = {
 RUNNING = FAILED | {"status": "running", "finishedAt": None, "durationMs": None, "message": None}
 
 
-def verdict(text: str, last: dict[str, object] | None = None, **run: object) -> Verdict:
+def verdict(text: str, last: dict[str, Any] | None = None, **run: object) -> Verdict:
     return condition.compile(text).holds(JOB, RUN | run, last)
 
 
@@ -96,7 +96,13 @@ def test_what_a_run_that_is_not_over_has_not() -> None:
 
 def test_a_run_that_was_over_before_it_started_holds_nothing_up() -> None:
     """Cancelled in the queue it has no times: an error here would be one for good."""
-    last = {"status": "cancelled", "startedAt": None, "finishedAt": None, "durationMs": None, "message": None}
+    last: dict[str, Any] = {
+        "status": "cancelled",
+        "startedAt": None,
+        "finishedAt": None,
+        "durationMs": None,
+        "message": None,
+    }
 
     assert verdict('run.nominal - last.finishedAt > duration("1h") && last.durationMs == 0', last)
 

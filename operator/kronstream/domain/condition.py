@@ -13,9 +13,11 @@ is read, not when the run is due:
   run. ``last.message``. ``last.consecutiveFailures``.
 
 What a last run that is not over does not have yet has no value: an expression that needs it is an error, and an error
-never starts a run. One that was over before it started has the times of none. Left out of CEL is whatever lets one text stop a whole operator, each tried: the macros (nested
-loops, memory), ``matches`` (some patterns take a second, with the interpreter's lock held), and the functions of a
-timestamp that take a zone (they open any file they are given, and reading a pipe never ends).
+never starts a run. One that was over before it started has the times of none.
+
+Left out of CEL is whatever lets one text stop a whole operator, each tried: the macros (nested loops, memory),
+``matches`` (some patterns take a second, with the interpreter's lock held), and the functions of a timestamp that take
+a zone (they open any file they are given, and reading a pipe never ends).
 """
 
 from __future__ import annotations
