@@ -124,7 +124,7 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
         job.fault = fault
         return job, _held(job, status)
     job.when, job.text, job.schedule = found.when.dump(), found.when.text, found.schedule
-    job.condition, job.zone = found.condition, found.when.zone
+    job.condition, job.zone = found.condition, spec.time_zone
     if spec.jitter_ms:
         identity = f"{job.namespace}/{job.name}"
         job.jitter = Jitter(spec.jitter_ms, partial(_delay, identity, spec.jitter_ms))

@@ -20,7 +20,10 @@ _SKIPPED = {
 
 def completed(job: Job, state: JobState) -> int | None:
     """When the job was over; one that got another form of time since goes on."""
-    return state.done if job.schedule is None or job.one_time or state.ended else None
+    if state.ended:
+        ends = (state.last_success or 0, state.last_failure or 0, state.last_schedule or 0)
+        return None if state.active else max(ends)
+    return state.done if job.schedule is None or job.one_time else None
 
 
 def readiness(job: Job, state: JobState, hold: Hold | None, ahead: Sequence[int]) -> Told:
@@ -32,6 +35,8 @@ def readiness(job: Job, state: JobState, hold: Hold | None, ahead: Sequence[int]
     if hold is not None:
         return "Ready", "True", *_held(hold)
     schedule = job.schedule
+    if state.ended:
+        return "Ready", "True", "Ending", f"endAfter was reached: nothing is due any more, {state.active} run(s) go on"
     if schedule is None:
         return "Ready", "True", "OnDemand", "no time to run is written: the job runs when it is asked to"
     if not ahead and not job.one_time:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kronstream.domain import condition, jitter
+from kronstream.domain import condition, jitter, zone
 from kronstream.domain.condition import Condition
 from kronstream.domain.errors import Invalid
 from kronstream.domain.schedule import Schedule
@@ -36,6 +36,10 @@ def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
             raise Invalid("spec.jitter", str(fault)) from None
     if spec.run_if is None:
         return Judged(when, schedule, None)
+    try:
+        zone.load(spec.time_zone or "UTC")
+    except ValueError as fault:
+        raise Invalid("spec.timeZone", str(fault), "write a name of the tz database, like Europe/Berlin") from None
     try:
         return Judged(when, schedule, condition.compile(spec.run_if))
     except ValueError as fault:
