@@ -107,6 +107,7 @@ def spoken(instants: list[int], zone: str) -> str:
 def disagreement(text: str, zone: str, gap: Gap, repeat: Repeat, seen: Walk, begin: int, end: int) -> str:
     """What the engine and the oracle say differently of begin..end (UTC seconds), or an empty text."""
     engine = cron.parse(text, zone, gap, repeat)
+    assert (engine.elapsed, engine.seconds) == (parsed(text).elapsed, parsed(text).seconds)
     due = seen.due(parsed(text), gap, repeat)
     expected = [instant for instant in due if begin <= instant < end]
     found, at = [], begin * 1000 - 1
