@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from kronstream.domain import cron, jitter, zone
-from kronstream.domain.schedule import Schedule
+from kronstream.domain.exclusion import excluding
+from kronstream.domain.schedule import Once, Schedule
 from kronstream.domain.when import When
 from kronstream.domain.zone import Zone
 
@@ -64,7 +65,6 @@ class _Hidden:
     def __init__(self, when: When) -> None:
         self._when = when
         self._plain = replace(when, exclude=()).schedule()
-        self._each = [(text, replace(when, exclude=(text,)).schedule()) for text in when.exclude]
         skips = when.gap == "Skip"
         self._all = replace(when, exclude=(), gap="RunAfter").schedule() if skips or when.exclude else None
 
@@ -88,8 +88,9 @@ class _Hidden:
     def _why(self, at: int) -> str:
         if self._plain is None or self._plain.after(at - 1) != at:
             return f"{_gone(self._when, at)}, and dst.gap is Skip"
-        named = [text for text, schedule in self._each if schedule is not None and schedule.after(at - 1) != at]
-        return f"excluded by {named[0]}" if named else "excluded"
+        name = self._when.zone or "UTC"
+        named = (text for text in self._when.exclude if excluding(Once(at), (text,), name).after(at - 1) is None)
+        return f"excluded by {next(named)}"
 
 
 def _marks(when: When, schedule: Schedule, at: int) -> Iterator[str]:
