@@ -98,7 +98,7 @@ class Requests(Protocol):
         ...
 
     async def pause(self, uids: Sequence[str], by: str, reason: str, until: int | None) -> list[Change]:
-        """Pause jobs beside their spec: OK, SAME or GONE for each."""
+        """Pause jobs beside their spec: OK, SAME, PAST (``until`` passed) or GONE for each."""
         ...
 
     async def resume(self, uids: Sequence[str]) -> list[Change]:

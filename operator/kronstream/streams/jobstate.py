@@ -42,6 +42,12 @@ def _pause(fields: Mapping[str, str]) -> Pause | None:
     return Pause(since, _int(fields, "pun"), fields.get("pby", ""), fields.get("prs", ""), "pau" in fields)
 
 
+def _ahead(fields: Mapping[str, str]) -> tuple[int, ...]:
+    """Instants to skip; those that the cursor passed are done with."""
+    cursor = int(fields["cur"])
+    return tuple(at for text in fields.get("sx", "").split(",") if text and (at := int(text)) > cursor)
+
+
 def job_state(uid: str, row: Sequence[Any]) -> JobState | None:
     """Read an answer of ``describe.lua``: [flat hash, active, unfinished run ids], or empty for an unknown job."""
     if not row:
@@ -75,6 +81,6 @@ def job_state(uid: str, row: Sequence[Any]) -> JobState | None:
         when=fields.get("when", ""),
         pause=_pause(fields),
         ended="end" in fields,
-        skip_next=tuple(int(at) for at in fields.get("sx", "").split(",") if at),
+        skip_next=_ahead(fields),
         run_now=fields.get("rn"),
     )

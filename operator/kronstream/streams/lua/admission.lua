@@ -16,22 +16,14 @@ end
 -- Whether the job may start no more runs, by `endAfter`.
 local function ended(uid, h)
   if h[18] then return true end
-  if (not h[19] or h[19] == '') and (not h[20] or h[20] == '') then return false end
-  local n = call('HMGET', P .. 'job:' .. uid, 'n:success', 'n:failed', 'n:cancelled', 'n:dead')
-  local over = tonumber(h[20] or '') and tonumber(n[1] or 0) >= tonumber(h[20])
-  if not over and tonumber(h[19] or '') then
-    local total = call('ZCARD', P .. 'active:' .. uid)
-    for i = 1, 4 do total = total + tonumber(n[i] or 0) end
-    over = total >= tonumber(h[19])
-  end
-  if over then
-    call('HSET', P .. 'job:' .. uid, 'end', 1)
-    h[18] = '1'
-  end
-  return over
+  if not spent(uid, h[19], h[20]) then return false end
+  call('HSET', P .. 'job:' .. uid, 'end', 1)
+  h[18] = '1'
+  return true
 end
 
--- Makes room for one more run among `limit`: the oldest end. Those that still run are asked to.
+-- Makes room for one more run among `limit`: the oldest end. Those that still run are asked to. Answers the place in its
+-- group's line that one of them had (nil = none): the new run goes on from there, or it might never get to the front.
 local function replace(uid, limit)
   local active, line = P .. 'active:' .. uid, P .. 'waiting:' .. uid
   local waiting = call('ZRANGE', line, 0, -1)
@@ -49,19 +41,30 @@ local function replace(uid, limit)
       if not r and call('EXISTS', P .. 'run:' .. id) == 0 then call('ZREM', active, id) end
     end
   end
+  local place
   for i = 1, #staying + call('ZCARD', line) + 1 - limit do
     local id, r = unpack(staying[i])
-    if r.st == 'running' then call('HSET', P .. 'run:' .. id, 'cx', 'replaced') else supersede(id, r, 'cancelled', 'replaced') end
+    if r.st == 'running' then
+      call('HSET', P .. 'run:' .. id, 'cx', 'replaced')
+    else
+      place = place or r.grp and call('ZSCORE', P .. 'gwait:' .. r.grp, id) or nil
+      supersede(id, r, 'cancelled', 'replaced')
+    end
   end
+  return place
 end
 
--- Why there will be no run now (a reason), or whether it has to wait for a slot of its job.
+-- Why there will be no run now (a reason), or nil, whether it has to wait for a slot of its job, and its place in the line
+-- of its group.
 local function admit(uid, h, stream)
   local policy, limit = h[8], tonumber(h[14]) or (h[8] == 'Allow' and 0 or 1)
   local active = P .. 'active:' .. uid
   local count = call('ZCARD', active)
   if policy == 'Forbid' and count >= limit then return 'Overlap' end
-  if policy == 'Forbid' and h[16] and h[16] ~= '' and not group_has_room(h[16], h[17]) then return 'Overlap' end
+  if policy == 'Forbid' and h[16] and h[16] ~= ''
+    and (call('ZCARD', P .. 'gwait:' .. h[16]) > 0 or not group_has_room(h[16], h[17])) then
+    return 'Overlap'
+  end
   local backlog = tonumber(h[9])
   -- few active runs cannot be many unstarted ones, and the size is the cheaper question
   if policy ~= 'Replace' and count >= backlog
@@ -71,9 +74,10 @@ local function admit(uid, h, stream)
   lengths[stream] = lengths[stream] or call('XLEN', stream)
   if lengths[stream] >= LANE_LIMIT then return 'Backlog' end
   if limit == 0 or count == 0 then return nil, false end
-  if policy == 'Replace' then replace(uid, limit) end
+  local place
+  if policy == 'Replace' then place = replace(uid, limit) end
   local waiting = call('ZCARD', P .. 'waiting:' .. uid)
-  if call('ZCARD', active) - waiting < limit and waiting == 0 then return nil, false end
+  if call('ZCARD', active) - waiting < limit and waiting == 0 then return nil, false, place end
   if policy == 'Queue' and waiting >= tonumber(h[15] or '100') then return 'QueueFull' end
   return nil, true
 end
@@ -83,7 +87,7 @@ end
 local function start(uid, h, id, nominal, late, extra)
   local key, queue, priority = P .. 'run:' .. id, h[6], h[7]
   local stream = lane(queue, priority)
-  local refused, waits = admit(uid, h, stream)
+  local refused, waits, place = admit(uid, h, stream)
   if refused then return refused end
   local grouped = h[16] and h[16] ~= ''
   local direct = not waits and not grouped
@@ -105,7 +109,7 @@ local function start(uid, h, id, nominal, late, extra)
   if waits then
     line_up(P .. 'waiting:' .. uid, id)
   elseif grouped then
-    advance(id, load_run(id))
+    advance(id, load_run(id), place)
   end
   started[id] = true
   return nil

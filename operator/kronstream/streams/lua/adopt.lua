@@ -12,6 +12,7 @@ local function seed(a)
   local s, job = a.seed, P .. 'job:' .. a.uid
   if s == nil or s == cjson.null then return end
   for field, value in pairs(s.fields) do call('HSET', job, field, value) end
+  if tonumber(s.fields.pun or '') then call('ZADD', P .. 'unfinished', s.fields.pun, '@' .. a.uid) end
   for _, id in ipairs(s.unfinished) do
     local nominal = string.match(id, '%-s(%d+)$')
     if nominal and call('EXISTS', P .. 'run:' .. id) == 0 then
@@ -92,16 +93,18 @@ local function adopt(a)
   if fresh or a.invalid == 0 then
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
       num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
-      'lim',
-      num(a.policy == 'Allow' and 0 or math.max(a.limit, 1)), 'mq', num(a.queued), 'grp', a.group, 'gmx', num(a.group_max), 'er', a.end_runs, 'es',
-      a.end_successes, 'sf', a.suspend_after)
-    call('HDEL', job, 'end')
+      'lim', num(a.policy == 'Allow' and 0 or math.max(a.limit, 1)), 'mq', num(a.queued), 'grp', a.group,
+      'gmx', num(a.group_max), 'er', a.end_runs, 'es', a.end_successes, 'sf', a.suspend_after)
+    if spent(a.uid, a.end_runs, a.end_successes) then call('HSET', job, 'end', 1) else call('HDEL', job, 'end') end
   end
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
   drop_works(a.uid, num(a.gen))
   call('ZADD', P .. 'jobs', num(now), a.uid)
   -- more may run at a time now
-  if not fresh and a.invalid == 0 then release_waiting(a.uid) end
+  if not fresh and a.invalid == 0 then
+    if a.group ~= '' then release_group(a.group) end
+    release_waiting(a.uid)
+  end
   touch(a.uid)
   return { 'ok', num(cursor), stored[7] or '', stored[8] or '' }
 end

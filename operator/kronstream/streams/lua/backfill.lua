@@ -5,15 +5,8 @@
 -- step: epoch, id, cursor, then either nominal, run (the next instant) or nothing (there are no more)
 --                                            -> ok | wait | done | over | gone | cursor:<ms> | epoch
 -- cancel: id, who                            -> ok | over | gone
-local LIMIT, KEPT, PATIENCE = 20, 604800000, 1000
+local LIMIT, PATIENCE = 20, 1000
 local action = ARGV[2]
-
-local function finish(key, id, state)
-  call('HSET', key, 'st', state, 'fin', num(now))
-  call('ZREM', P .. 'backfills', id)
-  call('PEXPIRE', key, KEPT)
-  call('PEXPIRE', P .. 'bfruns:' .. id, KEPT)
-end
 
 local function create(id, uid, fields)
   local key, list = P .. 'backfill:' .. id, P .. 'bfs:' .. uid
@@ -54,19 +47,21 @@ local function step(epoch, id, cursor, nominal, run)
   local h = call('HMGET', P .. 'job:' .. b[1], unpack(JOB))
   local active = call('ZCARD', P .. 'bfruns:' .. id)
   if not h[1] then
-    finish(key, id, 'cancelled')
+    end_backfill(id, 'cancelled')
     return 'done'
   end
   if not nominal then
     if active > 0 then return later(id, 60 * PATIENCE, 'wait') end
-    finish(key, id, 'done')
+    end_backfill(id, 'done')
     return 'done'
   end
   if active >= tonumber(b[5]) then return later(id, 60 * PATIENCE, 'wait') end
   if h[5] == '1' then return later(id, PATIENCE, 'wait') end
   if call('EXISTS', P .. 'run:' .. run) == 0 then
-    if start(b[1], h, run, nominal, '', { 'bf', id, 'by', b[6] or '' }) then return later(id, PATIENCE, 'wait') end
-    call('SET', P .. 'claim:' .. run, 'started', 'PX', KEPT)
+    local extra = { 'bf', id }
+    if b[6] and b[6] ~= '' then extra = { 'bf', id, 'by', b[6] } end
+    if start(b[1], h, run, nominal, '', extra) then return later(id, PATIENCE, 'wait') end
+    call('SET', P .. 'claim:' .. run, 'started', 'PX', CLAIMED)
     call('ZADD', P .. 'bfruns:' .. id, num(now), run)
     call('HINCRBY', key, 'beg', 1)
     mark(b[1])
@@ -81,7 +76,7 @@ local function cancel(id, who)
   if not st then return 'gone' end
   if st ~= 'running' then return 'over' end
   call('HSET', key, 'cby', who)
-  finish(key, id, 'cancelled')
+  end_backfill(id, 'cancelled')
   return 'ok'
 end
 

@@ -1,4 +1,5 @@
 #!lua flags=allow-oom
+-- needs: holding
 -- A worker's heartbeat. ARGV: group, consumer, incarnation, lease ms, card JSON, then for every run held five values:
 -- run, token, uid, generation, nominal. Answers {now, handed, {run, reason, …} to cancel, {run, …} lost}.
 local consumer, incarnation, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -19,12 +20,7 @@ local function register(id, token, uid, gen, nominal, r)
     if call('HEXISTS', P .. 'work:' .. uid, gen) == 0 then gen = r.gen end
     call('HSET', key, 'st', 'running', 'gen', gen, 'att', 1, 'tok', token, 'sta', num(now))
     call('HDEL', key, 'rv')
-    call('ZREM', P .. 'waiting:' .. uid, id)
-    call('ZADD', P .. 'active:' .. uid, num(now), id)
-    if r.grp then
-      call('ZREM', P .. 'gwait:' .. r.grp, id)
-      call('ZADD', P .. 'group:' .. r.grp, num(now), id)
-    end
+    seize(id, r)
   elseif not revive(id, uid, gen, nominal, token) then
     return false
   end
@@ -51,4 +47,5 @@ for i = 6, #ARGV, 5 do
   end
   -- else the store was lost and its job may still come: until it is filled again, the run stays with its worker
 end
+wake()
 return { num(now), handed or '', cancel, lost }

@@ -7,7 +7,7 @@ local function cancel(id)
   if call('HEXISTS', P .. 'run:' .. id, 'fin') == 1 then return 'over' end
   call('HSET', P .. 'run:' .. id, 'cby', ARGV[2])
   if r.st == 'running' then
-    call('HSET', P .. 'run:' .. id, 'cx', 'requested')
+    call('HSETNX', P .. 'run:' .. id, 'cx', 'requested')
     return 'asked'
   end
   settle(id, r, 'cancelled', 'requested')

@@ -7,6 +7,7 @@
 -- string 'epoch' when the store was lost since.
 if call('GET', P .. 'epoch') ~= ARGV[2] then return { 'epoch' } end
 local early = now + tonumber(ARGV[3])
+local DAY = 86400000
 
 local function skip(job, reason, count, first, last)
   call('HINCRBY', job, 'n:skipped', count)
@@ -36,10 +37,22 @@ local function within(pauses, nominal)
   return false
 end
 
--- Why an instant makes no run though its job fires; 'ran' for one that had its run before the clock went back.
+-- When the clock last jumped forward.
+local jumped
+local function last_jump()
+  jumped = jumped or tonumber(call('GET', P .. 'jump') or '0')
+  return jumped
+end
+
+-- Whether an instant had its run before the clock went back.
+local function ran(id, h, at)
+  if not h[24] then return false end
+  return (at <= tonumber(h[24]) and at > tonumber(h[25])) or call('EXISTS', P .. 'claim:' .. id) == 1
+end
+
+-- Why an instant makes no run though its job fires.
 local function excuse(uid, h, nominal)
   local at = tonumber(nominal)
-  if h[24] and at <= tonumber(h[24]) and at > tonumber(h[25]) then return 'ran' end
   if h[21] and at >= tonumber(h[21]) and (h[22] == '' or at < tonumber(h[22])) then return 'Paused' end
   local all, own = scope_pauses(h[10])
   if within(all, at) or within(own, at) then return 'Paused' end
@@ -58,21 +71,28 @@ local function fire(uid, h, nominal, delay)
   local id = uid .. '-s' .. nominal
   local key = P .. 'run:' .. id
   if call('EXISTS', key) == 1 then return call('HEXISTS', key, 'fin') == 1 and id or nil end
-  local refused = excuse(uid, h, nominal)
-  if refused == 'ran' then return id end
-  refused = refused or start(uid, h, id, nominal, nominal + delay)
+  if ran(id, h, tonumber(nominal)) then return id end
+  local refused = excuse(uid, h, nominal) or start(uid, h, id, nominal, nominal + delay)
   if refused then
     skip(P .. 'job:' .. uid, refused, 1, nominal, nominal)
     return refused
   end
   h.last = nominal
+  -- caught up after a jump: if the clock goes back again, its instant comes once more, perhaps after its record went
+  local jump = last_jump()
+  if tonumber(nominal) <= jump and jump <= now then call('SET', P .. 'claim:' .. id, 'started', 'PX', DAY) end
 end
 
 -- A cursor from a clock that ran ahead would silence the job until that clock's time came; what it passed over since the
 -- clock jumped had its runs.
 local function set_back(job, h)
-  local jump = tonumber(call('GET', P .. 'jump') or '0')
-  call('HSET', job, 'cur', now_text, 'ran', h[3], 'ranf', num(math.max(jump, now)))
+  local from, to = math.max(last_jump(), now), tonumber(h[3])
+  if h[24] then
+    -- once more: of what ran, one stretch is remembered
+    if to <= from then from = now end
+    from, to = math.min(from, tonumber(h[25])), math.max(to, tonumber(h[24]))
+  end
+  call('HSET', job, 'cur', now_text, 'ran', num(to), 'ranf', num(from))
   return 'cursor:' .. now_text
 end
 

@@ -20,10 +20,29 @@ end
 
 local SKIPS = { deadline = 'Deadline', overlap = 'Overlap' }
 
+-- From when a new pause counts: one that is open, or whose instants nobody has looked at yet, becomes part of it.
+local function paused_since(since, till, cursor)
+  if since and (till == '' or tonumber(till) > now or tonumber(till) > tonumber(cursor)) then return since end
+  return num(now)
+end
+
 -- A job that failed so often in a row that it is to be paused.
-local function give_up(job, failures, limit, since, till)
+local function give_up(job, failures, limit, since, till, cursor)
   if not limit or limit == '' or failures < tonumber(limit) or (since and till == '') then return end
-  call('HSET', job, 'psn', num(now), 'pun', '', 'pby', 'kronstream', 'prs', failures .. ' runs in a row failed', 'pau', 1)
+  call('HSET', job, 'psn', paused_since(since, till, cursor), 'pun', '', 'pby', 'kronstream',
+    'prs', failures .. ' runs in a row failed', 'pau', 1)
+end
+
+-- Whether a job has had as many runs, or successes, as it may have ('' or nil = any number).
+local function spent(uid, runs, successes)
+  runs, successes = tonumber(runs or ''), tonumber(successes or '')
+  if not runs and not successes then return false end
+  local n = call('HMGET', P .. 'job:' .. uid, 'n:success', 'n:failed', 'n:cancelled', 'n:dead')
+  if successes and tonumber(n[1] or 0) >= successes then return true end
+  if not runs then return false end
+  local total = call('ZCARD', P .. 'active:' .. uid)
+  for i = 1, 4 do total = total + tonumber(n[i] or 0) end
+  return total >= runs
 end
 
 -- A run of a backfill is over: the next one may start.
@@ -33,6 +52,15 @@ local function tell_backfill(id, backfill, state)
     call('HINCRBY', P .. 'backfill:' .. backfill, state == 'success' and 'ok' or 'bad', 1)
     call('ZADD', P .. 'backfills', 'XX', num(now), backfill)
   end
+end
+
+-- Ends a backfill; what is told of it is kept for a while.
+local function end_backfill(id, state)
+  local key = P .. 'backfill:' .. id
+  call('HSET', key, 'st', state, 'fin', num(now))
+  call('ZREM', P .. 'backfills', id)
+  call('PEXPIRE', key, CLAIMED)
+  call('PEXPIRE', P .. 'bfruns:' .. id, CLAIMED)
 end
 
 -- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
@@ -45,7 +73,7 @@ local function settle(id, r, state, why, duration, message)
   call('HDEL', key, 'cx', 'rv', 'dl')
   vacate(id, r)
   if r.bf then tell_backfill(id, r.bf, state) end
-  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun')
+  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur')
   if not j[1] then
     call('PEXPIRE', key, ORPHAN_TTL)
     return
@@ -58,7 +86,7 @@ local function settle(id, r, state, why, duration, message)
     if j[7] and j[7] ~= '' and tonumber(call('HGET', job, 'n:success')) >= tonumber(j[7]) then call('HSET', job, 'end', 1) end
   elseif state == 'failed' or state == 'dead' then
     call('HSET', job, 'lbad', num(now))
-    give_up(job, call('HINCRBY', job, 'cf', 1), j[6], j[8], j[9])
+    give_up(job, call('HINCRBY', job, 'cf', 1), j[6], j[8], j[9], j[10])
   end
   if duration and (state == 'success' or state == 'failed') then
     call('HINCRBY', job, 'dn', 1)
@@ -71,6 +99,11 @@ local function settle(id, r, state, why, duration, message)
   touch(r.uid)
 end
 
+-- A run whose own payload was lost with the store cannot be tried again: the job's payload is another.
+local function bereft(id, r)
+  return r.own and call('HEXISTS', P .. 'run:' .. id, 'pl') == 0
+end
+
 -- An attempt that its worker never ended: tried again by the job's policy, or the end of the run.
 local function lose(id, r, why, message)
   -- whoever held the run may not speak for it any more
@@ -79,7 +112,7 @@ local function lose(id, r, why, message)
   local text = call('HGET', P .. 'work:' .. r.uid, r.gen)
   local work = text and cjson.decode(text)
   call('HSET', P .. 'run:' .. id, 'err', cjson.encode({ type = why, message = message, traceback = '' }))
-  if not work or not call('HGET', P .. 'job:' .. r.uid, 'gen') or tonumber(r.att) > work.retry.limit then
+  if not work or not call('HGET', P .. 'job:' .. r.uid, 'gen') or tonumber(r.att) > work.retry.limit or bereft(id, r) then
     return settle(id, r, 'failed', why, nil, message)
   end
   withdraw(id, r)

@@ -1,4 +1,5 @@
 #!lua flags=allow-oom
+-- needs: holding
 -- Ends attempts. ARGV: group, then for every outcome thirteen values: run, token, state, reason, retry_in ('' = over),
 -- duration, result, error JSON, output, uid, generation, nominal, message. Answers 1 (recorded, or recorded before)
 -- or 0 (the token is not current; nothing was written) for each, or -1 alone: the store was lost, and is not filled again
@@ -13,6 +14,8 @@ local function finish(id, token, state, why, retry_in, duration, result, err, ou
   if adopted then
     r.att = '1'
     call('HSET', P .. 'run:' .. id, 'att', 1, 'tok', token)
+    call('HDEL', P .. 'run:' .. id, 'rv')
+    seize(id, r)
   end
   local key = P .. 'run:' .. id
   call('HDEL', key, 'res', 'err', 'out')
@@ -22,7 +25,7 @@ local function finish(id, token, state, why, retry_in, duration, result, err, ou
   if out ~= '' then call('HSET', key, 'out', out) end
   if r.cx and state ~= 'success' then
     settle(id, r, 'cancelled', r.cx, duration)
-  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 then
+  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 and not bereft(id, r) then
     withdraw(id, r)
     call('HSET', key, 'st', 'retrying', 'why', why)
     call('HDEL', key, 'dlv')

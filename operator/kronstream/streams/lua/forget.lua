@@ -16,7 +16,10 @@ local function forget(uid)
     if r and r.st == 'running' then call('PEXPIRE', P .. 'run:' .. id, ORPHAN_TTL) end
   end
   call('DEL', P .. 'active:' .. uid, job)
-  call('PEXPIRE', P .. 'bfs:' .. uid, num(age))
+  for _, id in ipairs(call('ZRANGE', P .. 'bfs:' .. uid, 0, -1)) do
+    if call('HGET', P .. 'backfill:' .. id, 'st') == 'running' then end_backfill(id, 'cancelled') end
+  end
+  call('PEXPIRE', P .. 'bfs:' .. uid, CLAIMED)
   call('ZREM', P .. 'unfinished', '@' .. uid)
   call('PEXPIRE', P .. 'work:' .. uid, RECHECK)
   call('PEXPIRE', P .. 'good:' .. uid, num(age))
@@ -28,4 +31,6 @@ local function forget(uid)
 end
 
 for i = 3, #ARGV do forget(ARGV[i]) end
+-- slots of groups went to others
+wake()
 return forgotten

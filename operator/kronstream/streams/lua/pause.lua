@@ -1,15 +1,14 @@
 #!lua flags=allow-oom
 -- Pauses and resumes jobs beside their spec. ARGV: group, 'pause' | 'resume', who asked, why, until ('' = until resumed),
 -- then uids. Instants from the pause's beginning to its end make no runs, also when they are looked at later.
--- Answers for each: ok | same (it was so already) | gone.
+-- Answers for each: ok | same (it was so already) | past (it would have ended already) | gone.
 local action, by, why, till = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local function pause(uid, job, p)
+  if till ~= '' and tonumber(till) <= now then return 'past' end
   local open = p[2] and (p[3] == '' or tonumber(p[3]) > now)
   if open and p[3] == till and p[4] == by and p[5] == why then return 'same' end
-  -- an earlier pause whose instants nobody has looked at yet becomes part of this one
-  local since = (open or (p[2] and p[3] ~= '' and tonumber(p[3]) > tonumber(p[6]))) and p[2] or num(now)
-  call('HSET', job, 'psn', since, 'pun', till, 'pby', by, 'prs', why)
+  call('HSET', job, 'psn', paused_since(p[2], p[3], p[6]), 'pun', till, 'pby', by, 'prs', why)
   call('HDEL', job, 'pau')
   if till ~= '' then call('ZADD', P .. 'unfinished', till, '@' .. uid) end
   return 'ok'

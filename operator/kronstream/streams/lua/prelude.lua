@@ -11,6 +11,7 @@ local LANE_LIMIT = 1000000
 local DEAD_LIMIT = 10000
 local ORPHAN_TTL = 604800000
 local RECHECK = 60000
+local CLAIMED = 604800000
 
 local function num(n) return string.format('%.0f', n) end
 
@@ -36,13 +37,21 @@ local function watch_clock()
   call('SET', P .. 'seen', num(now))
   if not seen then return end
   if now - seen > 5000 then
-    call('SET', P .. 'hold', '1', 'PX', HOLD)
+    -- until when, not a time to live: that would grow with a clock that goes back
+    call('SET', P .. 'hold', num(now + HOLD))
     if now - seen > 60000 then call('SET', P .. 'jump', num(now)) end
   elseif now < seen - 1000 then
-    for _, id in ipairs(call('ZREVRANGE', P .. 'unfinished', 0, SHIFTED - 1)) do
-      call('ZINCRBY', P .. 'unfinished', num(now - seen), id)
+    for _, name in ipairs({ 'unfinished', 'backfills' }) do
+      -- of very many the nearest: they are the leases and the retries
+      for _, id in ipairs(call('ZRANGE', P .. name, 0, SHIFTED - 1)) do call('ZINCRBY', P .. name, num(now - seen), id) end
     end
   end
+end
+
+-- Whether leases do not end for now.
+local function leases_hold()
+  local till = tonumber(call('GET', P .. 'hold') or '0')
+  return now < till and till <= now + HOLD
 end
 
 local wakes = {}
@@ -71,31 +80,6 @@ local function load_run(id)
   local r = {}
   for i, field in ipairs(FIELDS) do r[field] = values[i] end
   return r
-end
-
--- Whether the store knew a run before: a scheduled one lies behind the cursor, another has its claim.
-local function claimed(id, nominal, cursor)
-  if string.find(id, '-s%d+$') then return tonumber(nominal) <= tonumber(cursor) end
-  return call('EXISTS', P .. 'claim:' .. id) == 1
-end
-
--- A run without a record: writes one for the worker that holds it, if the record was lost with the store. A record
--- that only left the history tells nothing new: its token was given by the job as it still is, which knew the run.
--- Answers the run, or nil.
-local function revive(id, uid, gen, nominal, token)
-  local j = call('HMGET', P .. 'job:' .. uid, 'ns', 'name', 'q', 'ln', 'born', 'cur', 'gen', 'grp', 'gmx')
-  if not j[1] then return nil end
-  if string.match(token, '[^:]*$') == j[5] and claimed(id, nominal, j[6]) then return nil end
-  -- a generation that went with the store cannot be tried again: the next attempt is the present one's
-  if call('HEXISTS', P .. 'work:' .. uid, gen) == 0 then gen = j[7] end
-  call('HSET', P .. 'run:' .. id, 'st', 'running', 'uid', uid, 'ns', j[1], 'nm', j[2], 'nom', nominal, 'gen', gen,
-    'q', j[3], 'ln', j[4], 'att', 1, 'tok', token, 'at', num(now), 'sta', num(now))
-  call('ZADD', P .. 'active:' .. uid, num(now), id)
-  if j[8] and j[8] ~= '' then
-    call('HSET', P .. 'run:' .. id, 'grp', j[8], 'gmx', j[9])
-    call('ZADD', P .. 'group:' .. j[8], num(now), id)
-  end
-  return load_run(id)
 end
 
 -- Takes a run's entry out of delivery.

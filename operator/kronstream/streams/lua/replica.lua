@@ -14,12 +14,15 @@ end
 if phase ~= 'join' then call('HSET', replicas, replica, num(now)) end
 local beats = call('HGETALL', replicas)
 for i = 1, #beats, 2 do
-  if now - tonumber(beats[i + 1]) > 60000 then call('HDEL', replicas, beats[i]) end
+  -- of one whose last beat lies ahead nobody can tell how it is: the clock went back
+  local silent = now - tonumber(beats[i + 1])
+  if silent > 60000 or silent < -1000 then call('HDEL', replicas, beats[i]) end
 end
 local epoch = call('GET', P .. 'epoch')
 
 local function everybody_ready()
   local since = tonumber(call('HGET', rebuild, 'since'))
+  if since > now then call('HSET', rebuild, 'since', num(now)) end
   if now - since > 30000 then return true end
   if now - since < 1000 then return false end
   for i = 1, #beats, 2 do

@@ -2,15 +2,23 @@
 -- needs: admission
 -- Starts runs that somebody asked for. ARGV[2] the epoch, ARGV[3] JSON array of requests: uid, run, nominal, gen (null: the
 -- one in force), payload (JSON text or null), of (the run that is done again, or null), by, trace, value (of the annotation
--- run-now, or null), backfill (or null). Answers for each {word, detail}:
+-- run-now, or null). Answers for each {word, detail}:
 -- started | known (asked for before; the first answer is the detail) | gone | held | moved (another generation is in
 -- force, its number is the detail) | busy (what is to be done again is not over) | lost (it has no record) |
 -- skipped (the detail is the reason); or {'epoch'} alone when the store was lost since.
-local CLAIMED = 604800000
-
 local function field(value)
   if value == nil or value == cjson.null then return nil end
   return value
+end
+
+-- The first answer to a request, if there was one.
+local function answered(q)
+  local answer = call('GET', P .. 'claim:' .. q.run)
+  if answer then return answer end
+  -- claims are lost with the store; its job's status still told the value, or a worker the run
+  local value = field(q.value)
+  if value and call('HGET', P .. 'job:' .. q.uid, 'rn') == value then return 'started' end
+  return call('EXISTS', P .. 'run:' .. q.run) == 1 and 'started' or nil
 end
 
 local function refusal(q, h)
@@ -27,7 +35,7 @@ end
 
 local function extras(q)
   local extra = {}
-  for name, value in pairs({ pl = field(q.payload), of = field(q.of), by = field(q.by), tr = field(q.trace), bf = field(q.backfill) }) do
+  for name, value in pairs({ pl = field(q.payload), of = field(q.of), by = field(q.by), tr = field(q.trace) }) do
     extra[#extra + 1] = name
     extra[#extra + 1] = value
   end
@@ -39,26 +47,21 @@ local function extras(q)
 end
 
 local function request(q)
-  local claim = P .. 'claim:' .. q.run
-  local known = call('GET', claim)
-  if known then return { 'known', known } end
+  local before = answered(q)
+  if before then return { 'known', before } end
   local job = P .. 'job:' .. q.uid
-  -- a store that was lost has no claims, but the statuses told the last value
-  if field(q.value) and call('HGET', job, 'rn') == q.value then return { 'known', 'started' } end
   local h = call('HMGET', job, unpack(JOB))
   local word, detail = refusal(q, h)
   if word then return { word, detail } end
-  local reason = start(q.uid, h, q.run, num(q.nominal), '', extras(q))
-  local answer = reason and 'skipped:' .. reason or 'started'
-  local patient = field(q.backfill) ~= nil
-  -- a backfill asks again until there is room
-  if not (reason and patient) then call('SET', claim, answer, 'PX', CLAIMED) end
+  local nominal = num(q.nominal)
+  local reason = start(q.uid, h, q.run, nominal, '', extras(q))
+  call('SET', P .. 'claim:' .. q.run, reason and 'skipped:' .. reason or 'started', 'PX', CLAIMED)
   if field(q.value) then call('HSET', job, 'rn', q.value) end
-  if reason and not patient then
+  if reason then
     call('HINCRBY', job, 'n:skipped', 1)
-    count_skip(job, reason, 1, num(q.nominal), num(q.nominal))
+    count_skip(job, reason, 1, nominal, nominal)
   end
-  if not (reason and patient) then mark(q.uid) end
+  mark(q.uid)
   return { reason and 'skipped' or 'started', reason or '' }
 end
 

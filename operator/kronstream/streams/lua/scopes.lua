@@ -12,28 +12,36 @@ local function parse(text)
   return from, till, rest
 end
 
-for i = 4, #ARGV, 4 do
-  local field = source .. '/' .. ARGV[i]
-  named[field] = true
-  local from, till = parse(call('HGET', key, field) or nil)
-  local open = from and (till == '' or tonumber(till) > now)
-  local text = (open and from or since) .. '|' .. ARGV[i + 1] .. '|' .. ARGV[i + 2] .. '|' .. ARGV[i + 3]
-  if text ~= call('HGET', key, field) then
-    -- an interval that ended stays beside the new one
-    if from and not open then call('HSET', key, 'until-' .. till .. '/' .. ARGV[i], from .. '|' .. till .. '||') end
-    call('HSET', key, field, text)
-    changed = 1
-  end
+local function is_open(till) return till == '' or tonumber(till) > now end
+
+local function write(field, text)
+  call('HSET', key, field, text)
+  changed = 1
 end
+
+local function declare(scope, till, rest)
+  local field = source .. '/' .. scope
+  named[field] = true
+  local from, was, said = parse(call('HGET', key, field) or nil)
+  if from and was == till and said == rest then return end
+  if from and is_open(was) then
+    -- what is over ends now, not before: nothing of a paused time runs later
+    return write(field, from .. '|' .. (is_open(till) and till or num(now)) .. '|' .. rest)
+  end
+  if not is_open(till) then return end
+  -- an interval that ended stays beside the new one
+  if from then call('HSET', key, source .. '@' .. was .. '/' .. scope, from .. '|' .. was .. '||') end
+  write(field, since .. '|' .. till .. '|' .. rest)
+end
+
+for i = 4, #ARGV, 4 do declare(ARGV[i], ARGV[i + 1], ARGV[i + 2] .. '|' .. ARGV[i + 3]) end
 local rows = call('HGETALL', key)
 for i = 1, #rows, 2 do
   local from, till, rest = parse(rows[i + 1])
   if till ~= '' and tonumber(till) < now - KEPT then
     call('HDEL', key, rows[i])
-  elseif not named[rows[i]] and string.sub(rows[i], 1, #source + 1) == source .. '/'
-    and (till == '' or tonumber(till) > now) then
-    call('HSET', key, rows[i], from .. '|' .. num(now) .. '|' .. rest)
-    changed = 1
+  elseif not named[rows[i]] and string.sub(rows[i], 1, #source + 1) == source .. '/' and is_open(till) then
+    write(rows[i], from .. '|' .. num(now) .. '|' .. rest)
   end
 end
 return changed

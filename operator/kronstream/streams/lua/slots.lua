@@ -16,22 +16,28 @@ end
 local function group_has_room(group_name, max)
   local key = P .. 'group:' .. group_name
   if call('ZCARD', key) < tonumber(max) then return true end
-  for _, id in ipairs(call('ZRANGE', key, 0, 9)) do
+  for _, id in ipairs(call('ZRANDMEMBER', key, 10)) do
     local r = call('HMGET', P .. 'run:' .. id, 'st', 'fin')
     if not r[1] or r[2] then call('ZREM', key, id) end
   end
   return call('ZCARD', key) < tonumber(max)
 end
 
--- A run that has its job's slot: into its lane, or into the line of its group.
-local function advance(id, r)
+-- How many may be active in a run's group: its job's present word, as long as the job belongs to the group.
+local function group_max(r)
+  local j = call('HMGET', P .. 'job:' .. r.uid, 'grp', 'gmx')
+  return j[1] == r.grp and j[2] or r.gmx
+end
+
+-- A run that has its job's slot: into its lane, or into the line of its group, where `place` may be kept for it.
+local function advance(id, r, place)
   local entry_now = not r.grp or call('ZSCORE', P .. 'group:' .. r.grp, id)
-  if not entry_now and call('ZCARD', P .. 'gwait:' .. r.grp) == 0 and group_has_room(r.grp, r.gmx) then
+  if not entry_now and call('ZCARD', P .. 'gwait:' .. r.grp) == 0 and group_has_room(r.grp, group_max(r)) then
     call('ZADD', P .. 'group:' .. r.grp, num(now), id)
     entry_now = true
   end
   if entry_now then return enqueue(id, r) end
-  line_up(P .. 'gwait:' .. r.grp, id)
+  if place then call('ZADD', P .. 'gwait:' .. r.grp, place, id) else line_up(P .. 'gwait:' .. r.grp, id) end
   call('ZADD', P .. 'unfinished', num(now + RECHECK), id)
 end
 
@@ -41,7 +47,7 @@ local function release_group(group_name)
   local id = call('ZRANGE', line, 0, 0)[1]
   while id do
     local r = load_run(id)
-    if r and not group_has_room(group_name, r.gmx) then return end
+    if r and not group_has_room(group_name, group_max(r)) then return end
     call('ZREM', line, id)
     if r and r.st == 'queued' then
       call('ZADD', P .. 'group:' .. group_name, num(now), id)
@@ -59,9 +65,11 @@ local function release_waiting(uid)
   local j = call('HMGET', P .. 'job:' .. uid, 'lim', 'pol')
   local limit = tonumber(j[1]) or (j[2] == 'Allow' and 0 or 1)
   while id and (limit == 0 or running(uid) < limit) do
-    call('ZREM', line, id)
     local r = load_run(id)
-    if r then advance(id, r) else call('ZREM', P .. 'active:' .. uid, id) end
+    -- a worker may hold it still, and has until the sweep to say so
+    if r and r.rv then return end
+    call('ZREM', line, id)
+    if r and r.st == 'queued' then advance(id, r) elseif not r then call('ZREM', P .. 'active:' .. uid, id) end
     id = call('ZRANGE', line, 0, 0)[1]
   end
 end
@@ -72,6 +80,7 @@ local function vacate(id, r)
   call('ZREM', P .. 'active:' .. r.uid, id)
   call('ZREM', P .. 'waiting:' .. r.uid, id)
   if not r.grp then return end
-  call('ZREM', P .. 'gwait:' .. r.grp, id)
-  if call('ZREM', P .. 'group:' .. r.grp, id) == 1 then release_group(r.grp) end
+  -- also who only stood in line may have held others up, by a smaller limit
+  local freed = call('ZREM', P .. 'gwait:' .. r.grp, id) + call('ZREM', P .. 'group:' .. r.grp, id)
+  if freed > 0 then release_group(r.grp) end
 end

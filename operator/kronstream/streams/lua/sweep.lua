@@ -4,7 +4,7 @@
 watch_clock()
 local moved = 0
 local LOOKS = 5
-local held = call('EXISTS', P .. 'hold') == 1
+local held = leases_hold()
 
 -- Where a queued run's entry is: 'waiting' for a reader, 'held' by a live consumer, 'stuck' with a dead one or with one
 -- that does not take it, or nil.
@@ -24,6 +24,7 @@ local function recheck(id, ms) call('ZADD', P .. 'unfinished', num(now + ms), id
 local function stands_in_line(id, r)
   local waiting = P .. 'waiting:' .. r.uid
   if call('ZSCORE', waiting, id) then
+    if r.rv then call('HDEL', P .. 'run:' .. id, 'rv') end
     release_waiting(r.uid)
     if call('ZSCORE', waiting, id) then recheck(id, RECHECK) else moved = moved + 1 end
     return true
@@ -38,8 +39,12 @@ end
 local function move(id)
   if string.sub(id, 1, 1) == '@' then
     -- a pause ends by itself: the status has to tell it
+    local uid = string.sub(id, 2)
+    local j = call('HMGET', P .. 'job:' .. uid, 'gen', 'pun')
+    -- the clock went back meanwhile
+    if j[1] and j[2] and j[2] ~= '' and tonumber(j[2]) > now then return call('ZADD', P .. 'unfinished', j[2], id) end
     call('ZREM', P .. 'unfinished', id)
-    if call('EXISTS', P .. 'job:' .. string.sub(id, 2)) == 1 then touch(string.sub(id, 2)) end
+    if j[1] then touch(uid) end
     return
   end
   local r = load_run(id)

@@ -52,7 +52,8 @@ end
 local function start(id, r, eid, priority)
   local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
   local born = call('HGET', P .. 'job:' .. r.uid, 'born')
-  local token = stem .. ':' .. #taken .. ':' .. (born or '')
+  -- tells a store that lost the record whether a payload went with it
+  local token = stem .. ':' .. #taken .. (r.own and 'p' or '') .. ':' .. (born or '')
   local key = P .. 'run:' .. id
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
     'sta', num(now))
