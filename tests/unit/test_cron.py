@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kronstream.domain import cron
+from kronstream.domain import cron, dst
 
 CLOCKS = [
     # New York, 2026: 02:00 → 03:00 on 8 March, 02:00 → 01:00 on 1 November
@@ -73,56 +73,9 @@ def test_an_hour_field_of_a_star_is_elapsed_time_and_a_step_is_not() -> None:
     assert cron.parse("0 */1 * * *", "America/New_York").after(start) == start + 2 * 3_600_000
 
 
-def test_days_of_month_or_of_week() -> None:
-    assert following("0 0 13 * 5", "UTC", "2026-02-07T00:00Z", 4) == [
-        "02-13T00:00",
-        "02-20T00:00",
-        "02-27T00:00",
-        "03-06T00:00",
-    ]
-    assert following("0 0 L * *", "UTC", "2028-02-01T00:00Z", 2) == ["02-29T00:00", "03-31T00:00"]
-    assert following("0 0 29 2 *", "UTC", "2026-01-01T00:00Z", 1) == ["02-29T00:00"]
-    assert following("0 0 * * 7", "UTC", "2026-01-01T00:00Z", 1) == following(
-        "0 0 * * SUN", "UTC", "2026-01-01T00:00Z", 1
-    )
-
-
-@pytest.mark.parametrize(
-    ("range_", "value"),
-    [
-        ("5-5 * * * *", "5 * * * *"),
-        ("0 3-3 * * *", "0 3 * * *"),
-        ("0 3-3/2 * * *", "0 3 * * *"),
-        ("0 3-03,5-7 * * *", "0 3,5-7 * * *"),
-        ("0 0 4-4 * *", "0 0 4 * *"),
-        ("0 0 1 feb-2 *", "0 0 1 2 *"),
-        ("0 0 * * SUN-sun", "0 0 * * 0"),
-    ],
-)
-def test_a_range_from_a_value_to_itself_is_that_value(range_: str, value: str) -> None:
-    start = "2026-01-01T00:00Z"
-    assert following(range_, "UTC", start, 30) == following(value, "UTC", start, 30)
-
-
-def test_a_range_may_go_over_the_end() -> None:
-    assert following("0 23-1 * * *", "UTC", "2026-01-01T12:00Z", 3) == ["01-01T23:00", "01-02T00:00", "01-02T01:00"]
-
-
-def test_leap_day_over_a_century() -> None:
-    assert cron.parse("0 0 29 2 *").after(instant("2096-02-29T00:00Z")) == instant("2104-02-29T00:00Z")
-
-
 def test_instants_between_seconds() -> None:
     parsed = cron.parse("* * * * *")
     assert [parsed.after(at) for at in (59_999, 60_000, 60_001, -1)] == [60_000, 120_000, 120_000, 0]
-
-
-def test_there_is_an_end_of_time() -> None:
-    for zone in ("UTC", "America/New_York"):
-        for expression in ("0 0 * * *", "0 * * * *"):
-            parsed = cron.parse(expression, zone)
-            assert parsed.after(instant("9998-12-31T23:30Z")) in (None, instant("9998-12-31T23:00Z") + 3_600_000)
-            assert parsed.after(instant("9999-06-01T00:00Z")) is None
 
 
 @pytest.mark.parametrize(("name", "text"), sorted(cron.MACROS.items()))
@@ -136,54 +89,80 @@ def test_equal_texts_share_one_object() -> None:
     assert cron.parse("0 0 * * *", "UTC") is not cron.parse("0 0 * * *", "Europe/Berlin")
 
 
-FIVE = "write five: minute, hour, day of month, month, day of week"
-DAYS_OF_WEEK = "write 0-7 (0 and 7 are Sunday) or SUN-SAT, lists, ranges or steps"
-MACROS = "write one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually, or five fields"
-FAULTS = [
-    ("", f"'' has 0 fields; {FIVE}"),
-    ("5", f"'5' has 1 field; {FIVE}"),
-    ("* * * *", f"'* * * *' has 4 fields; {FIVE}"),
-    ("0 * * * * *", f"'0 * * * * *' has 6 fields; {FIVE}"),
-    ("60 * * * *", "'60 * * * *': the minute field '60' is not valid; write 0-59, lists, ranges or steps such as */5"),
-    ("* 24 * * *", "'* 24 * * *': the hour field '24' is not valid; write 0-23, lists, ranges or steps such as */2"),
-    (
-        "* * 0 * *",
-        "'* * 0 * *': the day of month field '0' is not valid; write 1-31, lists, ranges, steps or L for the last day",
-    ),
-    ("* * * 13 *", "'* * * 13 *': the month field '13' is not valid; write 1-12 or JAN-DEC, lists, ranges or steps"),
-    (
-        "* * * * 8",
-        "'* * * * 8': the day of week field '8' is not valid; " + DAYS_OF_WEEK,
-    ),
-    (
-        "*/0 * * * *",
-        "'*/0 * * * *': the minute field '*/0' is not valid; write 0-59, lists, ranges or steps such as */5",
-    ),
-    ("H * * * *", "'H * * * *': the minute field 'H' is not supported; write numbers, ranges or steps"),
-    ("0 0-R * * *", "'0 0-R * * *': the hour field '0-R' is not supported; write numbers, ranges or steps"),
-    ("@every 5m", "'@every 5m' is not a cron expression; write `every: 5m` instead"),
-    ("@every", "'@every' is not a cron expression; write `every: 90s` instead"),
-    (
-        "@reboot",
-        "'@reboot' is not known; " + MACROS,
-    ),
-    ("0 0 30 2 *", "'0 0 30 2 *' never comes: no day matches it"),
-    ("0 0 31 4,6 *", "'0 0 31 4,6 *' never comes: no day matches it"),
+POLICIES = [
+    # gap RunAfter or Skip, repeat First or Both; New York, 2026
+    ("30 2 * * *", "2026-03-07T12:00Z", "RunAfter", "First", ["03-08T07:00", "03-09T06:30"]),
+    ("30 2 * * *", "2026-03-07T12:00Z", "Skip", "First", ["03-09T06:30", "03-10T06:30"]),
+    ("*/20 2 * * *", "2026-03-07T12:00Z", "RunAfter", "Both", ["03-08T07:00", "03-09T06:00"]),
+    ("*/20 2,3 * * *", "2026-03-08T00:00Z", "RunAfter", "First", ["03-08T07:00", "03-08T07:20"]),
+    ("*/20 2 * * *", "2026-03-07T12:00Z", "Skip", "Both", ["03-09T06:00", "03-09T06:20"]),
+    ("30 1 * * *", "2026-11-01T00:00Z", "RunAfter", "First", ["11-01T05:30", "11-02T06:30"]),
+    ("30 1 * * *", "2026-11-01T00:00Z", "Skip", "Both", ["11-01T05:30", "11-01T06:30", "11-02T06:30"]),
+    ("0,30 0-2 * * *", "2026-11-01T05:20Z", "Skip", "First", ["11-01T05:30", "11-01T07:00", "11-01T07:30"]),
+    ("0,30 0-2 * * *", "2026-11-01T05:20Z", "RunAfter", "Both", ["11-01T05:30", "11-01T06:00", "11-01T06:30"]),
+    ("15 30 2 * * *", "2026-03-07T12:00Z", "RunAfter", "First", ["03-08T07:00", "03-09T06:30"]),
+    ("30 * * * *", "2026-03-08T06:00Z", "RunAfter", "First", ["03-08T06:30", "03-08T07:30"]),
+    ("30 * * * *", "2026-11-01T05:00Z", "Skip", "First", ["11-01T05:30", "11-01T06:30", "11-01T07:30"]),
 ]
 
 
-@pytest.mark.parametrize(("expression", "message"), FAULTS)
-def test_a_fault_says_what_to_write(expression: str, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole text is compared
-        cron.parse(expression)
-    assert str(caught.value) == message
+@pytest.mark.parametrize(("expression", "start", "gap", "repeat", "expected"), POLICIES)
+def test_gap_and_repeat_are_the_jobs_choice(
+    expression: str, start: str, gap: dst.Gap, repeat: dst.Repeat, expected: list[str]
+) -> None:
+    parsed, at, found = cron.parse(expression, "America/New_York", gap, repeat), instant(start), []
+    for _ in expected:
+        at = parsed.after(at) or 0
+        found.append(datetime.fromtimestamp(at / 1000, UTC).strftime("%m-%dT%H:%M"))
+    assert found == expected
 
 
-def test_a_fault_of_no_single_field_is_told_in_the_parsers_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(text: str, start: float, **options: object) -> None:
-        if options:
-            raise cron.CroniterError("these two do not go together")
+SHIFTS = [
+    # by half an hour, at midnight (three times), by two hours, and by a day over the date line
+    ("Australia/Lord_Howe", "45 1 * * *", "2026-04-04T00:00Z", ["04-04T14:45", "04-04T15:15", "04-05T15:15"]),
+    ("America/Havana", "30 0 * * *", "2025-11-01T12:00Z", ["11-02T04:30", "11-02T05:30", "11-03T05:30"]),
+    ("Africa/Cairo", "30 23 * * *", "2025-10-30T12:00Z", ["10-30T20:30", "10-30T21:30", "10-31T21:30"]),
+    ("Asia/Beirut", "30 23 * * *", "2025-10-25T12:00Z", ["10-25T20:30", "10-25T21:30", "10-26T21:30"]),
+    ("Antarctica/Troll", "15 2 * * *", "2026-10-25T00:00Z", ["10-25T00:15", "10-25T02:15", "10-26T02:15"]),
+    # Vostok went back seven hours in January 1994, and no summer time was at an end
+    ("Antarctica/Vostok", "0 20 * * *", "1994-01-31T00:00Z", ["01-31T13:00", "01-31T20:00", "02-01T20:00"]),
+]
 
-    monkeypatch.setattr(cron, "croniter", refuse)
-    with pytest.raises(ValueError, match="'1 1 1 1 1' is not a cron expression: these two do not go together"):
-        cron.parse("1 1 1 1 1")
+
+@pytest.mark.parametrize(("zone", "expression", "start", "both"), SHIFTS)
+def test_a_repeated_time_comes_once_or_twice_in_every_zone(
+    zone: str, expression: str, start: str, both: list[str]
+) -> None:
+    for repeat, expected in (("Both", both), ("First", [both[0], both[2]])):
+        parsed, at, found = cron.parse(expression, zone, "Skip", repeat), instant(start), []
+        for _ in expected:
+            at = parsed.after(at) or 0
+            found.append(datetime.fromtimestamp(at / 1000, UTC).strftime("%m-%dT%H:%M"))
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "expression", "change"),
+    [
+        ("Australia/Lord_Howe", "10,20 2 * * *", "2026-10-03T15:30Z"),
+        ("America/Havana", "@daily", "2025-03-09T05:00Z"),
+        ("Africa/Cairo", "30 0 * * *", "2025-04-24T22:00Z"),
+        ("Asia/Beirut", "0 0 * * *", "2025-03-29T22:00Z"),
+        ("Antarctica/Troll", "*/30 1,2 * * *", "2026-03-29T01:00Z"),
+        ("Pacific/Apia", "0 8-20 30 * *", "2011-12-30T10:00Z"),
+    ],
+)
+def test_what_does_not_exist_comes_when_the_gap_ends_or_not_at_all(zone: str, expression: str, change: str) -> None:
+    at = instant(change)
+    assert cron.parse(expression, zone).after(at - 1000) == at
+    assert cron.parse(expression, zone).after(at - 3_600_000) == at
+    skipped = cron.parse(expression, zone, "Skip").after(at - 1000)
+    assert skipped is not None
+    assert skipped > at + 3_600_000
+
+
+def test_what_a_job_chose_is_part_of_its_schedule() -> None:
+    parsed = cron.parse("0 0 * * *", "UTC", "Skip", "Both")
+    assert (parsed.gap, parsed.repeat) == ("Skip", "Both")
+    assert parsed is not cron.parse("0 0 * * *", "UTC", "Skip", "First")
+    assert parsed.zone is cron.parse("1 0 * * *", "UTC").zone

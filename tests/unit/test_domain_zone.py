@@ -1,8 +1,12 @@
 """Zones: offsets, transitions, names."""
 
 from datetime import UTC, datetime
+from importlib import resources
+from itertools import pairwise
+from zoneinfo._zoneinfo import ZoneInfo as PythonZone  # the one that shows the changes it has read
 
 import pytest
+import tzdata
 
 from kronstream.domain import zone
 
@@ -38,7 +42,9 @@ def test_a_zone_that_never_changes_has_no_transition() -> None:
 
 
 def test_nothing_is_looked_for_at_the_end_of_time() -> None:
-    assert zone.load("America/New_York").next_transition(second("9994-01-01T00:00Z")) is None
+    york = zone.load("America/New_York")
+    assert york.next_transition(second("9994-01-01T00:00Z")) is None
+    assert york.span(second("9999-01-01T00:00Z")).offset == -18_000
 
 
 def test_a_zone_is_loaded_once() -> None:
@@ -47,15 +53,66 @@ def test_a_zone_is_loaded_once() -> None:
     assert zone.load("America/Argentina/Buenos_Aires").name == "America/Argentina/Buenos_Aires"
 
 
-@pytest.mark.parametrize("name", ["", "/etc/passwd", "../UTC", "Europe//Berlin", "Berlin ", "+05:00", "zone.tab"])
-def test_what_cannot_be_a_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole text is compared
-        zone.load(name)
-    assert str(caught.value) == f"{name!r} is not a time zone name"
+NEAREST = "; the nearest name is "
 
 
-@pytest.mark.parametrize("name", ["Mars/Olympus", "Europe", "europe/berlin", "leapseconds", "x" * 300, "Ünïcode"])
-def test_a_name_that_is_unknown_is_told_with_the_database_version(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("", ""),
+        ("/etc/passwd", ""),
+        ("../UTC", ""),
+        ("Europe//Berlin", NEAREST + "Europe/Berlin"),
+        ("Berlin ", NEAREST + "Europe/Berlin"),
+        ("New York", NEAREST + "America/New_York"),
+        ("+05:00", ""),
+        ("zone.tab", ""),
+        ("Ünïcode", ""),
+    ],
+)
+def test_what_cannot_be_a_name_is_refused(name: str, nearest: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole text is compared
         zone.load(name)
-    assert str(caught.value) == f"{name!r} is not in the tz database {zone.VERSION}"
+    assert str(caught.value) == f"{name!r} is not a time zone name{nearest}"
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("Mars/Olympus", ""),
+        ("Europe", ""),
+        ("leapseconds", ""),
+        ("x" * 300, ""),
+        ("europe/berlin", NEAREST + "Europe/Berlin"),
+        ("Europe/Berln", NEAREST + "Europe/Berlin"),
+        ("US/Easter", NEAREST + "US/Eastern"),
+        ("lord_howe", NEAREST + "Australia/Lord_Howe"),
+    ],
+)
+def test_a_name_that_is_unknown_is_told_with_the_database_version_and_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole text is compared
+        zone.load(name)
+    assert str(caught.value) == f"{name!r} is not in the tz database {zone.VERSION}{nearest}"
+
+
+def test_spans_follow_one_another() -> None:
+    howe = zone.load("Australia/Lord_Howe")
+    begin, end = second("2026-01-01T00:00Z"), second("2028-01-01T00:00Z")
+    spans = howe.spans(begin, end)
+    assert spans[0].start <= begin < spans[0].end
+    assert spans[-1].start < end <= spans[-1].end
+    assert [a.end for a in spans[:-1]] == [b.start for b in spans[1:]]
+    assert {span.offset for span in spans} == {37_800, 39_600}
+    for span in spans:
+        assert {howe.offset(at) for at in (span.start, (span.start + span.end) // 2, span.end - 1)} == {span.offset}
+
+
+def test_no_zone_changes_so_fast_that_a_sample_in_four_days_misses_it() -> None:
+    names = resources.files(tzdata).joinpath("zones").read_text().split()
+    assert len(names) > 500
+    for name in names:
+        with resources.files(tzdata).joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+            info = PythonZone.from_file(file)
+        offsets = [each.utcoff for each in (info._tti_before, *info._ttinfos)]
+        changes = [at for at, (a, b) in zip(info._trans_utc, pairwise(offsets), strict=True) if a != b]
+        assert all(after - before > 4 * zone.DAY for before, after in pairwise(changes)), name

@@ -28,14 +28,18 @@ MACROS = {
 # seconds within which there are dates: of years 5 to 9990
 _ERA = (-62_000_000_000, 253_086_681_600)
 _ZONE = re.compile(r"(?:CRON_)?TZ=(\S*)")
+# what joins values inside a field, and what stands on the two sides of a blank that tore one
 _JOINTS = ",-/"
+# more fields than this were never five
+_MOST = 20
+_TORN = re.compile(rf"[{_JOINTS}][A-Za-z0-9]|[*A-Za-z0-9][{_JOINTS}]")
 
 
 class Cron:
     """A parsed expression in a zone. Equal texts give the same object (see ``parse``), so next runs are shared.
 
     ``seconds``: the expression has six fields. ``elapsed``: its hour field is exactly ``*``. ``never``: no day of the
-    next 100 years matches it.
+    next 100 years matches it. ``gap`` and ``repeat`` as given, without effect on elapsed time.
     """
 
     __slots__ = ("_wall", "elapsed", "expression", "gap", "never", "repeat", "seconds", "zone")
@@ -142,10 +146,12 @@ def _each(fields: list[str], change: Callable[[Field, str], str]) -> list[str]:
 
 def _torn(fields: list[str]) -> str | None:
     """What was one field before blanks made several of it, None when there is no such place."""
-    for index, field in enumerate(fields if len(fields) > len(FIVE) else ()):
+    if not len(FIVE) < len(fields) <= _MOST:
+        return None
+    for index, field in enumerate(fields):
         whole = field
         for other in fields[index + 1 :]:
-            if not (whole[-1] in _JOINTS and other[0].isalnum()) and not (whole[-1].isalnum() and other[0] in _JOINTS):
+            if not _TORN.fullmatch(whole[-1] + other[0]):
                 break
             whole += other
         if whole != field and whole[-1] not in _JOINTS:

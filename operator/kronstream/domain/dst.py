@@ -16,7 +16,7 @@ Gap = Literal["RunAfter", "Skip"]
 Repeat = Literal["First", "Both"]
 # 100 years of seconds
 CENTURY = 36_525 * DAY
-# clocks change by a day at most (at the date line): what lies further apart does not meet
+# offsets differ by a day and two hours at most (at the date line): what lies further apart does not meet
 _REACH = 2 * DAY
 
 
@@ -45,8 +45,8 @@ def following(wall: Wall, zone: Zone, second: int, gap: Gap, repeat: Repeat) -> 
         instant = end + 1 if found is None else found - span.offset
         if found is not None and instant < span.end:
             return instant if instant <= end else None
-        # once the spans just passed are out of reach, no time before the one found matches: go near it at once
-        at = max(span.end, instant - _REACH) if span.end - second > _REACH else span.end
+        # no later span goes back behind a long one, so no time before the one found matches: go near it at once
+        at = max(span.end, instant - _REACH) if span.end - at > _REACH else span.end
     return None
 
 

@@ -16,7 +16,7 @@ from kronstream.domain.wall import LAST, Days, Wall
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_PART = re.compile(r"(\*|[0-9]+|[A-Z]+)(?:-([0-9]+|[A-Z]+))?(?:/([0-9]+))?")
+_PART = re.compile(r"(?:\*|([0-9]+|[A-Z]+)(?:-([0-9]+|[A-Z]+))?)(?:/([0-9]+))?")
 _NEAREST = re.compile(r"([0-9]+)W|W([0-9]+)")
 _NTH = re.compile(r"([0-9]+|[A-Z]+)(?:-([A-Z]+))?#([0-9]+)")
 _LAST_WEEKDAY = re.compile(r"L([0-9]+)")
@@ -125,12 +125,12 @@ def wall(fields: list[str], words: list[str]) -> Wall:
 def _range(field: Field, part: str) -> str:
     """A star, value or range, each perhaps with a step, in numbers."""
     match = _PART.fullmatch(part)
-    if match is None or not (match[1] in {"*", *field.names} or match[1].isdecimal()):
+    if match is None or not (match[1] is None or match[1].isdecimal() or match[1] in field.names):
         raise ValueError(_unknown(field, part))
     first, last, step = match[1], match[2], field.step(match[3])
     by = f"/{step}" if match[3] else ""
-    if first == "*" and last is None:
-        return first + by
+    if first is None:
+        return f"*{by}"
     low = field.number(first)
     if last is None:
         return f"{low}{by}"

@@ -30,7 +30,7 @@ def _number(field: Field, part: str, identity: str) -> str:
     if match[1]:
         low, high = field.number(match[1]), field.number(match[2])
         if low > high:
-            raise ValueError(f"{quoted(part)} ends before it begins; write H({high}-{low}) with the lower number first")
+            raise ValueError(f"{quoted(part)} ends before it begins; write H({high}-{low})")
     value = int.from_bytes(blake2b(f"{identity}\0{field.name}".encode(), digest_size=8).digest())
     if not match[3]:
         return str(low + value % (high - low + 1))

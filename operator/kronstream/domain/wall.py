@@ -9,8 +9,6 @@ DAY = 86_400
 LAST = -1
 _UNIX = date(1970, 1, 1).toordinal()
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-# 100 years, and the month in which the search begins
-_MONTHS = 1_201
 _SEVENTHS = sum(1 << 7 * week for week in range(5))
 # 9990-01-01: dates end soon after
 _END = 253_086_681_600
@@ -59,14 +57,14 @@ class Wall:
 
     @cached_property
     def never(self) -> bool:
-        """True when no day of any year matches; every kind of month comes within 100 years."""
+        """True when no day of any year matches; every kind of month comes within 40 years."""
         lengths = {_LENGTHS[month - 1] for month in range(1, 13) if self._months >> month & 1}
         if 28 in lengths:
             lengths.add(29)
         return not any(self._month(length, first) for length in lengths for first in range(7))
 
     def following(self, wall: int) -> int | None:
-        """The first matching second at or after the given one; None when 100 years have none, or dates end."""
+        """The first matching second at or after the given one; None when there is none, or dates end."""
         if self.never or wall >= _END:
             return None
         number, second = divmod(wall, DAY)
@@ -81,13 +79,13 @@ class Wall:
                 return number * DAY + time
             if days & later:
                 return (begin + _lowest(days & later) - _UNIX) * DAY + self._earliest
-        for _ in range(_MONTHS):
+        # every kind of month comes within 40 years, and one of those that match is known to
+        while True:
             begin += length
             year, month = (year, month + 1) if month < 12 else (year + 1, 1)
             length = _length(year, month)
             if self._months >> month & 1 and (days := self._month(length, (begin + 1) % 7)):
                 return (begin + _lowest(days) - _UNIX) * DAY + self._earliest
-        return None
 
     def _month(self, length: int, first: int) -> int:
         """The mask of a kind of month; there are 28 kinds."""
