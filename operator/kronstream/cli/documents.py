@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -115,11 +116,17 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """See SafeLoader."""
-        plain = {None: "null", True: "true", False: "false"}
-        return {
-            key if isinstance(key, str) else plain[key] if isinstance(key, bool | None) else str(key): value
-            for key, value in super().construct_mapping(node, deep).items()
-        }
+        self.flatten_mapping(node)
+        found = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                fault = "found a key that is not a text"
+                raise yaml.constructor.ConstructorError(None, None, fault, key_node.start_mark)
+            key = self.construct_object(key_node)
+            # JSON's word, for 1 and true are equal in Python
+            text = json.dumps(key) if key is None or isinstance(key, bool) else str(key)
+            found[text] = self.construct_object(value_node, deep=deep)
+        return found
 
 
 _MERGE = "tag:yaml.org,2002:merge"

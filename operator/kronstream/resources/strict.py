@@ -31,9 +31,6 @@ def shape_faults(spec: object) -> list[Invalid]:
 
 def unknown(value: object, model: type[Part], path: str) -> Iterator[Invalid]:
     """The fields of an object that its model does not have, with the nearest that it has."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from unknown(item, model, f"{path}[{index}]")
     if not isinstance(value, dict):
         return
     known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
@@ -52,7 +49,7 @@ def instead(name: str, known: Any) -> str:
 
 
 def _part(annotation: Any) -> type[Part] | None:
-    """The model inside an annotation such as `tuple[Part, ...] | None`."""
+    """The model inside an annotation such as `Part | None`."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return annotation
     return next((found for inner in get_args(annotation) if (found := _part(inner))), None)
