@@ -1,10 +1,10 @@
-"""``python -m benchmarks [due] [throughput]``: all of them by default."""
+"""``python -m benchmarks [cron] [due] [throughput]``: all of them by default."""
 
 import sys
 
-from benchmarks import due, throughput
+from benchmarks import cron, due, throughput
 
-ALL = {"due": due.main, "throughput": throughput.main}
+ALL = {"cron": cron.main, "due": due.main, "throughput": throughput.main}
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(ALL)

@@ -1,4 +1,4 @@
-"""The search for the next instant: against the whole list of times in made-up zones, and never longer than it may take."""
+"""The search for the next instant: right in made-up zones, against the list of all times, and never long."""
 
 from datetime import datetime
 from itertools import pairwise
