@@ -30,3 +30,19 @@ def installation(shared_installation: Installation, minutely: Object) -> Iterato
     shared_installation.clear()
     complaints = shared_installation.complaints()
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def sturdy_installation() -> Iterator[Installation]:
+    """As the shared one, for tests that kill, restart or flush its parts and leave it whole."""
+    with ControlPlane() as plane, Installation(plane, operators=2, workers=2) as installation:
+        yield installation
+
+
+@pytest.fixture
+def sturdy(sturdy_installation: Installation) -> Iterator[Installation]:
+    """That installation; afterwards its jobs are gone and its logs without unexpected ERROR or traceback."""
+    yield sturdy_installation
+    sturdy_installation.clear()
+    complaints = sturdy_installation.complaints()
+    assert not complaints, "\n".join(complaints)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 from redis import Redis
 
 from integration.objects import Object, Objects
+from integration.service import Answer, Service, ask
 from kronstream.dev.components import KRONSTREAM, Component
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.loopback import free_ports
@@ -23,6 +24,7 @@ from kronstream.streams.records import Records
 
 HANDLERS = Path(__file__).with_name("probe_handlers.py")
 SEEN = "probe:seen"  # the list to which the handlers of `probe_handlers.py` append
+SPANS = "probe:spans"
 START = 30.0  # seconds until a component says that it is ready
 BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was never retrieved|was never awaited")
 
@@ -136,6 +138,10 @@ class Installation:
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
+    def ask(self, question: Callable[[Service], Awaitable[Answer]]) -> Answer:
+        """What the internal service answers: run now, retry, cancel, skip, pause, backfill; raises Refused."""
+        return ask(self.plane.redis_url, question)
+
     def records(self, job: Object, limit: int = 1_000) -> list[Execution]:
         """Execution records of a job, the oldest nominal instant first."""
 
@@ -165,7 +171,7 @@ class Installation:
         for key in self.redis.scan_iter(count=1_000):
             if uid in key:
                 found += [key] if self.redis.pttl(key) < 0 else []
-            elif key != SEEN and uid in str(self._content(key)):
+            elif key not in (SEEN, SPANS) and uid in str(self._content(key)):
                 found.append(key)
         return found
 
@@ -194,6 +200,20 @@ class Installation:
             for run, nominal, attempt, at, pid in rows
             if run.startswith(uid)
         ]
+
+    def spans(self, *jobs: Object) -> list[dict[str, Any]]:
+        """When `probe:span` began and ended for any of some jobs, by beginning.
+
+        Each has `run`, `begin`, `end` (ms) and `how`: done or cancelled; one that goes on, or was killed, has none.
+        """
+        uids = tuple(job["metadata"]["uid"] for job in jobs)
+        rows = (row.split("|") for row in self.redis.lrange(SPANS, 0, -1))
+        found = [
+            {"run": run, "begin": int(begin), "end": int(end), "how": how}
+            for run, begin, end, how in rows
+            if run.startswith(uids)
+        ]
+        return sorted(found, key=lambda span: span["begin"])
 
     # -- logs ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Handlers that tell the test what they were called with, and handlers that misbehave.
 
-`probe:…` append "run|nominal|attempt|now|process id" to a Redis list (instants in milliseconds) as their first act.
+`probe:…` append "run|nominal|attempt|now|process id" to a Redis list (instants in milliseconds) as their first act;
+`probe:span` appends "run|begin|end|how" to another as its last one.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from redis.asyncio import Redis as AsyncRedis
 from kronstream.handlers import Run, handler
 
 SEEN = "probe:seen"
+SPANS = "probe:spans"
 URL = os.environ.get("PROBE_REDIS_URL", "")
 _client: AsyncRedis | None = None
 
@@ -24,10 +26,10 @@ def line(run: Run) -> str:
     return f"{run.id}|{nominal}|{run.attempt}|{time.time_ns() // 1_000_000}|{os.getpid()}"
 
 
-async def tell(run: Run) -> None:
+async def tell(run: Run, where: str = SEEN, what: str | None = None) -> None:
     global _client  # noqa: PLW0603 - one connection of the loop process
     _client = _client or AsyncRedis.from_url(URL)
-    await _client.rpush(SEEN, line(run))
+    await _client.rpush(where, what or line(run))
 
 
 @handler("probe:note")
@@ -42,6 +44,19 @@ async def sleep(payload: dict[str, Any], run: Run) -> Any:
     """Notes its call, then sleeps `seconds`."""
     await tell(run)
     await asyncio.sleep(payload["seconds"])
+    return payload
+
+
+@handler("probe:span")
+async def span(payload: dict[str, Any], run: Run) -> Any:
+    """Notes its call, sleeps `seconds`, and tells when it began and ended, also when it was cancelled."""
+    begin, how = time.time_ns() // 1_000_000, "cancelled"
+    await tell(run)
+    try:
+        await asyncio.sleep(payload["seconds"])
+        how = "done"
+    finally:
+        await tell(run, SPANS, f"{run.id}|{begin}|{time.time_ns() // 1_000_000}|{how}")
     return payload
 
 
