@@ -86,6 +86,8 @@ def test_a_fault_is_told_with_its_line(lines: list[str], finding: str) -> None:
         (GOOD.replace("kind: ScheduledJob", "kind: ScheduleJob"), "2: kind: 'ScheduleJob' is not known; write "),
         (GOOD.replace("kind: ScheduledJob\n", ""), "1: kind: is missing; write one of "),
         (GOOD.replace("/v1", "/v2"), "1: apiVersion: 'kronstream.dev/v2' is not known; write kronstream.dev/v1"),
+        (GOOD.replace("ScheduledJob", "[a]"), "2: kind: ['a'] is not known; write one of "),
+        (GOOD.replace("name: report", "name: report\n  namespace: 5"), "5: metadata.namespace: 5 is not a text"),
         (GOOD + "sepc: {}\n", "10: sepc: is not a field; write spec"),
         (HEAD, "1: spec: is missing; write handler "),
         (HEAD + "spec: 5\n", "5: spec: is not an object; write handler "),

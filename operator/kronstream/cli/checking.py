@@ -82,7 +82,7 @@ def _head(obj: Mapping[str, Any]) -> Iterator[Invalid]:
     if obj["apiVersion"] != f"{GROUP}/{VERSION}":
         yield Invalid("apiVersion", f"{obj['apiVersion']!r} is not known", f"write {GROUP}/{VERSION}")
     kind = obj.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         fault = "is missing" if kind is None else f"{kind!r} is not known"
         yield Invalid("kind", fault, instead(str(kind), _KINDS))
         return
@@ -98,6 +98,9 @@ def _head(obj: Mapping[str, Any]) -> Iterator[Invalid]:
         yield Invalid("metadata.name", "is missing" if called is None else f"{called!r} is not a text", "write a name")
     elif len(called) > _MAX_NAME or not _NAME.fullmatch(called if "name" in meta else called.removesuffix("-")):
         yield Invalid("metadata.name", f"{called!r} names no object", "write lower-case letters, digits, - and .")
+    space = meta.get("namespace")
+    if space is not None and not isinstance(space, str):
+        yield Invalid("metadata.namespace", f"{space!r} is not a text", "put it in quotes")
     try:
         if not isinstance(obj.get("spec"), dict):
             parse_spec(obj.get("spec"))
