@@ -38,8 +38,9 @@ class RedisRequests:
         namespace, name, generation, when, cursor = (None if value is None else str(value) for value in values)
         if namespace is None or name is None or generation is None or cursor is None:
             return None
-        work = await self._redis.hget(self._keys.work(uid), generation)
-        return Stored(uid, namespace, name, int(generation), when or "", int(cursor), None if work is None else str(work))
+        text = await self._redis.hget(self._keys.work(uid), generation)
+        work = None if text is None else str(text)
+        return Stored(uid, namespace, name, int(generation), when or "", int(cursor), work)
 
     async def request(self, epoch: str, requests: Sequence[Request]) -> list[tuple[Word, str]]:
         """See Requests."""

@@ -38,9 +38,13 @@ class Scripts:
         self._group = group
         self._scripts: dict[str, AsyncScript] = {}
 
+    def text(self, name: str) -> str:
+        """What is run under a name."""
+        return source(name)
+
     async def run(self, name: str, *args: str | int | bytes) -> Any:
         """Run a script with its arguments after the group; raises what redis-py raises."""
         script = self._scripts.get(name)
         if script is None:
-            script = self._scripts[name] = self._redis.register_script(source(name))
+            script = self._scripts[name] = self._redis.register_script(self.text(name))
         return await script(keys=[self._keys.base], args=[self._group, *args])

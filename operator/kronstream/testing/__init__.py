@@ -3,7 +3,8 @@
 from kronstream.testing.clock import Clock, FixedClock
 from kronstream.testing.ledger import MemoryLedger
 from kronstream.testing.records import MemoryRecords
+from kronstream.testing.requests import MemoryRequests
 from kronstream.testing.runqueue import MemoryRunQueue
 from kronstream.testing.store import MemoryStore
 
-__all__ = ["Clock", "FixedClock", "MemoryLedger", "MemoryRecords", "MemoryRunQueue", "MemoryStore"]
+__all__ = ["Clock", "FixedClock", "MemoryLedger", "MemoryRecords", "MemoryRequests", "MemoryRunQueue", "MemoryStore"]

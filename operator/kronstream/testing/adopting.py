@@ -1,15 +1,19 @@
 """Taking generations of jobs into force: the store's side of Ledger.adopt."""
 
 from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Skip, State, Trigger
-from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Seed, Stale
-from kronstream.testing.model import Job, Run, Works
+from kronstream.domain.run import Skip, Trigger
+from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Pause, Seed, Stale
+from kronstream.testing.admission import new_run
+from kronstream.testing.ending import spent
+from kronstream.testing.model import Job, Works
+from kronstream.testing.slots import release_group, release_waiting
 from kronstream.testing.store import MemoryStore
 
 REGISTERING = 3000
 KEPT = ("namespace", "name", "generation", "revision", "invalid")
 HISTORY = ("keep_good", "keep_bad", "keep_age")
-IN_FORCE = ("when", "suspended", "queue", "lane", "policy", "backlog", "starting_deadline", *HISTORY)
+ENDS = ("max_queued", "group_max", "end_runs", "end_successes", "suspend_after")
+IN_FORCE = ("when", "suspended", "queue", "lane", "policy", "backlog", "starting_deadline", *HISTORY, *ENDS)
 
 
 def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
@@ -20,6 +24,7 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
         del store.tombs[a.uid]
         store.works[a.uid].expires = None
     job = store.jobs.get(a.uid)
+    fresh = job is None
     if job is None:
         job = store.jobs[a.uid] = Job(a.uid, store.birth())
         cursor = a.cursor
@@ -33,15 +38,16 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
         moved = _moves(job, a)
         cursor = job.cursor
         if moved:
-            for skip in a.skips:
-                job.runs[State.SKIPPED.value] += skip.count
-                store.count_skip(job, skip)
+            for skip in () if job.ended else a.skips:
+                store.skip(job, skip)
             cursor = max(cursor, store.now)
+            if job.when not in ("", a.when):
+                job.skip_next, job.ran = (), None
         cursor = max(cursor, a.cursor) if a.rebuild else cursor
         same = (job.generation, job.revision) == (a.generation, a.revision)
         changed = not same or moved or cursor != job.cursor or job.seq < (a.seq or 0)
     if changed:
-        _take(store, job, a, cursor)
+        _take(store, job, a, cursor, fresh=fresh)
     return Adopted(job.cursor, job.once, job.done)
 
 
@@ -61,29 +67,54 @@ def _refusal(job: Job, a: Adoption) -> Stale | Conflict | None:
     return None
 
 
-def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int) -> None:
+def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int, *, fresh: bool) -> None:
+    # an edit ends a pause that the job's failures had brought about
+    if not fresh and a.generation > job.generation and job.pause and job.pause.failures:
+        job.pause, job.consecutive_failures = Pause(job.pause.since, store.now), 0
     # an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
-    for name in KEPT if a.invalid and job.adopted else (*KEPT, *IN_FORCE):
+    changes = fresh or not a.invalid
+    for name in (*KEPT, *IN_FORCE) if changes else KEPT:
         setattr(job, name, getattr(a, name))
+    if changes:
+        job.limit = 0 if a.policy == "Allow" else max(a.max_concurrent, 1)
+        job.group = _group(a)
+        job.ended = spent(store, job)
     job.cursor, job.adopted, job.seq = cursor, store.now, max(job.seq, a.seq or 0)
     works = store.works.setdefault(a.uid, Works())
     if a.work is not None:
         works.texts[a.generation] = a.work
     store.drop_works(a.uid, a.generation)
+    # more may run at a time now
+    if not fresh and changes:
+        if job.group:
+            release_group(store, job.group)
+        release_waiting(store, a.uid)
     store.touch(job)
+
+
+def _group(a: Adoption) -> str:
+    return f"{a.namespace}:{a.group}" if a.group else ""
 
 
 def _seed(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
     _seed_counters(job, dict(seed.fields))
+    if job.pause and job.pause.until is not None:
+        store.unfinished[f"@{job.uid}"] = job.pause.until
     for run in seed.unfinished:
         _, _, tail = run.rpartition(f"-{Trigger.SCHEDULE.value}")
         if not tail.isdigit() or store.run(run):
             continue
-        nominal = int(tail)
-        store.runs[run] = Run(
-            run, a.uid, a.namespace, a.name, nominal, a.generation, a.queue, a.lane, store.now, revived=True
+        known = store.runs[run] = new_run(store, job, run, int(tail))
+        known.namespace, known.name, known.generation, known.queue, known.lane = (
+            a.namespace,
+            a.name,
+            a.generation,
+            a.queue,
+            a.lane,
         )
-        store.active[a.uid][run] = -nominal
+        known.group, known.group_max, known.revived = _group(a), a.group_max, True
+        store.active[a.uid][run] = -known.nominal
+        store.waiting[a.uid].append(run)
         store.unfinished[run] = store.now + REGISTERING
 
 
@@ -109,6 +140,11 @@ def _seed_counters(job: Job, fields: dict[str, str]) -> None:
         elif name in _NUMBERS:
             setattr(job, _NUMBERS[name], int(text))
     job.once = fields.get("once") or None
+    job.run_now = fields.get("rn")
+    job.skip_next = tuple(int(at) for at in fields.get("sx", "").split(",") if at)
+    if fields.get("psn"):
+        until = int(fields["pun"]) if fields.get("pun") else None
+        job.pause = Pause(int(fields["psn"]), until, fields.get("pby", ""), fields.get("prs", ""), "pau" in fields)
     if fields.get("lr"):
         started, duration = (int(fields[name]) if fields.get(name) else None for name in ("lrsta", "lrdur"))
         job.last = LastRun(fields["lr"], fields["lrst"], started, duration, fields.get("lrmsg", ""))

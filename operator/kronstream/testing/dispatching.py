@@ -1,14 +1,15 @@
 """Dispatching what is due: the store's side of Ledger.dispatch."""
 
 from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Reason, Skip, State, Trigger, run_id
+from kronstream.domain.run import Skip, Trigger, run_id
 from kronstream.ports import Dispatch, Verdict
-from kronstream.testing.model import Job, Run
-from kronstream.testing.store import RECHECK, MemoryStore
+from kronstream.testing.admission import ended, new_run, start
+from kronstream.testing.model import Job
+from kronstream.testing.store import MemoryStore
 
 EARLY = 50
 AHEAD = 60_000
-LANE_LIMIT = 1_000_000
+DAY = 86_400_000
 
 
 def dispatch(store: MemoryStore, item: Dispatch) -> tuple[Verdict, int]:
@@ -19,6 +20,11 @@ def dispatch(store: MemoryStore, item: Dispatch) -> tuple[Verdict, int]:
     refused = _fence(job, item) or _time(store, job, item)
     if refused:
         return refused
+    was = job.ended
+    if ended(store, job):
+        if not was:
+            store.touch(job)
+        return Verdict.ENDED, 0
     _write(store, job, item)
     return Verdict.OK, 0
 
@@ -34,78 +40,80 @@ def _fence(job: Job, item: Dispatch) -> tuple[Verdict, int] | None:
 
 def _time(store: MemoryStore, job: Job, item: Dispatch) -> tuple[Verdict, int] | None:
     if job.cursor > store.now + AHEAD:
-        job.cursor = store.now
+        _set_back(store, job)
         return Verdict.CURSOR, job.cursor
     if job.cursor != item.cursor:
         return Verdict.CURSOR, job.cursor
-    if any(nominal > store.now + EARLY for nominal in item.due):
+    if item.due and item.due[-1] + (item.delays[-1] if item.delays else 0) > store.now + EARLY:
         return Verdict.EARLY, 0
     return None
 
 
+def _set_back(store: MemoryStore, job: Job) -> None:
+    """Bring a cursor back from a clock that ran ahead; what it passed over since the clock jumped had its runs."""
+    after, until = max(store.jump, store.now), job.cursor
+    if job.ran:
+        # once more: of what ran, one stretch is remembered
+        after = min(store.now if until <= after else after, job.ran[0])
+        until = max(until, job.ran[1])
+    job.cursor, job.ran = store.now, (after, until)
+
+
 def _write(store: MemoryStore, job: Job, item: Dispatch) -> None:
     for skip in item.skips:
-        job.runs[State.SKIPPED.value] += skip.count
-        store.count_skip(job, skip)
+        store.skip(job, skip)
         if item.once:
             job.once, job.done = skip.reason.value, store.now
-    for nominal in item.due:
+    for nominal, delay in zip(item.due, item.delays or (0,) * len(item.due), strict=True):
+        if ended(store, job):
+            break
+        over = _fire(store, job, nominal, delay)
         if item.once:
-            job.once = run_id(job.uid, Trigger.SCHEDULE, str(nominal))
-        over = _start(store, job, nominal)
-        if item.once and over:
-            job.once, job.done = over, store.now
+            job.once = over or run_id(job.uid, Trigger.SCHEDULE, str(nominal))
+            job.done = store.now if over else job.done
+    ended(store, job)
+    if job.ran and item.to >= job.ran[1]:
+        job.ran = None
     job.cursor = item.to
     store.touch(job)
 
 
-def _start(store: MemoryStore, job: Job, nominal: int) -> str | None:
+def _fire(store: MemoryStore, job: Job, nominal: int, delay: int) -> str | None:
     """Start a run, if it may; why there will be none, or its id where it is over already."""
     key = run_id(job.uid, Trigger.SCHEDULE, str(nominal))
     known = store.run(key)
     if known:
         return key if known.state.terminal else None
-    refused = _refusal(store, job)
-    if refused:
-        job.runs[State.SKIPPED.value] += 1
-        store.count_skip(job, Skipped(refused, 1, nominal, nominal))
-        return refused.value
-    waits = job.policy == "Replace" and bool(store.active[job.uid]) and _replace(store, job.uid)
-    run = Run(key, job.uid, job.namespace, job.name, nominal, job.generation, job.queue, job.lane, dispatched=store.now)
+    if _ran(store, job, key, nominal):
+        return key
+    run = new_run(store, job, key, nominal)
     if job.starting_deadline is not None:
-        run.deadline = nominal + job.starting_deadline
-    store.runs[key] = run
-    store.active[job.uid][key] = -nominal
-    if waits:
-        store.waiting[job.uid][key] = nominal
-        store.unfinished[key] = store.now + RECHECK
-    else:
-        store.enqueue(run)
+        run.deadline = nominal + delay + job.starting_deadline
+    refused = _excuse(store, job, nominal) or start(store, job, run)
+    if refused:
+        store.skip(job, Skipped(refused, 1, nominal, nominal))
+        return refused.value
     job.last_schedule = nominal
+    # caught up after a jump: if the clock goes back again, its instant comes once more, perhaps after its record went
+    if nominal <= store.jump <= store.now:
+        store.keep_claim(key, "started", DAY)
     return None
 
 
-def _refusal(store: MemoryStore, job: Job) -> Skip | None:
-    active = store.active[job.uid]
-    if job.policy == "Forbid" and active:
-        return Skip.OVERLAP
-    if job.policy != "Replace" and sum(score <= 0 for score in active.values()) >= job.backlog:
-        return Skip.BACKLOG
-    return Skip.BACKLOG if len(store.lanes[job.queue, job.lane].entries) >= LANE_LIMIT else None
+def _ran(store: MemoryStore, job: Job, key: str, nominal: int) -> bool:
+    """Whether an instant had its run before the clock went back."""
+    if job.ran is None:
+        return False
+    after, until = job.ran
+    return after < nominal <= until or store.claim(key) is not None
 
 
-def _replace(store: MemoryStore, uid: str) -> bool:
-    """Ask every active run of the job to end; True when one of them still runs."""
-    for key in sorted(store.waiting[uid]):
-        del store.waiting[uid][key]
-        store.settle(store.runs[key], State.SKIPPED, Reason.OVERLAP.value)
-    running = False
-    active = store.active[uid]
-    # the newest queued one last: it is the one that the status shows as the last run
-    for key in sorted(active, key=lambda key: (active[key], key), reverse=True):
-        run = store.runs[key]
-        if run.state is State.RUNNING:
-            run.cancel, running = Reason.REPLACED.value, True
-        else:
-            store.settle(run, State.CANCELLED, Reason.REPLACED.value)
-    return running
+def _excuse(store: MemoryStore, job: Job, nominal: int) -> Skip | None:
+    """Why an instant makes no run though its job fires."""
+    scopes = [pause for (_, scope), pause in store.scopes.items() if scope in ("*", job.namespace)]
+    if any(pause.covers(nominal) for pause in (*scopes, *([job.pause] if job.pause else ()))):
+        return Skip.PAUSED
+    if nominal in job.skip_next:
+        job.skip_next = tuple(at for at in job.skip_next if at != nominal)
+        return Skip.REQUESTED
+    return None

@@ -1,11 +1,14 @@
-"""The ends of attempts, and runs that only their worker still knows."""
+"""The ends of attempts, and runs of which the store knows less than the worker that holds them."""
 
 import json
 from dataclasses import asdict
 
-from kronstream.domain.run import State
+from kronstream.domain.run import State, Trigger, trigger_of
 from kronstream.ports import Claim, Outcome, WorkerCard
-from kronstream.testing.model import Run
+from kronstream.testing.admission import new_run
+from kronstream.testing.ending import bereft, settle
+from kronstream.testing.model import Job, Run
+from kronstream.testing.slots import seize
 from kronstream.testing.store import MemoryStore
 
 MESSAGE_LIMIT = 256
@@ -14,16 +17,25 @@ MESSAGE_LIMIT = 256
 def revive(store: MemoryStore, key: str, uid: str, generation: int, nominal: int, token: str) -> Run | None:
     """A run without a record: a new one if the record was lost with the store, None if it only left the history."""
     job = store.jobs.get(uid)
-    if job is None or (token.rpartition(":")[2] == job.born and nominal <= job.cursor):
+    stem, _, born = token.rpartition(":")
+    if job is None or (born == job.born and _claimed(store, job, key, nominal)):
         return None
-    now = store.now
     # a generation that went with the store cannot be tried again: the next attempt is the present one's
     generation = generation if store.work(uid, generation) else job.generation
-    run = Run(key, uid, job.namespace, job.name, nominal, generation, job.queue, job.lane, dispatched=now)
-    run.state, run.attempt, run.token, run.started = State.RUNNING, 1, token, now
-    store.runs[key] = run
-    store.active[uid][key] = now
+    run = store.runs[key] = new_run(store, job, key, nominal)
+    run.generation, run.state, run.attempt, run.token, run.started = generation, State.RUNNING, 1, token, store.now
+    # a payload of its own went with the record
+    run.own = stem.endswith("p")
+    if trigger_of(key) is not Trigger.SCHEDULE:
+        store.keep_claim(key, "started")
+    seize(store, run)
     return run
+
+
+def _claimed(store: MemoryStore, job: Job, key: str, nominal: int) -> bool:
+    if trigger_of(key) is Trigger.SCHEDULE:
+        return nominal <= job.cursor
+    return store.claim(key) is not None
 
 
 def register(store: MemoryStore, card: WorkerCard, claim: Claim) -> Run | None:
@@ -39,8 +51,7 @@ def register(store: MemoryStore, card: WorkerCard, claim: Claim) -> Run | None:
         run.state, run.attempt, run.token, run.started = State.RUNNING, 1, claim.token, store.now
         run.generation = claim.generation if store.work(run.uid, claim.generation) else run.generation
         run.revived = False
-        store.waiting[run.uid].pop(run.id, None)
-        store.active[run.uid][run.id] = store.now
+        seize(store, run)
     else:
         return None
     if run:
@@ -51,13 +62,14 @@ def register(store: MemoryStore, card: WorkerCard, claim: Claim) -> Run | None:
 
 def finish(store: MemoryStore, outcome: Outcome) -> bool:
     """Answer as ``finish.lua``."""
-    uid, _, tail = outcome.run.rpartition("-")
-    run = store.run(outcome.run) or revive(store, outcome.run, uid, outcome.generation, int(tail[1:]), outcome.token)
+    uid = outcome.run.rpartition("-")[0]
+    run = store.run(outcome.run) or revive(store, outcome.run, uid, outcome.generation, outcome.nominal, outcome.token)
     if run is None:
         return False
     seeded = run.revived and run.state is State.QUEUED and run.entry is None
     if seeded:
-        run.attempt, run.token = 1, outcome.token
+        run.attempt, run.token, run.revived = 1, outcome.token, False
+        seize(store, run)
     elif run.token != outcome.token:
         return False
     elif run.state is not State.RUNNING:
@@ -76,8 +88,8 @@ def _end(store: MemoryStore, run: Run, outcome: Outcome) -> None:
     reason = outcome.reason.value if outcome.reason else None
     job = store.jobs.get(run.uid)
     if run.cancel and outcome.state is not State.SUCCESS:
-        store.settle(run, State.CANCELLED, run.cancel, outcome.duration)
-    elif outcome.retry_in is not None and job:
+        settle(store, run, State.CANCELLED, run.cancel, outcome.duration)
+    elif outcome.retry_in is not None and job and not bereft(run):
         store.withdraw(run)
         run.state, run.reason, run.deliveries = State.RETRYING, reason, 0
         store.unfinished[run.id] = store.now + outcome.retry_in
@@ -85,7 +97,7 @@ def _end(store: MemoryStore, run: Run, outcome: Outcome) -> None:
     else:
         state = State.FAILED if outcome.state is State.RETRYING else outcome.state
         message = _clean(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
-        store.settle(run, state, reason, outcome.duration, message)
+        settle(store, run, state, reason, outcome.duration, message)
 
 
 def _clean(text: str) -> str:

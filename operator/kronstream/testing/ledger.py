@@ -1,6 +1,6 @@
 """Ledger in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kronstream.domain.run import Reason, State
 from kronstream.ports import (
@@ -12,18 +12,22 @@ from kronstream.ports import (
     Epoch,
     Gone,
     JobState,
+    Pause,
     Stale,
     Verdict,
     WorkerCard,
 )
 from kronstream.testing.adopting import adopt
 from kronstream.testing.dispatching import dispatch
+from kronstream.testing.ending import end_backfill, settle
 from kronstream.testing.model import Job
+from kronstream.testing.scopes import declare
 from kronstream.testing.store import ORPHAN_AGE, RECHECK, MemoryStore
 from kronstream.testing.sweeping import live_workers, sweep
+from kronstream.testing.watching import watch_clock
 
 TOMB = 86_400_000
-SILENT, ALIVE, SETTLING, PATIENCE = 60_000, 700, 1000, 30_000
+SILENT, AHEAD, ALIVE, SETTLING, PATIENCE = 60_000, -1000, 700, 1000, 30_000
 UNFINISHED_SHOWN = 20
 
 
@@ -72,6 +76,11 @@ class MemoryLedger:
             last_skip=job.last_skip,
             once=job.once,
             done=job.done,
+            when=job.when,
+            pause=job.pause,
+            ended=job.ended,
+            skip_next=tuple(at for at in job.skip_next if at > job.cursor),
+            run_now=job.run_now,
         )
 
     async def cursors(self, uids: Sequence[str]) -> list[int | None]:
@@ -104,7 +113,11 @@ class MemoryLedger:
             if run.state is State.RUNNING:
                 run.expires = store.now + ORPHAN_AGE
             else:
-                store.settle(run, State.CANCELLED, Reason.DELETED.value)
+                settle(store, run, State.CANCELLED, Reason.DELETED.value)
+        for backfill in list(store.backfills.values()):
+            if backfill.uid == uid and backfill.state == "running":
+                end_backfill(store, backfill.id, "cancelled")
+        store.unfinished.pop(f"@{uid}", None)
         store.works[uid].expires = store.now + RECHECK
         del store.active[uid], store.jobs[uid]
         store.dirty.pop(uid, None)
@@ -117,13 +130,14 @@ class MemoryLedger:
     async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
         """See Ledger."""
         store = self._store
+        watch_clock(store)
         if phase == "leave":
             store.replicas.pop(replica, None)
             return Beat(store.now * 1000, "", 0, {})
         if phase != "join":
             store.replicas[replica] = store.now
         heard = dict(store.replicas)
-        store.replicas = {name: at for name, at in heard.items() if store.now - at <= SILENT}
+        store.replicas = {name: at for name, at in heard.items() if AHEAD <= store.now - at <= SILENT}
         if store.epoch is None and phase in {"begin", "ready"}:
             self._rebuild(replica, phase, candidate)
         store.pulse += 1
@@ -136,6 +150,9 @@ class MemoryLedger:
             return
         ready.add(replica)
         alive = {name for name, at in store.replicas.items() if store.now - at <= ALIVE}
+        if since > store.now:
+            # the clock went back
+            store.rebuild = store.now, ready
         waited = store.now - since
         if waited > PATIENCE or (waited >= SETTLING and alive <= ready):
             store.epoch, store.rebuild = candidate, None
@@ -147,3 +164,14 @@ class MemoryLedger:
     async def sweep(self, limit: int = 100) -> int:
         """See Ledger."""
         return sweep(self._store, limit)
+
+    async def declare_pauses(self, source: str, pauses: Mapping[str, Pause], since: int | None = None) -> bool:
+        """See Ledger."""
+        return declare(self._store, source, pauses, since)
+
+    async def declared_pauses(self) -> Mapping[str, tuple[Pause, ...]]:
+        """See Ledger."""
+        found: dict[str, tuple[Pause, ...]] = {}
+        for (_, scope), pause in sorted(self._store.scopes.items()):
+            found[scope] = (*found.get(scope, ()), pause)
+        return found

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
-from kronstream.ports import LastRun, WorkerCard
+from kronstream.ports import LastRun, Pause, WorkerCard
 
 
 @dataclass(slots=True)
 class Run:
-    """One run; ``entry`` is its number in its lane, ``revived`` marks one that only a status has told of."""
+    """One run; ``entry`` is its number in its lane, ``revived`` marks one that only a status has told of, ``own`` one
+    that has a payload of its own, also where that is lost."""
 
     id: str
     uid: str
@@ -38,12 +39,21 @@ class Run:
     result: str | None = None
     error: str | None = None
     output: str = ""
+    group: str = ""
+    group_max: int = 1
+    backfill: str | None = None
+    own: bool = False
+    payload: str | None = None
+    retry_of: str | None = None
+    requested_by: str | None = None
+    trace: str | None = None
     expires: int | None = None
 
 
 @dataclass(slots=True)
 class Job:
-    """The generation in force, the cursor, and what the status counts."""
+    """The generation in force, the cursor, and what the status counts; ``ran`` is (after, until] of the instants that
+    had their runs before the clock went back."""
 
     uid: str
     born: str
@@ -63,6 +73,18 @@ class Job:
     keep_bad: int = 10
     keep_age: int = 604_800_000
     starting_deadline: int | None = None
+    limit: int = 0
+    max_queued: int = 100
+    group: str = ""
+    group_max: int = 1
+    end_runs: int | None = None
+    end_successes: int | None = None
+    suspend_after: int | None = None
+    pause: Pause | None = None
+    ended: bool = False
+    skip_next: tuple[int, ...] = ()
+    ran: tuple[int, int] | None = None
+    run_now: str | None = None
     adopted: int = 0
     seq: int = 0
     runs: Counter[str] = field(default_factory=Counter)

@@ -2,7 +2,7 @@
 
 import json
 
-from kronstream.domain.run import Trigger
+from kronstream.domain.run import trigger_of
 from kronstream.ports import Execution
 from kronstream.testing.model import Run
 from kronstream.testing.store import MemoryStore
@@ -15,7 +15,7 @@ def _execution(run: Run) -> Execution:
         namespace=run.namespace,
         name=run.name,
         state=run.state,
-        trigger=Trigger(run.id.rpartition("-")[2][:1]),
+        trigger=trigger_of(run.id),
         nominal=run.nominal,
         generation=run.generation,
         attempt=run.attempt,
@@ -28,6 +28,10 @@ def _execution(run: Run) -> Execution:
         error=json.loads(run.error) if run.error else None,
         output=run.output,
         worker=run.worker,
+        retry_of=run.retry_of,
+        requested_by=run.requested_by,
+        trace=run.trace,
+        payload=run.payload,
     )
 
 

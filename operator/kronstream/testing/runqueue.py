@@ -1,6 +1,7 @@
 """RunQueue in memory."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -8,6 +9,7 @@ from itertools import count
 from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
+from kronstream.testing.ending import settle
 from kronstream.testing.finishing import finish, register
 from kronstream.testing.lane import Fields, LaneStream
 from kronstream.testing.model import Run, Worker
@@ -82,18 +84,19 @@ class MemoryRunQueue:
         """End a queued run that must not start any more."""
         late = run.attempt == 0 and run.deadline is not None and self._store.now > run.deadline
         if run.cancel:
-            self._store.settle(run, State.CANCELLED, run.cancel)
+            settle(self._store, run, State.CANCELLED, run.cancel)
         elif late:
-            self._store.settle(run, State.SKIPPED, Reason.DEADLINE.value)
+            settle(self._store, run, State.SKIPPED, Reason.DEADLINE.value)
         elif run.deliveries >= DELIVERIES:
-            self._store.settle(run, State.DEAD, Reason.TOO_MANY_DELIVERIES.value)
+            settle(self._store, run, State.DEAD, Reason.TOO_MANY_DELIVERIES.value)
         return run.state.terminal
 
     def _start(self, card: WorkerCard, run: Run) -> list[Claim]:
         now, job = self._store.now, self._store.jobs.get(run.uid)
         run.state, run.attempt, run.deliveries = State.RUNNING, run.attempt + 1, run.deliveries + 1
         run.worker, run.incarnation, run.started, run.revived = card.consumer, card.incarnation, now, False
-        run.token = f"{id(self)}-{next(self._tokens)}:{job.born if job else ''}"
+        # tells a store that lost the record whether a payload went with it
+        run.token = f"{id(self)}-{next(self._tokens)}{'p' if run.own else ''}:{job.born if job else ''}"
         self._store.unfinished[run.id] = now + self._lease
         self._store.active[run.uid][run.id] = now
         if job:
@@ -108,6 +111,8 @@ class MemoryRunQueue:
         except ValueError:
             self._release(run.id, token)
             return []
+        if run.payload is not None:
+            work = replace(work, payload=json.loads(run.payload))
         return [Claim(run.id, token, run.uid, run.generation, run.attempt, run.nominal, run.deliveries, run.lane, work)]
 
     async def wait(self, queue: str, timeout: int) -> bool:
@@ -147,7 +152,7 @@ class MemoryRunQueue:
             return False
         job = store.jobs.get(run.uid)
         if job is None:
-            store.settle(run, State.CANCELLED, Reason.DELETED.value)
+            settle(store, run, State.CANCELLED, Reason.DELETED.value)
             return True
         worker = store.worker(target)
         if target and (worker is None or run.entry is None):

@@ -1,23 +1,21 @@
-"""The state that MemoryLedger, MemoryRunQueue and MemoryRecords share, and the moves a run can make."""
+"""The state that the ports in memory share, and the moves that every part of them makes."""
 
 import asyncio
-import json
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from itertools import count
 
 from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Lane, Reason, Skip, State
-from kronstream.domain.work import Work
-from kronstream.ports import LastRun
+from kronstream.domain.run import Lane, State
+from kronstream.ports import Backfill, Pause
 from kronstream.testing.clock import Clock
 from kronstream.testing.lane import LaneStream
 from kronstream.testing.model import Job, Run, Worker, Works
 
 ORPHAN_AGE = 604_800_000
+CLAIMED = 604_800_000
 RECHECK = 60_000
 WAKES = 16
-SKIPS = {Reason.DEADLINE: Skip.DEADLINE, Reason.OVERLAP: Skip.OVERLAP}
 
 
 class MemoryStore:
@@ -39,8 +37,16 @@ class MemoryStore:
         self.runs: dict[str, Run] = {}
         self.works: dict[str, Works] = {}
         self.active: dict[str, dict[str, int]] = defaultdict(dict)  # negative: not started
-        self.waiting: dict[str, dict[str, int]] = defaultdict(dict)
-        self.unfinished: dict[str, int] = {}  # by the instant at which a run wants attention
+        self.waiting: dict[str, list[str]] = defaultdict(list)  # lines, the first goes first
+        self.groups: dict[str, set[str]] = defaultdict(set)
+        self.group_lines: dict[str, dict[str, int]] = defaultdict(dict)  # by place
+        self.unfinished: dict[str, int] = {}  # by the instant at which a run (or "@job") wants attention
+        self.claims: dict[str, tuple[str, int]] = {}  # the first answer, and until when it is known
+        self.scopes: dict[tuple[str, str], Pause] = {}
+        self.backfills: dict[str, Backfill] = {}
+        self.backfill_lists: dict[str, list[str]] = defaultdict(list)  # by job, the oldest first
+        self.backfills_due: dict[str, int] = {}
+        self.backfill_runs: dict[str, set[str]] = defaultdict(set)
         self.history: dict[tuple[str, bool], list[tuple[int, str]]] = defaultdict(list)
         self.dirty: dict[str, int] = {}
         self.tombs: dict[str, int] = {}
@@ -51,6 +57,9 @@ class MemoryStore:
         self.rebuild: tuple[int, set[str]] | None = None
         self.pulse = 0
         self.wakes: dict[str, int] = defaultdict(int)
+        self.seen: int | None = None
+        self.hold = 0
+        self.jump = 0
 
     @property
     def now(self) -> int:
@@ -68,6 +77,21 @@ class MemoryStore:
             del self.runs[run]
             return None
         return found
+
+    def claim(self, run: str) -> str | None:
+        """The first answer to the request for a run."""
+        answer, expires = self.claims.get(run, ("", 0))
+        return answer if expires > self.now else None
+
+    def keep_claim(self, run: str, answer: str, age: int = CLAIMED) -> None:
+        """Remember that a run was asked for, longer than its record."""
+        self.claims[run] = (answer, self.now + age)
+
+    def backfill(self, backfill: str) -> Backfill | None:
+        """A backfill whose retention has not ended."""
+        known = self.backfills.get(backfill)
+        over = known and known.finished is not None and known.finished + CLAIMED <= self.now
+        return None if over else known
 
     def worker(self, consumer: str) -> Worker | None:
         """A worker whose lease has not ended."""
@@ -125,78 +149,12 @@ class MemoryStore:
         if works:
             works.texts = {key: text for key, text in works.texts.items() if key in needed}
 
-    def release_waiting(self, uid: str) -> None:
-        """Let the waiting run of a job go when nothing else of the job is active."""
-        waiting = self.waiting[uid]
-        if waiting and len(self.active[uid]) <= len(waiting):
-            first = min(waiting, key=lambda run: (waiting[run], run))
-            del waiting[first]
-            self.enqueue(self.runs[first])
-
     def count_skip(self, job: Job, skip: Skipped) -> None:
         """Count instants that make no run; the total is the caller's."""
         job.skipped[skip.reason.value] += skip.count
         job.last_skip = Skipped(skip.reason, skip.count, skip.first, skip.last)
 
-    def settle(
-        self, run: Run, state: State, reason: str | None, duration: int | None = None, message: str = ""
-    ) -> None:
-        """End a run; then what waited for it may go."""
-        self.withdraw(run)
-        run.state, run.finished, run.reason = state, self.now, reason
-        run.cancel, run.revived, run.deadline = None, False, None
-        for members in (self.unfinished, self.active[run.uid], self.waiting[run.uid]):
-            members.pop(run.id, None)
-        job = self.jobs.get(run.uid)
-        if job is None:
-            run.expires = self.now + ORPHAN_AGE
-            return
-        self._count(job, run, duration, message or reason or "")
-        self._remember(job, run)
-        if run.generation != job.generation:
-            self.drop_works(run.uid, job.generation)
-        self.release_waiting(run.uid)
-        self.touch(job)
-
-    def _count(self, job: Job, run: Run, duration: int | None, message: str) -> None:
-        state = run.state
-        job.runs[state.value] += 1
-        if state is State.SKIPPED and run.reason:
-            self.count_skip(job, Skipped(SKIPS[Reason(run.reason)], 1, run.nominal, run.nominal))
-        job.last = LastRun(run.id, state.value, run.started, duration, message)
-        if state is State.SUCCESS:
-            job.last_success, job.consecutive_failures = self.now, 0
-        elif state in (State.FAILED, State.DEAD):
-            job.last_failure = self.now
-            job.consecutive_failures += 1
-        if duration is not None and state in (State.SUCCESS, State.FAILED):
-            job.timed += 1
-            job.total_duration += duration
-        if job.once == run.id:
-            job.done = self.now
-
-    def _remember(self, job: Job, run: Run) -> None:
-        good = run.state is State.SUCCESS
-        history = sorted([*self.history[job.uid, good], (self.now, run.id)])
-        run.expires = self.now + job.keep_age
-        over = max(len(history) - (job.keep_good if good else job.keep_bad), 0)
-        for _, old in history[:over]:
-            self.runs.pop(old, None)
-        self.history[job.uid, good] = [kept for kept in history[over:] if kept[0] > self.now - job.keep_age]
-
-    def lose(self, run: Run, reason: Reason, message: str) -> None:
-        """An attempt that its worker never ended: tried again by the job's policy, or the end of the run."""
-        run.token = None
-        if run.cancel:
-            self.settle(run, State.CANCELLED, run.cancel)
-            return
-        run.error = json.dumps({"type": reason.value, "message": message, "traceback": ""})
-        job, text = self.jobs.get(run.uid), self.work(run.uid, run.generation)
-        retry = Work.load(text).retry if text else None
-        if job is None or retry is None or run.attempt > retry.limit:
-            self.settle(run, State.FAILED, reason.value, None, message)
-            return
-        self.withdraw(run)
-        run.state, run.reason, run.worker, run.incarnation = State.RETRYING, reason.value, None, None
-        self.unfinished[run.id] = self.now + retry.initial
-        self.touch(job)
+    def skip(self, job: Job, skip: Skipped) -> None:
+        """Count instants that make no run, in the total, too."""
+        job.runs[State.SKIPPED.value] += skip.count
+        self.count_skip(job, skip)

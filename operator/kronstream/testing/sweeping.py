@@ -2,8 +2,11 @@
 
 from kronstream.domain.run import Reason, State
 from kronstream.ports import WorkerCard
+from kronstream.testing.ending import lose, settle
 from kronstream.testing.model import Run
+from kronstream.testing.slots import advance, release_group, release_waiting
 from kronstream.testing.store import RECHECK, MemoryStore
+from kronstream.testing.watching import HOLD, leases_hold, watch_clock
 
 LOOKS = 5
 
@@ -16,6 +19,7 @@ def live_workers(store: MemoryStore) -> list[WorkerCard]:
 
 def sweep(store: MemoryStore, limit: int) -> int:
     """Answer as ``sweep.lua``."""
+    watch_clock(store)
     due = sorted((at, key) for key, at in store.unfinished.items() if at <= store.now)[: LOOKS * limit]
     moved = 0
     for _, key in due:
@@ -26,6 +30,9 @@ def sweep(store: MemoryStore, limit: int) -> int:
 
 
 def _move(store: MemoryStore, key: str) -> bool:
+    if key.startswith("@"):
+        _end_pause(store, key)
+        return False
     run = store.run(key)
     if run is None or run.state.terminal:
         store.unfinished.pop(key, None)
@@ -34,27 +41,51 @@ def _move(store: MemoryStore, key: str) -> bool:
         if run.uid in store.jobs:
             store.enqueue(run)
         else:
-            store.settle(run, State.CANCELLED, Reason.DELETED.value)
+            settle(store, run, State.CANCELLED, Reason.DELETED.value)
         return True
     if run.state is State.RUNNING:
-        store.lose(run, Reason.WORKER_LOST, f"the worker {run.worker or '?'} stopped sending heartbeats")
+        if leases_hold(store):
+            store.unfinished[key] = store.now + HOLD
+            return False
+        lose(store, run, Reason.WORKER_LOST, f"the worker {run.worker or '?'} stopped sending heartbeats")
         return True
     return _requeue(store, run)
 
 
+def _end_pause(store: MemoryStore, key: str) -> None:
+    job = store.jobs.get(key[1:])
+    until = job.pause.until if job and job.pause else None
+    if until is not None and until > store.now:
+        # the clock went back meanwhile
+        store.unfinished[key] = until
+        return
+    del store.unfinished[key]
+    if job:
+        store.touch(job)
+
+
 def _requeue(store: MemoryStore, run: Run) -> bool:
     if run.id in store.waiting[run.uid]:
-        store.release_waiting(run.uid)
-        if run.id not in store.waiting[run.uid]:
-            return True
+        run.revived = False
+        release_waiting(store, run.uid)
+        stands = run.id in store.waiting[run.uid]
+    elif run.id in store.group_lines[run.group]:
+        release_group(store, run.group)
+        stands = run.id in store.group_lines[run.group]
+    else:
+        return _look_for_entry(store, run)
+    if stands:
         store.unfinished[run.id] = store.now + RECHECK
-        return False
+    return not stands
+
+
+def _look_for_entry(store: MemoryStore, run: Run) -> bool:
     if _delivered(store, run):
         store.unfinished[run.id] = store.now + RECHECK
         return False
     store.withdraw(run)
     run.revived = False
-    store.enqueue(run)
+    advance(store, run)
     return True
 
 

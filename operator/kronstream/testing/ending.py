@@ -1,0 +1,136 @@
+"""Ends of runs: history, counters, and what follows from them (``ending.lua``)."""
+
+import json
+from dataclasses import replace
+
+from kronstream.domain.plan import Skipped
+from kronstream.domain.run import Reason, Skip, State
+from kronstream.domain.work import Work
+from kronstream.ports import LastRun, Pause
+from kronstream.testing.model import Job, Run
+from kronstream.testing.slots import release_waiting, vacate
+from kronstream.testing.store import ORPHAN_AGE, MemoryStore
+
+SKIPS = {Reason.DEADLINE: Skip.DEADLINE, Reason.OVERLAP: Skip.OVERLAP}
+OURSELVES = "kronstream"
+
+
+def settle(
+    store: MemoryStore, run: Run, state: State, reason: str | None, duration: int | None = None, message: str = ""
+) -> None:
+    """End a run; then what waited for it may go."""
+    store.withdraw(run)
+    run.state, run.finished, run.reason = state, store.now, reason
+    run.cancel, run.revived, run.deadline = None, False, None
+    vacate(store, run)
+    if run.backfill:
+        _tell_backfill(store, run, run.backfill)
+    job = store.jobs.get(run.uid)
+    if job is None:
+        run.expires = store.now + ORPHAN_AGE
+        return
+    _count(store, job, run, duration, message or reason or "")
+    _remember(store, job, run)
+    if run.generation != job.generation:
+        store.drop_works(run.uid, job.generation)
+    release_waiting(store, run.uid)
+    store.touch(job)
+
+
+def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
+    """An attempt that its worker never ended: tried again by the job's policy, or the end of the run."""
+    run.token = None
+    if run.cancel:
+        settle(store, run, State.CANCELLED, run.cancel)
+        return
+    run.error = json.dumps({"type": reason.value, "message": message, "traceback": ""})
+    job, text = store.jobs.get(run.uid), store.work(run.uid, run.generation)
+    retry = Work.load(text).retry if text else None
+    if job is None or retry is None or run.attempt > retry.limit or bereft(run):
+        settle(store, run, State.FAILED, reason.value, None, message)
+        return
+    store.withdraw(run)
+    run.state, run.reason, run.worker, run.incarnation = State.RETRYING, reason.value, None, None
+    store.unfinished[run.id] = store.now + retry.initial
+    store.touch(job)
+
+
+def bereft(run: Run) -> bool:
+    """Whether a run's own payload was lost with the store: it cannot be tried again, the job's payload is another."""
+    return run.own and run.payload is None
+
+
+def spent(store: MemoryStore, job: Job) -> bool:
+    """Whether a job has had as many runs, or successes, as it may have."""
+    if job.end_successes is not None and job.runs[State.SUCCESS.value] >= job.end_successes:
+        return True
+    if job.end_runs is None:
+        return False
+    ends = (State.SUCCESS, State.FAILED, State.CANCELLED, State.DEAD)
+    return len(store.active[job.uid]) + sum(job.runs[state.value] for state in ends) >= job.end_runs
+
+
+def paused_since(job: Job, now: int) -> int:
+    """From when a new pause counts: one that is open, or that nobody has looked beyond yet, becomes part of it."""
+    pause = job.pause
+    if pause and (pause.until is None or pause.until > now or pause.until > job.cursor):
+        return pause.since
+    return now
+
+
+def end_backfill(store: MemoryStore, backfill: str, state: str) -> None:
+    """End a backfill; what is told of it is kept for a while."""
+    store.backfills[backfill] = replace(store.backfills[backfill], state=state, finished=store.now)
+    store.backfills_due.pop(backfill, None)
+
+
+def _tell_backfill(store: MemoryStore, run: Run, backfill: str) -> None:
+    store.backfill_runs[backfill].discard(run.id)
+    known = store.backfills.get(backfill)
+    if known is None:
+        return
+    if run.state is State.SUCCESS:
+        store.backfills[backfill] = replace(known, succeeded=known.succeeded + 1)
+    else:
+        store.backfills[backfill] = replace(known, failed=known.failed + 1)
+    if backfill in store.backfills_due:
+        store.backfills_due[backfill] = store.now
+
+
+def _count(store: MemoryStore, job: Job, run: Run, duration: int | None, message: str) -> None:
+    state = run.state
+    job.runs[state.value] += 1
+    if state is State.SKIPPED and run.reason:
+        store.count_skip(job, Skipped(SKIPS[Reason(run.reason)], 1, run.nominal, run.nominal))
+    job.last = LastRun(run.id, state.value, run.started, duration, message)
+    if state is State.SUCCESS:
+        job.last_success, job.consecutive_failures = store.now, 0
+        if job.end_successes is not None and job.runs[state.value] >= job.end_successes:
+            job.ended = True
+    elif state in (State.FAILED, State.DEAD):
+        job.last_failure = store.now
+        job.consecutive_failures += 1
+        _give_up(store, job)
+    if duration is not None and state in (State.SUCCESS, State.FAILED):
+        job.timed += 1
+        job.total_duration += duration
+    if job.once == run.id:
+        job.done = store.now
+
+
+def _give_up(store: MemoryStore, job: Job) -> None:
+    failures = job.consecutive_failures
+    paused = job.pause is not None and job.pause.until is None
+    if job.suspend_after is not None and failures >= job.suspend_after and not paused:
+        reason = f"{failures} runs in a row failed"
+        job.pause = Pause(paused_since(job, store.now), None, OURSELVES, reason, failures=True)
+
+
+def _remember(store: MemoryStore, job: Job, run: Run) -> None:
+    good = run.state is State.SUCCESS
+    history = sorted([*store.history[job.uid, good], (store.now, run.id)])
+    run.expires = store.now + job.keep_age
+    over = max(len(history) - (job.keep_good if good else job.keep_bad), 0)
+    for _, old in history[:over]:
+        store.runs.pop(old, None)
+    store.history[job.uid, good] = [kept for kept in history[over:] if kept[0] > store.now - job.keep_age]

@@ -1,0 +1,96 @@
+"""The store in memory behind the harness."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from builders import now
+from contract.harness import EPOCH, LEASE, Store
+from kronstream.domain.run import Lane
+from kronstream.testing import (
+    FixedClock,
+    MemoryLedger,
+    MemoryRecords,
+    MemoryRequests,
+    MemoryRunQueue,
+    MemoryStore,
+)
+from kronstream.testing.lane import LaneStream
+
+KEPT = ("clock", "waiters", "_births")  # when it goes back to a copy
+
+
+class ModelStore(Store):
+    """The store in memory; ``advance`` moves its clock."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock(now())
+        self.memory = MemoryStore(self.clock, EPOCH)
+        self.queue = MemoryRunQueue(self.memory, lease=LEASE)
+        self.ledger = MemoryLedger(self.memory)
+        self.records = MemoryRecords(self.memory)
+        self.requests = MemoryRequests(self.memory)
+
+    def now(self) -> int:
+        return self.clock.now
+
+    async def advance(self, ms: int) -> None:
+        self.clock.advance(ms)
+        if self.memory.seen is not None:
+            self.memory.seen += ms  # others look at the clock all the time
+
+    async def jump(self, ms: int) -> None:
+        self.clock.advance(ms)
+
+    async def wipe(self) -> None:
+        self.memory.wipe()
+
+    async def snapshot(self) -> Any:
+        return copy.deepcopy({name: value for name, value in vars(self.memory).items() if name not in KEPT})
+
+    async def restore(self, copied: Any) -> None:
+        vars(self.memory).update(copy.deepcopy(copied))
+
+    async def inject(self, fields: Mapping[str, str], queue: str = "default", lane: str = "medium") -> None:
+        self._lane(queue, lane).add(dict(fields))
+
+    def _lane(self, queue: str, lane: str) -> LaneStream:
+        return self.memory.lanes[queue, Lane(lane)]
+
+    async def entries(self, queue: str = "default", lane: str = "medium") -> list[Mapping[str, str]]:
+        return list(self._lane(queue, lane).entries.values())
+
+    async def pending(self, queue: str = "default", lane: str = "medium") -> list[tuple[str, str]]:
+        stream = self._lane(queue, lane)
+        found = sorted(stream.pending.items())
+        return [(stream.entries.get(number, {}).get("run", ""), delivery.consumer) for number, delivery in found]
+
+    async def consumers(self, queue: str = "default", lane: str = "medium") -> set[str]:
+        return set(self._lane(queue, lane).consumers)
+
+    async def lose_entries(self, queue: str = "default", lane: str = "medium") -> None:
+        self._lane(queue, lane).entries.clear()
+
+    async def dead_letters(self) -> list[Mapping[str, str]]:
+        return list(self.memory.dead)
+
+    async def census(self) -> dict[str, tuple[str, int, str | None]]:
+        runs = [run for key in sorted(self.memory.runs) if (run := self.memory.run(key))]
+        return {run.id: (run.state.value, run.attempt, run.reason) for run in runs}
+
+    async def works(self, uid: str) -> set[int]:
+        works = self.memory.works.get(uid)
+        return set(works.texts) if works else set()
+
+    async def undying(self, uid: str) -> set[str]:
+        memory = self.memory
+        endless = {key for key, run in memory.runs.items() if run.expires is None}
+        endless |= {f"work:{key}" for key, works in memory.works.items() if works.expires is None}
+        endless |= {f"backfill:{known.uid}" for known in memory.backfills.values() if known.finished is None}
+        for name in ("jobs", "dirty", "unfinished"):
+            endless |= {f"{name}:{key}" for key in getattr(memory, name)}
+        for name in ("active", "waiting"):
+            endless |= {f"{name}:{key}" for key, members in getattr(memory, name).items() if members}
+        for name in ("groups", "group_lines"):
+            endless |= {f"{name}:{key}" for members in getattr(memory, name).values() for key in members}
+        return {name for name in endless if uid in name}
