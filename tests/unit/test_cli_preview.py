@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -362,3 +363,11 @@ def test_a_pipe_needs_no_rich() -> None:
 
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert not loaded & {"rich", "kopf", "kubernetes", "redis", "cel_expr_python"}
+
+
+def test_the_readme_shows_what_it_prints() -> None:
+    shown = (ROOT / "README.md").read_text()
+    command = re.search(r"^\$ kronstream preview (.*)$", shown, re.MULTILINE)
+    assert command is not None
+
+    assert "\n".join(table(*shlex.split(command[1]))) in shown
