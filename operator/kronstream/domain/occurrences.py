@@ -18,9 +18,11 @@ from kronstream.domain.rule import Rule
 DAY = 86_400
 # how far a search goes without finding anything: 100 years, and this many days or periods looked at in vain
 _CENTURY = 36_525
-_LOOKS = 10_000
+_LOOKS = 3_000
+_COUNTED = 250 * 365 * DAY
 _UNIX = date(1970, 1, 1).toordinal()
 _END = date(9990, 1, 1).toordinal() - _UNIX
+_MOST_DAYS = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7, "DAILY": 1}
 # no second period of that length is in the calendar, so that dateutil stops after the first
 _ONE_YEAR = 9_999
 
@@ -45,12 +47,6 @@ class Times(NamedTuple):
         """The index of the first one at or after the second; ``number`` when there is none."""
         slot = max(bisect_left(self.slots, second + 1) - 1, 0)
         return slot * len(self.inner) + bisect_left(self.inner, second - self.slots[slot]) if self.number else 0
-
-    def chosen(self, positions: Sequence[int]) -> list[int]:
-        """Those at the positions of BYSETPOS: 1 is the first, -1 the last; what is not there is left out."""
-        number = self.number
-        found = {position - 1 if position > 0 else number + position for position in positions}
-        return [self.at(index) for index in sorted(found) if 0 <= index < number]
 
 
 class Occurrences:
@@ -81,9 +77,11 @@ class Occurrences:
         return None
 
     def nth(self, number: int) -> int | None:
-        """The occurrence of that number, from 1."""
-        left = number
+        """The occurrence of that number, from 1; None when it is more than 250 years after the start."""
+        left, end = number, self._start + _COUNTED
         for base, times in self._blocks(self._start):
+            if base + times.at(0) > end:
+                return None
             index = times.find(self._start - base)
             if left <= times.number - index:
                 return base + times.at(index + left - 1)
@@ -98,6 +96,8 @@ class Occurrences:
     def _periods(self, day: int) -> Iterator[tuple[int, Times]]:
         interval, positions = self._rule.interval, self._rule.positions
         origin = self._period(self._start // DAY)
+        if positions and not _chosen(positions, _MOST_DAYS[self._rule.frequency] * self._daily.number):
+            return
         day, end, looks = self._begin(self._period(day)) if positions else day, day + _CENTURY, 0
         while looks < _LOOKS and (found := self._next_day(day, end)) is not None:
             looks += 1
@@ -111,18 +111,16 @@ class Occurrences:
                 continue
             day = self._begin(period + 1)
             if self._recent[0] != found:
-                self._recent = found, Times((0,), self._set(found, day).chosen(positions))
+                self._recent = found, Times((0,), self._chosen(found, day))
             if self._recent[1].number:
                 yield 0, self._recent[1]
                 end, looks = day + _CENTURY, 0
 
-    def _set(self, first: int, end: int) -> Times:
-        """All the times of the matching days from ``first`` to before ``end``."""
-        slots, day = [], self._next_day(first, end)
-        while day is not None:
-            slots += [day * DAY + slot for slot in self._daily.slots]
-            day = self._next_day(day + 1, end)
-        return Times(slots, self._daily.inner)
+    def _chosen(self, first: int, end: int) -> list[int]:
+        """What BYSETPOS leaves of all the times of the matching days from ``first`` to before ``end``."""
+        days, number = self._between(first, end), self._daily.number
+        indexes = _chosen(self._rule.positions, len(days) * number)
+        return [days[index // number] * DAY + self._daily.at(index % number) for index in indexes]
 
     def _period(self, day: int) -> int:
         """The number of the year, month, week or day that the day is in."""
@@ -148,7 +146,8 @@ class Occurrences:
         unit = 3600 if self._rule.frequency == "HOURLY" else 60
         number, interval, origin = DAY // unit, self._rule.interval, self._start // unit
         step = gcd(number, interval)
-        if not any((slot - origin) % step == 0 for slot in self._allowed()):
+        inner = self._inner(unit)
+        if not inner or not any((slot - origin) % step == 0 for slot in self._allowed()):
             return
         end, looks = day + _CENTURY, 0
         while looks < _LOOKS and (found := self._next_day(day, end)) is not None:
@@ -159,7 +158,8 @@ class Occurrences:
                 continue
             day = found + 1
             if first not in self._slotted:
-                self._slotted[first] = self._aligned(first, unit)
+                slots = [slot * unit for slot in self._allowed() if (slot - first) % interval == 0]
+                self._slotted[first] = Times(slots, inner)
             if self._slotted[first].number:
                 yield found * DAY, self._slotted[first]
                 end, looks = day + _CENTURY, 0
@@ -171,12 +171,11 @@ class Occurrences:
             return hours
         return [hour * 60 + minute for hour in hours for minute in self._rule.minutes or range(60)]
 
-    def _aligned(self, first: int, unit: int) -> Times:
-        """The times of a day whose first slot of the interval is ``first``."""
+    def _inner(self, unit: int) -> Sequence[int]:
+        """The seconds of an hour or a minute that the rule, with its BYSETPOS, takes."""
         inner = self._daily.inner if unit == 3600 else self._fine.inner
-        if self._rule.positions:
-            inner = Times((0,), inner).chosen(self._rule.positions)
-        return Times([slot * unit for slot in self._allowed() if (slot - first) % self._rule.interval == 0], inner)
+        positions = self._rule.positions
+        return [inner[index] for index in _chosen(positions, len(inner))] if positions else inner
 
     def _next_day(self, day: int, end: int) -> int | None:
         """The first day that matches, from ``day`` to before ``end``."""
@@ -192,17 +191,26 @@ class Occurrences:
             day = date(year + 1, 1, 1).toordinal() - _UNIX
         return None
 
+    def _between(self, first: int, end: int) -> list[int]:
+        """The days that match, from ``first`` to before ``end``."""
+        found: list[int] = []
+        for year in range(date.fromordinal(first + _UNIX).year, date.fromordinal(end - 1 + _UNIX).year + 1):
+            begin, days = date(year, 1, 1).toordinal() - _UNIX, self._year(year)
+            found += [begin + day for day in days[bisect_left(days, first - begin) : bisect_left(days, end - begin)]]
+        return found
+
     def _year(self, year: int) -> Sequence[int]:
         """The days of a year that match, from 0. There are 28 kinds: week numbers look at the year before, too."""
         first = date(year, 1, 1)
         kind = (_leap(year), first.weekday(), _leap(year - 1))
         if (days := self._days.get(kind)) is None:
-            found = rrule.rrule(rrule.YEARLY, dtstart=first, interval=_ONE_YEAR, **self._day_parts())
+            parts = self._day_parts()
+            found = rrule.rrule(rrule.YEARLY, dtstart=first, interval=_ONE_YEAR, **parts) if parts else ()
             days = self._days[kind] = [one.toordinal() - first.toordinal() for one in found]
         return days
 
     def _day_parts(self) -> dict[str, Any]:
-        """The parts that choose days, as a yearly rule; what the rule leaves open comes from its start."""
+        """The parts that choose days, as a yearly rule; what it leaves open comes from its start. Empty: no day."""
         rule = self._rule
         months, monthdays, weekdays = rule.months, rule.monthdays, rule.weekdays
         if not rule.dated:
@@ -216,26 +224,39 @@ class Occurrences:
                 weekdays = tuple((0, day) for day in range(7))
         if rule.frequency == "MONTHLY":
             months = months or tuple(range(1, 13))  # with months, an ordinal counts in the month
+        ordinals = _weekdays(weekdays, 5 if months else 53)
+        if weekdays and not ordinals:
+            return {}
         return {
             "wkst": rule.week_start,
             "bymonth": months or None,
             "bymonthday": monthdays or None,
             "byyearday": rule.yeardays or None,
             "byweekno": rule.weeks or None,
-            "byweekday": _weekdays(weekdays) or None,
+            "byweekday": ordinals or None,
             "byhour": 0,
             "byminute": 0,
             "bysecond": 0,
         }
 
 
-def _weekdays(weekdays: Sequence[tuple[int, int]]) -> list[rrule.weekday]:
-    """Weekdays as dateutil takes them; beside ordinals it does not understand plain ones, so these get them all."""
+def _chosen(positions: Sequence[int], number: int) -> list[int]:
+    """The indexes of BYSETPOS among that many: 1 is the first, -1 the last; what is not there is left out."""
+    found = {position - 1 if position > 0 else number + position for position in positions}
+    return sorted(index for index in found if 0 <= index < number)
+
+
+def _weekdays(weekdays: Sequence[tuple[int, int]], most: int) -> list[rrule.weekday]:
+    """Weekdays as dateutil takes them, of a month or year that has at most that many of each.
+
+    Beside ordinals dateutil misreads plain ones, so these get all ordinals; beyond the end of the year it fails, so
+    an ordinal that never comes stays outside.
+    """
     mixed = any(number for number, _ in weekdays)
     found = []
     for number, day in weekdays:
-        numbers = range(1, 54) if mixed and not number else (number,)
-        found += [rrule.weekday(day, one or None) for one in numbers]
+        numbers = range(1, most + 1) if mixed and not number else (number,)
+        found += [rrule.weekday(day, one or None) for one in numbers if abs(one) <= most]
     return found
 
 
