@@ -29,7 +29,7 @@ class Wall(Protocol):
 
 
 def following(wall: Wall, zone: Zone, second: int, gap: Gap, repeat: Repeat) -> int | None:
-    """The first due instant after ``second`` (both UTC seconds), None when 100 years have none.
+    """The first due instant after ``second`` (both UTC seconds), None when a search of 100 years found none.
 
     ``Skip`` with ``Both`` is elapsed time: every second whose wall-clock time matches, and nothing else.
     """
@@ -44,7 +44,7 @@ def following(wall: Wall, zone: Zone, second: int, gap: Gap, repeat: Repeat) -> 
         # a rule that ended may still come again where the clock goes back
         instant = end + 1 if found is None else found - span.offset
         if found is not None and instant < span.end:
-            return instant if instant <= end else None
+            return instant
         # no later span goes back behind a long one, so no time before the one found matches: go near it at once
         at = max(span.end, instant - _REACH) if span.end - at > _REACH else span.end
     return None

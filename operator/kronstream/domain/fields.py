@@ -100,11 +100,10 @@ def wall(fields: list[str], words: list[str]) -> Wall:
     """The times that six fields (as written, and as ``read`` gives them) match, as croniter reads them."""
     lists, nth = croniter.expand(" ".join(words), second_at_beginning=True)
     # croniter moves the seconds to the end; its `*` is every value
-    values = [
-        frozenset(range(field.low, field.low + field.size) if "*" in found else found)
+    minutes, hours, days, months, weekdays, seconds = (
+        _mask(range(field.low, field.low + field.size) if "*" in found else (each for each in found if each != "l"))
         for field, found in zip((*FIVE, SECOND), lists, strict=True)
-    ]
-    minutes, hours, days, months, weekdays, seconds = values
+    )
     nearest = _NEAREST.fullmatch(words[3])
     return Wall(
         seconds,
@@ -112,10 +111,11 @@ def wall(fields: list[str], words: list[str]) -> Wall:
         hours,
         months,
         Days(
-            frozenset() if nearest else frozenset(LAST if day == "l" else day for day in days),
-            int(nearest[1] or nearest[2]) if nearest else None,
-            frozenset() if nth else weekdays,
-            frozenset((day, LAST if each == "l" else each) for day, found in nth.items() for each in found),
+            days=0 if nearest else days,
+            last="l" in lists[2],
+            nearest=int(nearest[1] or nearest[2]) if nearest else None,
+            weekdays=0 if nth else weekdays,
+            nth=tuple((day, LAST if each == "l" else each) for day, found in nth.items() for each in found),
             # as Vixie's cron has it: a field that begins with * (*/2 too) restricts nothing by itself
             either=fields[3][0] not in "*?" and fields[5][0] not in "*?",
         ),
@@ -200,6 +200,10 @@ def _unknown(field: Field, part: str) -> str:
     if field is WEEKDAY and part.startswith("L"):
         return f"{shown} does not say which day; write L5 for the last Friday, SAT for every Saturday"
     return f"{shown} is not understood; write {field.allowed}"
+
+
+def _mask(values: Iterable[int]) -> int:
+    return sum(1 << value for value in set(values))
 
 
 def _integer(text: str) -> int:

@@ -1,8 +1,6 @@
 """Wall-clock times that match sets of values: seconds since 1970 on a clock that knows no zone."""
 
-from collections.abc import Iterable
 from datetime import date
-from functools import cached_property
 from typing import NamedTuple
 
 DAY = 86_400
@@ -15,28 +13,30 @@ _END = 253_086_681_600
 
 
 class Days(NamedTuple):
-    """Which days of a month match.
+    """Which days of a month match; sets of days are masks, day n as bit n.
 
-    ``days`` are days of the month, LAST among them for the last one; ``nearest`` is the day whose nearest Monday to
-    Friday is meant; ``weekdays`` are 0-6 from Sunday; ``nth`` are (weekday, 1-5 or LAST) and stand instead of
-    ``weekdays``. With ``either`` one of the two sides is enough, else a day must match both.
+    ``days`` are days of the month and ``last`` is its last one; ``nearest`` is the day whose nearest Monday to Friday
+    is meant; ``weekdays`` are 0-6 from Sunday; ``nth`` are (weekday, 1-5 or LAST). With ``either`` one of the two sides is
+    enough, else a day must match both.
     """
 
-    days: frozenset[int]
+    days: int
+    last: bool
     nearest: int | None
-    weekdays: frozenset[int]
-    nth: frozenset[tuple[int, int]]
+    weekdays: int
+    nth: tuple[tuple[int, int], ...]
     either: bool
 
     def mask(self, length: int, first: int) -> int:
-        """The matching days, day n as bit n, of a month of that length whose first day is that weekday."""
+        """The matching days of a month of that length whose first day is that weekday."""
         whole = (2 << length) - 2
-        of_month = _mask(length if day == LAST else day for day in self.days)
+        of_month = self.days | self.last << length
         if self.nearest is not None:
             of_month |= 1 << _nearest(self.nearest, length, first)
         of_week = 0
-        for weekday in self.weekdays:
-            of_week |= _SEVENTHS << _first(weekday, first)
+        for weekday in range(7):
+            if self.weekdays >> weekday & 1:
+                of_week |= _SEVENTHS << _first(weekday, first)
         for weekday, number in self.nth:
             begin = _first(weekday, first)
             of_week |= 1 << begin + 7 * ((length - begin) // 7 if number == LAST else number - 1)
@@ -44,24 +44,22 @@ class Days(NamedTuple):
 
 
 class Wall:
-    """Seconds, minutes, hours, months and days that match; finds the next such second."""
+    """Seconds, minutes, hours, months (masks) and days that match; finds the next such second.
 
-    def __init__(
-        self, seconds: Iterable[int], minutes: Iterable[int], hours: Iterable[int], months: Iterable[int], days: Days
-    ) -> None:
-        self._seconds, self._minutes, self._hours = _mask(seconds), _mask(minutes), _mask(hours)
-        self._months = _mask(months)
+    ``never``: no day of any year matches; every kind of month comes within 40 years.
+    """
+
+    __slots__ = ("_days", "_earliest", "_hours", "_known", "_minutes", "_months", "_seconds", "never")
+
+    def __init__(self, seconds: int, minutes: int, hours: int, months: int, days: Days) -> None:
+        self._seconds, self._minutes, self._hours, self._months = seconds, minutes, hours, months
         self._days = days
         self._known: dict[int, int] = {}
-        self._earliest = _lowest(self._hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)
-
-    @cached_property
-    def never(self) -> bool:
-        """True when no day of any year matches; every kind of month comes within 40 years."""
-        lengths = {_LENGTHS[month - 1] for month in range(1, 13) if self._months >> month & 1}
+        self._earliest = _lowest(hours) * 3600 + _lowest(minutes) * 60 + _lowest(seconds)
+        lengths = {_LENGTHS[month - 1] for month in range(1, 13) if months >> month & 1}
         if 28 in lengths:
             lengths.add(29)
-        return not any(self._month(length, first) for length in lengths for first in range(7))
+        self.never = not any(self._month(length, first) for length in lengths for first in range(7))
 
     def following(self, wall: int) -> int | None:
         """The first matching second at or after the given one; None when there is none, or dates end."""
@@ -106,13 +104,6 @@ class Wall:
         if hours := self._hours & -2 << hour:
             return _lowest(hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)
         return None
-
-
-def _mask(values: Iterable[int]) -> int:
-    mask = 0
-    for value in values:
-        mask |= 1 << value
-    return mask
 
 
 def _lowest(mask: int) -> int:
