@@ -1,10 +1,11 @@
-"""When a job runs: intervals, single instants, and how instants are counted."""
+"""When a job runs: intervals, single instants, several schedules together, limits, and how instants are counted."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kronstream.domain import cron
-from kronstream.domain.schedule import CronSchedule, Every, Once
+from kronstream.domain.schedule import CronSchedule, Every, Once, Schedule, Union, Within, said
 
 NOW = 1_800_000_000_000
 
@@ -43,3 +44,80 @@ def test_cron_instants_are_counted_up_to_a_limit() -> None:
     assert hourly.count(NOW, NOW, 23) == (0, True)
     assert hourly.after(NOW) == NOW + 3_600_000
     assert hourly.granule == 60_000
+    assert CronSchedule(cron.parse("*/10 * * * * *")).granule == 1_000
+
+
+DAY = 86_400_000
+NOON = CronSchedule(cron.parse("0 12 * * *"))
+NEVER = CronSchedule(cron.parse("0 0 31 2,4 *"))
+
+
+def instants(schedule: Schedule, number: int, after: int = NOW) -> list[str]:
+    found, at = [], schedule.after(after)
+    while at is not None and len(found) < number:
+        found.append(said(at))
+        at = schedule.after(at)
+    return found
+
+
+def test_where_two_schedules_meet_there_is_one_instant() -> None:
+    both = Union((NOON, CronSchedule(cron.parse("0 */12 * * *")), NEVER))
+    assert instants(both, 3) == ["2027-01-15T12:00:00Z", "2027-01-16T00:00:00Z", "2027-01-16T12:00:00Z"]
+    assert both.count(NOW, NOW + 10 * DAY, 99) == (20, True)
+    assert both.count(NOW, NOW + 10 * DAY, 7) == (7, False)
+    assert Union((Once(NOW), NEVER)).after(NOW) is None
+
+
+def test_only_cron_expressions_share_a_grid() -> None:
+    assert Union((NOON, CronSchedule(cron.parse("0 9 * * *")))).granule == 60_000
+    assert Union((NOON, CronSchedule(cron.parse("0 0 9 * * *")))).granule == 1_000
+    assert Union((NOON, Every(DAY, 1))).granule == 1
+
+
+def test_both_ends_of_a_window_belong_to_it() -> None:
+    first, last = NOW // DAY * DAY + DAY // 2, NOW // DAY * DAY + DAY // 2 + 2 * DAY
+    window = Within(NOON, first, last)
+    assert instants(window, 9, 0) == ["2027-01-15T12:00:00Z", "2027-01-16T12:00:00Z", "2027-01-17T12:00:00Z"]
+    assert instants(Within(NOON, first + 1, last - 1), 9, 0) == ["2027-01-16T12:00:00Z"]
+    assert window.count(0, last + 9 * DAY, 99) == (3, True)
+    assert window.count(first, last, 99) == (2, True)
+    assert window.count(0, last + 9 * DAY, 2) == (2, False)
+    assert window.granule == 60_000
+    assert instants(Within(NOON, first), 1, 0) == ["2027-01-15T12:00:00Z"]
+    assert Within(NOON, None, last).count(NOW, NOW + 9 * DAY, 99) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "why"),
+    [
+        (Once(NOW), NOW, "its one instant, 2027-01-15T08:00:00Z, has passed"),
+        (NEVER, NOW, "'0 0 31 2,4 *' never comes: no day matches day of month 31 in month 2,4"),
+        (
+            CronSchedule(cron.parse("1 0 0 30 2 *")),
+            NOW,
+            "'1 0 0 30 2 *' never comes: no day matches day of month 30 in",
+        ),
+        (NOON, 10**17, "'0 12 * * *' has no instant within 100 years of 100000000000000000 ms"),
+        (
+            Union((NEVER, Once(NOW), NEVER)),
+            NOW,
+            "'0 0 31 2,4 *' never comes: no day matches day of month 31 in month 2,4; its one instant, 2027-01-15T08",
+        ),
+        (
+            Within(NOON, None, NOW),
+            NOW - 1,
+            "the next instant, 2027-01-15T12:00:00Z, is later than notAfter, 2027-01-15T08",
+        ),
+        (Within(NOON, None, NOW), NOW, "notAfter, 2027-01-15T08:00:00Z, has passed"),
+        (Within(NOON, NOW + DAY, NOW + DAY + 1), NOW, "the next instant, 2027-01-16T12:00:00Z, is later than notAfter"),
+        (Within(NEVER, NOW, None), NOW, "'0 0 31 2,4 *' never comes"),
+        (Within(Once(NOW), NOW + 1, NOW + 2), 0, "its one instant, 2027-01-15T08:00:00Z, has passed"),
+    ],
+)
+def test_why_there_is_no_next_instant(schedule: Schedule, after: int, why: str) -> None:
+    assert schedule.after(after) is None
+    assert schedule.why_none(after).startswith(why)
+
+
+def test_an_interval_does_not_end() -> None:
+    assert Every(5, 0).why_none(NOW) == "an interval goes on after 2027-01-15T08:00:00Z"

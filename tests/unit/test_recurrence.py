@@ -211,7 +211,7 @@ ZONES = ("Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Antarctica/T
 CHANGES = {
     "Europe/Berlin": "2026-03-29T01:00:00Z 2026-10-25T01:00:00Z",
     "Australia/Lord_Howe": "2026-04-04T15:00:00Z 2026-10-03T15:30:00Z",
-    "America/Havana": "2026-03-08T05:00:00Z 2026-11-01T05:00:00Z",
+    "America/Havana": "2026-03-08T05:00:00Z 2025-11-02T05:00:00Z",
     "Antarctica/Troll": "2026-03-29T01:00:00Z 2026-10-25T01:00:00Z",
     "Pacific/Apia": "2011-12-30T10:00:00Z 2011-09-24T14:00:00Z",
     "Africa/Cairo": "2026-04-23T22:00:00Z 2026-10-29T21:00:00Z",

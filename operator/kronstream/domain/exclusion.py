@@ -132,7 +132,7 @@ class Excluding:
         second = instant // 1000
         span = self.zone.span(second)
         wall = second + span.offset
-        end = next((end for one in self.exclusions if (end := one.end(wall)) is not None), None)
+        end = max((end for one in self.exclusions if (end := one.end(wall)) is not None), default=None)
         return None if end is None else min(end - span.offset, span.end) * 1000
 
 

@@ -25,15 +25,21 @@ def delay(identity: str, nominal: int, jitter: int, following: int | None) -> in
 
 
 def check(schedule: Schedule, jitter: int, start: int) -> None:
-    """Raises ValueError when ``jitter`` is longer than the shortest distance of the instants that follow ``start``."""
-    at = schedule.after(start)
+    """Raises ValueError when ``jitter`` is longer than the shortest distance of the instants that follow ``start``.
+
+    The next ``LOOKS`` instants are judged; where later ones come closer, ``delay`` keeps to what there is.
+    """
+    shortest: int | None = None
+    nearest, at = start, schedule.after(start)
     for _ in range(LOOKS):
         following = None if at is None else schedule.after(at)
         if at is None or following is None:
-            return
-        if following - at < jitter:
-            raise ValueError(
-                f"{duration.render(jitter)} is longer than the {duration.render(following - at)} from {said(at)} to "
-                f"the next instant; write at most {duration.render(following - at)}"
-            )
+            break
+        if shortest is None or following - at < shortest:
+            shortest, nearest = following - at, at
         at = following
+    if shortest is not None and shortest < jitter:
+        raise ValueError(
+            f"{duration.render(jitter)} is longer than the {duration.render(shortest)} from {said(nearest)} to the "
+            f"next instant; write at most {duration.render(shortest)}"
+        )
