@@ -72,6 +72,10 @@ class Store(ABC):
         """State, attempt and reason of every run on record."""
 
     @abstractmethod
+    async def lines(self) -> dict[str, list[str]]:
+        """Runs in ``waiting:<uid>`` and ``gwait:<group>``, in order, and in ``group:<group>``, sorted; none empty."""
+
+    @abstractmethod
     async def works(self, uid: str) -> set[int]:
         """Generations of a job whose work is stored."""
 

@@ -1,43 +1,22 @@
-"""A run's life as a state machine: the store in memory is the model, Redis the real thing; both get every step."""
+"""A run's life as a state machine: what workers and the world do, and what must hold after every step."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
-from builders import REVISION, WHEN, adoption, card, dispatch, success
+from builders import card, success
 from contract.acts import failure
-from contract.stores import EPOCH, LEASE, ModelStore, RedisStore, Store
-from kronstream.domain.retry import Retry
+from contract.asking import Askers
+from contract.operating import Operators
+from contract.stores import LEASE, Store
+from contract.world import FOREVER, UIDS, Pair, picks, uids, workers
 from kronstream.domain.run import State
-from kronstream.ports import Adopted, Claim, Conflict, Expect, JobState, Outcome
-from kronstream.streams.connection import connect
+from kronstream.ports import Claim, JobState, Outcome
 
-UIDS = ("job-a", "job-b", "job-c")
-WORKERS = ("worker-1", "worker-2")
-FOREVER = 10**9
-Pair = tuple[Claim, Claim]  # of the model and of Redis: they differ in their tokens alone
-picks = st.integers(0, 99)
-uids = st.sampled_from(UIDS)
-workers = st.sampled_from(WORKERS)
-specs = st.fixed_dictionaries(
-    {
-        "policy": st.sampled_from(["Allow", "Forbid", "Replace"]),
-        "backlog": st.integers(1, 4),
-        "keep_good": st.sampled_from([1, 50]),
-        "keep_bad": st.sampled_from([1, 50]),
-        "work_fields": st.builds(
-            lambda limit, initial: {"retry": Retry(limit=limit, initial=initial)},
-            st.integers(0, 2),
-            st.sampled_from([0, FOREVER]),
-        ),
-    }
-)
+GROUP = "default:g"
 GARBAGE = [{"x": "y"}, {"v": "9", "run": "job-a-s1"}, {"v": "1", "run": "job-a-s1"}]
 ENDS: dict[str, dict[str, Any]] = {
     "failed": {},
@@ -47,127 +26,8 @@ ENDS: dict[str, dict[str, Any]] = {
 }
 
 
-class RunMachine(RuleBasedStateMachine):
-    """Every answer of Redis is compared with the model's, and after every step what both know."""
-
-    def __init__(self, socket: Path) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.model = ModelStore()
-        self.real = RedisStore(connect(f"unix://{socket}"))
-        self.runner.run(self.real.open())
-        self.start = self.model.now() - 86_400_000
-        self.generations: Counter[str] = Counter()
-        self.whens = dict.fromkeys(UIDS, WHEN)
-        self.moved: set[str] = set()
-        self.short: set[str] = set()
-        self.cards = {name: card(name) for name in WORKERS}
-        self.held: dict[str, dict[str, Pair]] = {name: {} for name in WORKERS}
-        self.stale: list[Pair] = []
-        self.handed: set[str] = set()
-        self.ended: dict[str, State] = {}
-
-    def teardown(self) -> None:
-        self.runner.run(self.real.redis.aclose())
-        self.runner.close()
-
-    def both(self, act: Callable[[Store], Awaitable[Any]]) -> tuple[Any, Any]:
-        async def acts() -> tuple[Any, Any]:
-            answers = await act(self.model), await act(self.real)
-            # what happens in the same millisecond has no order: the next step is in another one
-            self.model.clock.advance(1)
-            begin = self.real.now()
-            while self.real.now() == begin:
-                pass
-            return answers
-
-        return self.runner.run(acts())
-
-    def same(self, act: Callable[[Store], Awaitable[Any]]) -> Any:
-        expected, found = self.both(act)
-        assert found == expected, f"Redis: {found}\nmodel: {expected}"
-        return found
-
-    def claimed(self, act: Callable[[Store], Awaitable[list[Claim]]]) -> list[Pair]:
-        expected, found = self.both(act)
-        assert [replace(claim, token="") for claim in found] == [replace(claim, token="") for claim in expected]
-        return list(zip(expected, found, strict=True))
-
-    def side(self, store: Store, pair: Pair) -> Claim:
-        return pair[0] if store is self.model else pair[1]
-
-    @initialize(each=st.tuples(specs, specs, specs))
-    def begin(self, each: tuple[dict[str, Any], ...]) -> None:
-        for uid, spec in zip(UIDS, each, strict=True):
-            self.adopt(uid, spec)
-            self.dispatch(uid, 2, again=False)
-
-    # an operator
-
-    @rule(uid=uids, spec=specs)
-    def adopt(self, uid: str, spec: dict[str, Any]) -> None:
-        generation = self.generations[uid] + 1
-        new = adoption(uid, generation=generation, when=self.whens[uid], cursor=self.start, **spec)
-        if 1 in (spec["keep_good"], spec["keep_bad"]):
-            self.short.add(uid)
-        expected, found = self.both(lambda store: store.ledger.adopt([new]))
-        assert type(found[0]) is type(expected[0])
-        if uid not in self.moved:
-            assert found == expected, f"Redis: {found}\nmodel: {expected}"
-        if isinstance(found[0], Adopted):
-            self.generations[uid] = generation
-
-    @rule(uid=uids, act=st.sampled_from(["older", "edit", "forget"]), luck=st.integers(0, 5))
-    def meddle(self, uid: str, act: str, luck: int) -> None:
-        """What leaves little to look at afterwards is rare."""
-        if luck == 0:
-            {"older": self.adopt_an_older_generation, "edit": self.edit_the_schedule, "forget": self.forget}[act](uid)
-
-    def adopt_an_older_generation(self, uid: str) -> None:
-        expected, found = self.both(
-            lambda store: store.ledger.adopt([adoption(uid, generation=0, when=self.whens[uid], cursor=self.start)])
-        )
-        assert type(found[0]) is type(expected[0])
-        if isinstance(found[0], Adopted):
-            self.generations[uid] = 0
-
-    def edit_the_schedule(self, uid: str) -> None:
-        generation, when = self.generations[uid], self.whens[uid] + " "
-
-        async def edit(store: Store) -> Any:
-            (cursor,) = await store.ledger.cursors([uid])
-            expect = Expect(generation, REVISION, cursor or 0)
-            new = adoption(uid, generation=generation + 1, when=when, expect=expect)
-            return (await store.ledger.adopt([new]))[0]
-
-        expected, found = self.both(edit)
-        assert type(found) is type(expected)
-        assert not isinstance(found, Conflict)
-        if isinstance(found, Adopted):
-            self.generations[uid] += 1
-            self.whens[uid] = when
-            self.moved.add(uid)  # to the present, of which the two stores have different ideas
-
-    @rule(uid=uids, number=st.integers(1, 3), again=st.booleans())
-    def dispatch(self, uid: str, number: int, again: bool) -> None:
-        if uid in self.moved:
-            return
-
-        async def owe(store: Store) -> Any:
-            (cursor,) = await store.ledger.cursors([uid])
-            begin = cursor or 0
-            due = [begin + 1000 * (step + 1) for step in range(number)]
-            item = dispatch(begin, *due, uid=uid, generation=self.generations[uid])
-            return [await store.ledger.dispatch(EPOCH, [item]) for _ in range(1 + again)]
-
-        self.same(owe)
-
-    def forget(self, uid: str) -> None:
-        self.same(lambda store: store.ledger.forget([uid]))
-
-    @rule()
-    def sweep(self) -> None:
-        self.same(lambda store: store.ledger.sweep())
+class RunMachine(Operators, Askers):
+    """After every step both stores know the same."""
 
     # a worker
 
@@ -289,9 +149,10 @@ class RunMachine(RuleBasedStateMachine):
             jobs = [shown(job) for job in await store.ledger.describe(UIDS)]
             live = [known.consumer for known in await store.queue.workers()]
             pending = [pair for pair in await store.pending() if pair[0]]
-            return jobs, await store.census(), await store.entries(), pending, live
+            return jobs, await store.census(), await store.entries(), pending, live, await store.lines()
 
-        jobs, runs, entries, pending, _ = self.same(everything)
+        jobs, runs, entries, pending, _, lines = self.same(everything)
+        self.slots_are_used(lines)
         self.ends_are_final(jobs, runs)
         self.active_runs_are_the_unfinished(jobs, runs)
         delivered = [run for run, _ in pending if run in runs]
@@ -329,6 +190,26 @@ class RunMachine(RuleBasedStateMachine):
             else:
                 assert all(runs[run][0] == "running" for run in unfinished)
 
+    def slots_are_used(self, lines: dict[str, list[str]]) -> None:
+        """Nobody waits in vain, no group has more than its jobs ever allowed, whoever belongs to it is in one place."""
+        memory = self.model.memory
+        for uid in UIDS:
+            line = lines.get(f"waiting:{uid}", [])
+            if line:
+                limit = memory.jobs[uid].limit
+                assert limit > 0
+                assert len(memory.active[uid]) - len(line) >= limit
+        members, line = lines.get(f"group:{GROUP}", []), lines.get(f"gwait:{GROUP}", [])
+        assert len(members) <= 2
+        if line:
+            head = memory.runs[line[0]]
+            job = memory.jobs[head.uid]
+            assert len(members) >= (job.group_max if job.group == GROUP else head.group_max)
+        waiting = [run for uid in UIDS for run in lines.get(f"waiting:{uid}", [])]
+        places = Counter([*members, *line, *(run for run in waiting if memory.runs[run].group)])
+        grouped = [run for run, known in memory.runs.items() if known.group and not known.state.terminal]
+        assert places == Counter(grouped)
+
 
 def outcome(claim: Claim, end: str) -> Outcome:
     return success(claim) if end == "success" else failure(claim, **ENDS[end])
@@ -349,5 +230,9 @@ def shown(job: JobState | None) -> dict[str, Any] | None:
         "consecutive": job.consecutive_failures,
         "average": job.average_duration,
         "last_schedule": job.last_schedule,
+        "pause": job.pause and (job.pause.by, job.pause.reason, job.pause.failures, job.pause.until is None),
+        "ended": job.ended,
+        "skip_next": job.skip_next,
+        "run_now": job.run_now,
         "seq": job.seq,
     }

@@ -78,6 +78,13 @@ class ModelStore(Store):
         runs = [run for key in sorted(self.memory.runs) if (run := self.memory.run(key))]
         return {run.id: (run.state.value, run.attempt, run.reason) for run in runs}
 
+    async def lines(self) -> dict[str, list[str]]:
+        memory = self.memory
+        found = {f"waiting:{uid}": list(line) for uid, line in memory.waiting.items()}
+        found |= {f"gwait:{name}": sorted(line, key=line.__getitem__) for name, line in memory.group_lines.items()}
+        found |= {f"group:{name}": sorted(members) for name, members in memory.groups.items()}
+        return {name: runs for name, runs in found.items() if runs}
+
     async def works(self, uid: str) -> set[int]:
         works = self.memory.works.get(uid)
         return set(works.texts) if works else set()

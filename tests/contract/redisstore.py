@@ -31,6 +31,8 @@ for _, key in ipairs(call('KEYS', '*')) do
     end
   elseif string.find(key, P .. 'run:', 1, true) == 1 and call('HEXISTS', key, 'dl') == 1 then
     call('HINCRBY', key, 'dl', -ms)
+  elseif string.find(key, P .. 'job:', 1, true) == 1 and (call('HGET', key, 'pun') or '') ~= '' then
+    call('HINCRBY', key, 'pun', -ms)
   end
 end
 for _, name in ipairs({ 'unfinished', 'workers', 'jobs', 'backfills' }) do
@@ -102,7 +104,7 @@ class RedisStore(Store):
         scripts = JumpedScripts(self.redis, self.keys, self.offset)
         for part in (self.queue, self.ledger, self.requests):
             part._scripts = scripts
-        self.requests.now = self._now  # type: ignore[method-assign]
+        self.requests.now = self._now
         await self.redis.eval(EXPIRE, 0, ms)
 
     async def _now(self) -> int:
@@ -165,6 +167,15 @@ class RedisStore(Store):
             key.removeprefix(prefix): (state, int(attempt), reason or None)
             for key, (state, attempt, reason) in zip(keys, rows, strict=True)
         }
+
+    async def lines(self) -> dict[str, list[str]]:
+        found = {}
+        stem = self.keys.run("").removesuffix("run:")
+        for kind in ("waiting", "gwait", "group"):
+            for key in await self.redis.keys(stem + kind + ":*"):
+                members = await self.redis.zrange(key, 0, -1)
+                found[key.removeprefix(stem)] = sorted(members) if kind == "group" else members
+        return found
 
     async def works(self, uid: str) -> set[int]:
         return {int(field) for field in await self.redis.hkeys(f"{{{self.keys.base}}}:work:{uid}")}

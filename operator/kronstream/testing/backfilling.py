@@ -53,7 +53,9 @@ def step(store: MemoryStore, backfill: Backfill, nominal: int | None) -> str:
 
 def _start(store: MemoryStore, known: Backfill, nominal: int) -> str:
     job = store.jobs[known.uid]
-    if job.invalid:
+    # a run of the past ends no other, least of all one of its own backfill
+    full = job.policy == "Replace" and len(store.active[job.uid]) >= job.limit
+    if job.invalid or full:
         return _later(store, known.id, PATIENCE, "wait")
     key = run_id(known.uid, Trigger.BACKFILL, f"{known.id}.{nominal}")
     if store.run(key) is None:

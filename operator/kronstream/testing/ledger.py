@@ -39,12 +39,16 @@ class MemoryLedger:
 
     async def adopt(self, adoptions: Sequence[Adoption]) -> list[Adopted | Stale | Conflict | Gone]:
         """See Ledger."""
+        if adoptions:
+            watch_clock(self._store)
         return [adopt(self._store, adoption) for adoption in adoptions]
 
     async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
         """See Ledger."""
         if items and self._store.epoch != epoch:
             raise Epoch
+        if items:
+            watch_clock(self._store)
         return [dispatch(self._store, item) for item in items]
 
     async def describe(self, uids: Sequence[str]) -> list[JobState | None]:

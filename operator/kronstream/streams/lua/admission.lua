@@ -37,13 +37,15 @@ local function replace(uid, limit)
   for _, ids in ipairs({ call('ZRANGEBYSCORE', active, '(0', '+inf'), call('ZREVRANGEBYSCORE', active, 0, '-inf') }) do
     for _, id in ipairs(ids) do
       local r = not call('ZSCORE', line, id) and load_run(id)
-      if r and not r.cx then staying[#staying + 1] = { id, r } end
+      if r and not r.cx then staying[#staying + 1] = id end
       if not r and call('EXISTS', P .. 'run:' .. id) == 0 then call('ZREM', active, id) end
     end
   end
   local place
   for i = 1, #staying + call('ZCARD', line) + 1 - limit do
-    local id, r = unpack(staying[i])
+    -- read again: the end of one may have moved another on
+    local id = staying[i]
+    local r = load_run(id)
     if r.st == 'running' then
       call('HSET', P .. 'run:' .. id, 'cx', 'replaced')
     else

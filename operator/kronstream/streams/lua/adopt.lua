@@ -109,6 +109,7 @@ local function adopt(a)
   return { 'ok', num(cursor), stored[7] or '', stored[8] or '' }
 end
 
+watch_clock()
 local answers = {}
 for i, a in ipairs(cjson.decode(ARGV[2])) do answers[i] = adopt(a) end
 wake()

@@ -57,6 +57,9 @@ local function step(epoch, id, cursor, nominal, run)
   end
   if active >= tonumber(b[5]) then return later(id, 60 * PATIENCE, 'wait') end
   if h[5] == '1' then return later(id, PATIENCE, 'wait') end
+  -- a run of the past ends no other, least of all one of its own backfill
+  local full = h[8] == 'Replace' and call('ZCARD', P .. 'active:' .. b[1]) >= (tonumber(h[14]) or 1)
+  if full then return later(id, PATIENCE, 'wait') end
   if call('EXISTS', P .. 'run:' .. run) == 0 then
     local extra = { 'bf', id }
     if b[6] and b[6] ~= '' then extra = { 'bf', id, 'by', b[6] } end

@@ -6,6 +6,8 @@
 -- cursor:<ms> | done:<cursor> (the only dispatch of a one-time job was made before) | ended (by endAfter), or the single
 -- string 'epoch' when the store was lost since.
 if call('GET', P .. 'epoch') ~= ARGV[2] then return { 'epoch' } end
+-- what the first dispatch after a jump catches up must be known to be caught up
+watch_clock()
 local early = now + tonumber(ARGV[3])
 local DAY = 86400000
 

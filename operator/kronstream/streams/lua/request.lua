@@ -47,9 +47,16 @@ local function extras(q)
 end
 
 local function request(q)
-  local before = answered(q)
-  if before then return { 'known', before } end
   local job = P .. 'job:' .. q.uid
+  local before = answered(q)
+  if before then
+    -- an older value that came back is the one that the status has to tell: the claim may be lost
+    if field(q.value) and call('EXISTS', job) == 1 and call('HGET', job, 'rn') ~= q.value then
+      call('HSET', job, 'rn', q.value)
+      mark(q.uid)
+    end
+    return { 'known', before }
+  end
   local h = call('HMGET', job, unpack(JOB))
   local word, detail = refusal(q, h)
   if word then return { word, detail } end
