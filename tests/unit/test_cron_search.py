@@ -163,6 +163,15 @@ def test_what_lies_in_a_gap_each_time_is_looked_for_for_a_hundred_years(monkeypa
     assert cron.parse("30 2 * 3 SUN#2", "America/New_York").next_second(MONDAY) is not None
 
 
+def test_no_year_is_looked_at_in_which_nothing_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(monkeypatch)
+    # from a 29 February that is a Sunday to the next, 28 years and 56 changes of the clocks
+    found = cron.parse("0 0 29 2 */7", "America/New_York").next_second(1_961_647_200)
+    assert found is not None
+    assert found > 1_961_647_200 + 27 * 365 * DAY
+    assert steps.number < 12
+
+
 def test_a_longest_text_is_one_search() -> None:
     text = ",".join(f"{low}-{low + 1}" for low in range(10, 58)) + " " + ",".join(["*/7"] * 150) + " * * *"
     assert 600 < len(text) <= 1000

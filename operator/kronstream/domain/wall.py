@@ -16,8 +16,8 @@ class Days(NamedTuple):
     """Which days of a month match; sets of days are masks, day n as bit n.
 
     ``days`` are days of the month and ``last`` is its last one; ``nearest`` is the day whose nearest Monday to Friday
-    is meant; ``weekdays`` are 0-6 from Sunday; ``nth`` are (weekday, 1-5 or LAST). With ``either`` one of the two sides is
-    enough, else a day must match both.
+    is meant; ``weekdays`` are 0-6 from Sunday; ``nth`` are (weekday, 1-5 or LAST). With ``either`` one of the two
+    sides is enough, else a day must match both.
     """
 
     days: int
