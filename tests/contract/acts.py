@@ -1,9 +1,9 @@
 """What the contract tests do again and again."""
 
-from builders import UID, adoption, dispatch, success
+from builders import UID, adoption, card, dispatch, now, success
 from contract.stores import EPOCH, Store
-from kronstream.domain.run import Reason, State, Trigger, run_id
-from kronstream.ports import Adopted, Claim, Execution, Failure, JobState, Outcome, Verdict
+from kronstream.domain.run import Reason, State, Trigger, digest, run_id
+from kronstream.ports import Adopted, Claim, Execution, Failure, JobState, Outcome, Request, Verdict, Word
 
 
 async def adopted(store: Store, uid: str = UID, **fields: object) -> int:
@@ -67,3 +67,25 @@ def failure(claim: Claim, **fields: object) -> Outcome:
         "failure": Failure("ValueError", "no"),
     }
     return success(claim, **{**values, **fields})
+
+
+def asked(key: str = "1", uid: str = UID, **fields: object) -> Request:
+    """A run that somebody asks for."""
+    values: dict[str, object] = {"nominal": now(), "by": "somebody", **fields}
+    return Request(uid, run_id(uid, Trigger.MANUAL, digest(key)), **values)
+
+
+async def ask(store: Store, key: str = "1", uid: str = UID, **fields: object) -> tuple[Word, str]:
+    """Ask for a run; the answer."""
+    (answer,) = await store.requests.request(EPOCH, [asked(key, uid, **fields)])
+    return answer
+
+
+async def taken(store: Store, slots: int = 10, consumer: str = "worker-1") -> list[Claim]:
+    """What a worker gets."""
+    return await store.queue.take(card(consumer), slots)
+
+
+async def ended(store: Store, *claims: Claim) -> None:
+    """Runs succeed."""
+    assert await store.queue.finish(card(), [success(claim) for claim in claims]) == [True] * len(claims)

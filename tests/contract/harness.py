@@ -36,6 +36,10 @@ class Store(ABC):
         """Lose everything, the epoch too."""
 
     @abstractmethod
+    async def reopen(self) -> None:
+        """Open what was lost under the same epoch again."""
+
+    @abstractmethod
     async def snapshot(self) -> Any:
         """A copy of everything."""
 

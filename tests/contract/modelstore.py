@@ -45,6 +45,9 @@ class ModelStore(Store):
     async def wipe(self) -> None:
         self.memory.wipe()
 
+    async def reopen(self) -> None:
+        self.memory.epoch = EPOCH
+
     async def snapshot(self) -> Any:
         return copy.deepcopy({name: value for name, value in vars(self.memory).items() if name not in KEPT})
 

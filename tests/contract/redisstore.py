@@ -113,6 +113,9 @@ class RedisStore(Store):
     async def wipe(self) -> None:
         await self.redis.flushall()
 
+    async def reopen(self) -> None:
+        await self.redis.set(self.keys.epoch, EPOCH)
+
     async def snapshot(self) -> Any:
         # the values are not text: a client of their own
         async with self._raw() as raw:

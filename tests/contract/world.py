@@ -87,7 +87,9 @@ class World(RuleBasedStateMachine):
         expected, found = self.both(act)
         if isinstance(found, tuple) and found != expected:
             # of what is told, what differs
-            expected, found = zip(*(pair for pair in zip(expected, found, strict=True) if pair[0] != pair[1]), strict=True)
+            expected, found = zip(
+                *(pair for pair in zip(expected, found, strict=True) if pair[0] != pair[1]), strict=True
+            )
         assert found == expected, f"Redis: {found}\nmodel: {expected}"
         return found
 
