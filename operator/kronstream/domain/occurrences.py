@@ -8,6 +8,7 @@ to, not at the rule's start, and ends after 100 years.
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cached_property
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -143,11 +144,9 @@ class Occurrences:
         return date(year, month + 1, 1).toordinal() - _UNIX if year < 9990 else _END
 
     def _slots(self, day: int) -> Iterator[tuple[int, Times]]:
-        unit = 3600 if self._rule.frequency == "HOURLY" else 60
+        unit, allowed, inner = self._unit, self._allowed, self._inner
         number, interval, origin = DAY // unit, self._rule.interval, self._start // unit
-        step = gcd(number, interval)
-        inner = self._inner(unit)
-        if not inner or not any((slot - origin) % step == 0 for slot in self._allowed()):
+        if not inner or not self._reached:
             return
         end, looks = day + _CENTURY, 0
         while looks < _LOOKS and (found := self._next_day(day, end)) is not None:
@@ -158,22 +157,34 @@ class Occurrences:
                 continue
             day = found + 1
             if first not in self._slotted:
-                slots = [slot * unit for slot in self._allowed() if (slot - first) % interval == 0]
+                slots = [slot * unit for slot in allowed if (slot - first) % interval == 0]
                 self._slotted[first] = Times(slots, inner)
             if self._slotted[first].number:
                 yield found * DAY, self._slotted[first]
                 end, looks = day + _CENTURY, 0
 
+    @property
+    def _unit(self) -> int:
+        return 3600 if self._rule.frequency == "HOURLY" else 60
+
+    @cached_property
     def _allowed(self) -> Sequence[int]:
         """The hours of a day, for MINUTELY the minutes of a day, that the rule allows."""
         hours = self._rule.hours or range(24)
-        if self._rule.frequency == "HOURLY":
+        if self._unit == 3600:
             return hours
         return [hour * 60 + minute for hour in hours for minute in self._rule.minutes or range(60)]
 
-    def _inner(self, unit: int) -> Sequence[int]:
+    @cached_property
+    def _reached(self) -> bool:
+        """Whether the interval ever meets one of them."""
+        step, origin = gcd(DAY // self._unit, self._rule.interval), self._start // self._unit
+        return any((slot - origin) % step == 0 for slot in self._allowed)
+
+    @cached_property
+    def _inner(self) -> Sequence[int]:
         """The seconds of an hour or a minute that the rule, with its BYSETPOS, takes."""
-        inner = self._daily.inner if unit == 3600 else self._fine.inner
+        inner = self._daily.inner if self._unit == 3600 else self._fine.inner
         positions = self._rule.positions
         return [inner[index] for index in _chosen(positions, len(inner))] if positions else inner
 
