@@ -32,7 +32,7 @@ def refused(installation: Installation, job: Object, key: str) -> Refused:
 
 
 def most_at_once(spans: Iterable[dict[str, Any]]) -> int:
-    """How many handlers were busy at the same time, at most; one may begin in the millisecond in which another ended."""
+    """How many handlers were busy at the same time; one may begin in the millisecond in which another ended."""
     edges = sorted(edge for span in spans for edge in ((span["begin"], 1), (span["end"], -1)))
     busy, most = 0, 0
     for _, step in edges:

@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from kronstream.cluster.api import ApiError
+from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
-from kronstream.controller.job import Job, wanted_run
+from kronstream.controller import news
+from kronstream.controller.clock import StoreClock
+from kronstream.controller.job import RUN_NOW, Job, wanted_run
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
@@ -26,17 +30,22 @@ BY = "annotation run-now"
 class Asking:
     """One value runs once: it is claimed by UID and value, and the status tells the last one."""
 
-    def __init__(self, roster: Roster, jobs: ScheduledJobs, runs: Runs, replicas: Replicas) -> None:
+    def __init__(
+        self, roster: Roster, jobs: ScheduledJobs, events: Events, runs: Runs, replicas: Replicas, clock: StoreClock
+    ) -> None:
         self._roster = roster
         self._jobs = jobs
+        self._events = events
         self._runs = runs
         self._replicas = replicas
+        self._clock = clock
+        self._event_budget = news.event_budget(time.monotonic())
         self._waiting: dict[str, None] = {}
         self._some = asyncio.Event()
 
     def look(self, job: Job) -> None:
         """Note a job whose annotation asks for a run that its status does not tell; cheap for any other."""
-        if job.run_now is not None and job.run_now != job.handled and job.adopted:
+        if job.run_now is not None and job.run_now != job.handled and job.adopted and job.fault is None:
             self._waiting[job.uid] = None
             self._some.set()
 
@@ -47,10 +56,11 @@ class Asking:
             await self._some.wait()
             await self._replicas.open.wait()
             uids = list(self._waiting)[:AT_ONCE]
+            for uid in uids:
+                del self._waiting[uid]  # a value that comes while this one is answered is noted anew
             answers = await asyncio.gather(*map(self._answer, uids), return_exceptions=True)
             failed = [answer for answer in answers if isinstance(answer, BaseException)]
             for uid, answer in zip(uids, answers, strict=True):
-                self._waiting.pop(uid, None)
                 if isinstance(answer, BaseException):
                     self._waiting[uid] = None  # behind the others
             if not self._waiting:
@@ -77,11 +87,25 @@ class Asking:
         except Refused as refused:
             if refused.why is Why.AWAY:
                 raise
-            log.warning("%s/%s: no run for %s=%r: %s", job.namespace, job.name, "run-now", value[:80], refused)
+            log.warning("%s/%s: no run for %s=%r: %s", job.namespace, job.name, RUN_NOW, value[:80], refused)
+            if not refused.reason:
+                return  # nothing was decided: it is asked again when the job changes
+            await self._tell(job, value, refused)
         else:
             if not started.known:
                 log.info("%s/%s: run %s was asked for", job.namespace, job.name, started.run)
         job.handled = value
+
+    async def _tell(self, job: Job, value: str, refused: Refused) -> None:
+        """An Event, for whoever asked looks at the job; the other replicas tell the same one."""
+        if not self._event_budget.take(1, time.monotonic()):
+            return
+        item = news.News("Warning", "RunRefused", f"no run for {RUN_NOW}={value[:80]}: {refused}", value)
+        try:
+            await self._events.post(job.namespace, news.event(job, item, self._clock.now()))
+        except (ApiError, OSError, TimeoutError) as error:
+            if not isinstance(error, ApiError) or error.status != 409:
+                log.info("%s/%s: the Event %s was not posted: %s", job.namespace, job.name, item.reason, error)
 
 
 def _asked(live: Mapping[str, Any], uid: str) -> str | None:

@@ -27,6 +27,7 @@ class Backfilling:
         self._ledger = ledger
         self._backfills = backfills
         self._replicas = replicas
+        self._misfit = Trouble(log, "a backfill cannot be carried on (cancel it?)")
 
     async def run(self) -> None:
         """Step until cancelled."""
@@ -39,7 +40,7 @@ class Backfilling:
                 trouble.over()
             except Epoch:
                 self._replicas.reject()
-            except (RedisError, OSError, TimeoutError, Refused) as error:
+            except (RedisError, OSError, TimeoutError) as error:
                 trouble.tell(error)
             await asyncio.sleep(0 if stepped else LOOK)
 
@@ -48,7 +49,11 @@ class Backfilling:
         stepped = 0
         for backfill in await self._backfills.due(STEPS):
             if self._replicas.owns(backfill.uid):
-                answer = await self._step(backfill)
+                try:
+                    answer = await self._step(backfill)
+                except Refused as refused:
+                    self._misfit.tell(f"{backfill.id} of job {backfill.uid}: {refused}")
+                    continue  # the others go on
                 stepped += answer in ("ok", "done")
         return stepped
 

@@ -73,7 +73,8 @@ class Operator:
         )
         requests = RedisRequests(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
         records = Records(self._redis, Keys(settings.redis.base_stream))
-        self._asking = Asking(self._roster, jobs, Runs(requests, records), self._replicas)
+        runs = Runs(requests, records)
+        self._asking = Asking(self._roster, jobs, Events(api), runs, self._replicas, self._clock)
         self._backfilling = Backfilling(self._roster, ledger, Backfills(requests), self._replicas)
         self._reconciler.asked = self._asking.look
         self._writer.calm = self._ticker.calm

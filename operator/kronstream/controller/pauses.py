@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -41,13 +42,11 @@ class Pauses:
         self._in_force: frozenset[tuple[str, Pause]] = frozenset()
 
     def of(self, namespace: str, now: int) -> tuple[Scope, Pause] | None:
-        """The pause that holds the jobs of a namespace now; the installation's goes before the namespace's."""
+        """The pause that holds the jobs of a namespace now; of several the one that ends last, the installation's
+        before the namespace's."""
         scopes: tuple[tuple[Scope, str], ...] = (("Installation", ALL), ("Namespace", namespace))
-        for scope, name in scopes:
-            for pause in self._known.get(name, ()):
-                if pause.covers(now):
-                    return scope, pause
-        return None
+        found = [(scope, pause) for scope, name in scopes for pause in self._known.get(name, ()) if pause.covers(now)]
+        return max(found, key=lambda each: math.inf if each[1].until is None else each[1].until, default=None)
 
     async def run(self) -> None:
         """Look until cancelled."""

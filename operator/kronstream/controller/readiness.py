@@ -34,15 +34,19 @@ def readiness(job: Job, state: JobState, hold: Hold | None, ahead: Sequence[int]
         return "Ready", "True", *_over(state)
     if hold is not None:
         return "Ready", "True", *_held(hold)
-    schedule = job.schedule
+    return "Ready", "True", *_going(job, state, ahead)
+
+
+def _going(job: Job, state: JobState, ahead: Sequence[int]) -> tuple[str, str]:
     if state.ended:
-        return "Ready", "True", "Ending", f"endAfter was reached: nothing is due any more, {state.active} run(s) go on"
+        return "Ending", f"endAfter was reached: nothing is due any more, {state.active} run(s) go on"
+    schedule = job.schedule
     if schedule is None:
-        return "Ready", "True", "OnDemand", "no time to run is written: the job runs when it is asked to"
-    if not ahead and not job.one_time:
+        return "OnDemand", "no time to run is written: the job runs when it is asked to"
+    if not ahead and (state.skip_next or not job.one_time):
         why = schedule.why_none(state.cursor) if schedule.after(state.cursor) is None else "what is next is skipped"
-        return "Ready", "True", "NoNextRun", f"nothing is due any more: {why}"[:MESSAGE]
-    return "Ready", "True", "Scheduled", "runs are dispatched when they are due"
+        return "NoNextRun", f"nothing is due any more: {why}"[:MESSAGE]
+    return "Scheduled", "runs are dispatched when they are due"
 
 
 def _over(state: JobState) -> tuple[str, str]:

@@ -85,7 +85,8 @@ def _ahead(job: Job, state: JobState, hold: Hold | None) -> Sequence[int]:
             return ()
         begin = max(begin, hold.pause.until - 1)
     if isinstance(schedule, Once):
-        return (schedule.at,) if state.once is None and schedule.at > begin else ()
+        due = state.once is None and schedule.at > begin and schedule.at not in state.skip_next
+        return (schedule.at,) if due else ()
     wanted = MAX_UPCOMING + len(state.skip_next)
     return [at for at in upcoming(schedule, begin, wanted) if at not in state.skip_next][:MAX_UPCOMING]
 
