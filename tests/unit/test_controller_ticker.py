@@ -1,22 +1,16 @@
 """Firing what is due: batches, verdicts, and clocks that jump."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from kronstream.controller import ticker as ticking
-from kronstream.controller.job import Job
-from kronstream.controller.measures import Measures
-from kronstream.controller.replicas import BACKUP, Replicas
-from kronstream.controller.ticker import Ticker
-from kronstream.ports import Dispatch, Verdict
-from kronstream.testing import MemoryLedger
-from unit.fakecluster import EPOCH, NOW, UID, Stage, manifest, until
+from kronstream.controller.replicas import BACKUP
+from kronstream.ports import Dispatch
+from unit.fakecluster import EPOCH, NOW, UID, manifest
+from unit.watchmaker import Watchmaker
 
 pytestmark = pytest.mark.anyio
 
@@ -24,84 +18,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class Alone:
-    """The only replica, or one to which no job belongs."""
-
-    def __init__(self) -> None:
-        self.epoch = EPOCH
-        self.open = asyncio.Event()
-        self.open.set()
-        self.mine = True
-        self.rejected = 0
-
-    def owns(self, uid: str) -> bool:
-        return self.mine and bool(uid)
-
-    def reject(self) -> None:
-        self.rejected += 1
-        self.open.clear()
-
-
-class Counting(MemoryLedger):
-    """Keeps what was asked; raises ``fault`` while there is one."""
-
-    def __init__(self) -> None:
-        self.asked: list[Sequence[Dispatch]] = []
-        self.fault: Exception | None = None
-
-    async def dispatch(self, epoch: str, items: Sequence[Dispatch]) -> list[tuple[Verdict, int]]:
-        self.asked.append(items)
-        if self.fault is not None:
-            raise self.fault
-        return await super().dispatch(epoch, items)
-
-
-class Watchmaker:
-    """A ticker over a stage."""
-
-    def __init__(self) -> None:
-        self.ledger = Counting()
-        self.stage = Stage(ledger=self.ledger)
-        MemoryLedger.__init__(self.ledger, self.stage.store)
-        self.replicas = Alone()
-        self.refreshed: list[Job] = []
-        self.ticker = Ticker(
-            self.stage.roster,
-            self.ledger,
-            self.stage.clock,
-            cast("Replicas", self.replicas),
-            Measures(CollectorRegistry()),
-            self.refreshed.append,
-        )
-
-    async def adopt(self, *objects: dict[str, Any]) -> list[Job]:
-        """Take objects into force and arm them."""
-        for obj in objects:
-            self.stage.reconciler.observe("ADDED", obj)
-        task = asyncio.create_task(self.stage.reconciler.run())
-        await until(lambda: all(self.stage.roster.get(obj["metadata"]["uid"]) for obj in objects))
-        task.cancel()
-        jobs = [self.stage.roster.get(obj["metadata"]["uid"]) for obj in objects]
-        found = [job for job in jobs if job is not None]
-        for job in found:
-            self.ticker.arm(job)
-        return found
-
-    def runs(self, uid: str = UID) -> list[int]:
-        """Nominal instants of the runs on record."""
-        return sorted(run.nominal for run in self.stage.store.runs.values() if run.uid == uid)
-
-    @asynccontextmanager
-    async def ticking(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.ticker.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 async def test_what_is_due_is_dispatched_and_armed_again() -> None:
