@@ -46,6 +46,10 @@ class MemoryRequests:
         store, job = self._store, self._store.jobs.get(item.uid)
         before = self._answered(item, job)
         if before:
+            # an older value that came back is the one that the status has to tell: the claim may be lost
+            if job and item.value is not None and job.run_now != item.value:
+                job.run_now = item.value
+                store.touch(job)
             return Word.KNOWN, before
         if job is None:
             return Word.GONE, ""
