@@ -188,6 +188,17 @@ async def test_who_leaves_the_group_still_waits_its_turn_in_it(store: Store) -> 
     assert [claim.nominal for claim in await taken(store)] == [second]
 
 
+async def test_who_leaves_the_group_waits_by_the_limit_it_came_with(store: Store) -> None:
+    await dispatched(store, 2, uid=OTHER, group="g", group_max=2)
+    claims = await taken(store)
+    (third,) = await dispatched(store, group="g", group_max=2)
+    await store.ledger.adopt([adoption(generation=2, group="g", group_max=1)])
+    await ended(store, claims[0])
+    assert await taken(store) == []
+    await store.ledger.adopt([adoption(generation=3)])
+    assert [claim.nominal for claim in await taken(store)] == [third]
+
+
 async def test_a_record_that_went_without_a_word_frees_its_slot(store: Store) -> None:
     await dispatched(store, group="g")
     (claim,) = await taken(store)

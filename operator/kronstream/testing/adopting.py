@@ -72,7 +72,7 @@ def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int, *, fresh: bool
     if not fresh and a.generation > job.generation and job.pause and job.pause.failures:
         job.pause, job.consecutive_failures = Pause(job.pause.since, store.now), 0
     # an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
-    changes = fresh or not a.invalid
+    changes, left = fresh or not a.invalid, job.group
     for name in (*KEPT, *IN_FORCE) if changes else KEPT:
         setattr(job, name, getattr(a, name))
     if changes:
@@ -86,8 +86,8 @@ def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int, *, fresh: bool
     store.drop_works(a.uid, a.generation)
     # more may run at a time now
     if not fresh and changes:
-        if job.group:
-            release_group(store, job.group)
+        for group in {left, job.group} - {""}:
+            release_group(store, group)
         release_waiting(store, a.uid)
     store.touch(job)
 

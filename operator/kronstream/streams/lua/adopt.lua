@@ -88,6 +88,7 @@ local function adopt(a)
     call('HSET', job, 'pun', num(now), 'cf', 0)
     call('HDEL', job, 'pby', 'prs', 'pau')
   end
+  local left = call('HGET', job, 'grp')
   call('HSET', job, 'ns', a.ns, 'name', a.name, 'gen', num(a.gen), 'rev', a.rev, 'cur', num(cursor), 'inv', a.invalid)
   -- an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
   if fresh or a.invalid == 0 then
@@ -102,6 +103,7 @@ local function adopt(a)
   call('ZADD', P .. 'jobs', num(now), a.uid)
   -- more may run at a time now
   if not fresh and a.invalid == 0 then
+    if left and left ~= '' and left ~= a.group then release_group(left) end
     if a.group ~= '' then release_group(a.group) end
     release_waiting(a.uid)
   end
