@@ -5,7 +5,7 @@ import logging
 
 from redis.exceptions import RedisError
 
-from kronstream.controller.conditions import holds_for, told
+from kronstream.controller.conditions import told, verdict_for
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
@@ -63,5 +63,5 @@ class Backfilling:
             return await self._backfills.step(self._replicas.epoch, backfill, lambda _: True)
         last = told((await self._ledger.describe([job.uid]))[0])
         return await self._backfills.step(
-            self._replicas.epoch, backfill, lambda at: holds_for(job, at, Trigger.BACKFILL, last)
+            self._replicas.epoch, backfill, lambda at: verdict_for(job, at, Trigger.BACKFILL, last).holds
         )

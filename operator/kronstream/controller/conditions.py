@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from kronstream.controller.job import Job
+from kronstream.domain.condition import Verdict
 from kronstream.domain.plan import Plan, Skipped
 from kronstream.domain.run import Skip, Trigger, run_id
 from kronstream.ports import JobState, Ledger
@@ -29,12 +30,17 @@ class Conditions:
 
 
 def judged(job: Job, owed: Plan, state: JobState | None) -> Plan:
-    """A plan without the instants for which the job's condition does not hold; those are skipped, range by range."""
+    """A plan without the instants for which the job's condition does not hold; those are skipped, range by range.
+
+    Notes in the job why the last one did not, for its status.
+    """
     last = told(state)
     kept: list[int] = []
     skipped = list(owed.skipped)
-    for holds, group in groupby(owed.due, lambda nominal: holds_for(job, nominal, Trigger.SCHEDULE, last)):
+    verdicts = {nominal: verdict_for(job, nominal, Trigger.SCHEDULE, last) for nominal in owed.due}
+    for holds, group in groupby(owed.due, lambda nominal: verdicts[nominal].holds):
         instants = list(group)
+        job.unmet = verdicts[instants[-1]].why
         if holds:
             kept += instants
         else:
@@ -43,17 +49,17 @@ def judged(job: Job, owed: Plan, state: JobState | None) -> Plan:
     return replace(owed, due=tuple(kept), skipped=tuple(skipped), delays=delays)
 
 
-def holds_for(job: Job, nominal: int, trigger: Trigger, last: Mapping[str, Any] | None) -> bool:
-    """Whether the job's condition, if it has one, lets the run of an instant start."""
+def verdict_for(job: Job, nominal: int, trigger: Trigger, last: Mapping[str, Any] | None) -> Verdict:
+    """Whether the job's condition, if it has one, lets the run of an instant start, and why not."""
     if job.condition is None:
-        return True
+        return Verdict(holds=True)
     run = {
         "id": run_id(job.uid, trigger, str(nominal)),
         "trigger": trigger.name.lower(),
         "nominal": nominal,
         "zone": job.zone,
     }
-    return bool(job.condition.holds({"namespace": job.namespace, "name": job.name}, run, last))
+    return job.condition.holds({"namespace": job.namespace, "name": job.name}, run, last)
 
 
 def told(state: JobState | None) -> Mapping[str, Any] | None:

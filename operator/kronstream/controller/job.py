@@ -66,6 +66,8 @@ class Job:
     # the annotation's value, and the last one that a run was started for
     run_now: str | None = None
     handled: str | None = None
+    # why its condition kept the last due run from starting; empty when it let it start
+    unmet: str = ""
     # what the status tells already: news are what it does not tell yet
     failures: int = 0
     missed: int = 0

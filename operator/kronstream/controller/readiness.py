@@ -46,6 +46,10 @@ def _going(job: Job, state: JobState, ahead: Sequence[int]) -> tuple[str, str]:
     if not ahead and (state.skip_next or not job.one_time):
         why = schedule.why_none(state.cursor) if schedule.after(state.cursor) is None else "what is next is skipped"
         return "NoNextRun", f"nothing is due any more: {why}"[:MESSAGE]
+    if job.unmet:
+        return "Scheduled", f"runs are dispatched when they are due; the last one was skipped: runIf {job.unmet}"[
+            :MESSAGE
+        ]
     return "Scheduled", "runs are dispatched when they are due"
 
 

@@ -47,6 +47,8 @@ def step(store: MemoryStore, backfill: Backfill, nominal: int | None) -> str:
         end_backfill(store, known.id, "done")
         return "done"
     if nominal is None or len(active) >= known.concurrent:
+        # until one of its runs is over: the interval passed already
+        store.backfills_full.add(known.id)
         return _later(store, known.id, RECHECK, "wait")
     return _start(store, known, nominal)
 

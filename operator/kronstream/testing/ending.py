@@ -93,8 +93,9 @@ def _tell_backfill(store: MemoryStore, run: Run, backfill: str) -> None:
         store.backfills[backfill] = replace(known, succeeded=known.succeeded + 1)
     else:
         store.backfills[backfill] = replace(known, failed=known.failed + 1)
-    if backfill in store.backfills_due:
+    if backfill in store.backfills_due and backfill in store.backfills_full:
         store.backfills_due[backfill] = store.now
+    store.backfills_full.discard(backfill)
 
 
 def _count(store: MemoryStore, job: Job, run: Run, duration: int | None, message: str) -> None:

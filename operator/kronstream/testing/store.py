@@ -46,6 +46,7 @@ class MemoryStore:
         self.backfills: dict[str, Backfill] = {}
         self.backfill_lists: dict[str, list[str]] = defaultdict(list)  # by job, the oldest first
         self.backfills_due: dict[str, int] = {}
+        self.backfills_full: set[str] = set()
         self.backfill_runs: dict[str, set[str]] = defaultdict(set)
         self.history: dict[tuple[str, bool], list[tuple[int, str]]] = defaultdict(list)
         self.dirty: dict[str, int] = {}

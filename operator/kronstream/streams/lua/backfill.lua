@@ -34,6 +34,12 @@ local function later(id, ms, answer)
   return answer
 end
 
+-- Until one of its runs is over: the interval passed already.
+local function crowded(id)
+  call('HSET', P .. 'backfill:' .. id, 'full', 1)
+  return later(id, 60 * PATIENCE, 'wait')
+end
+
 local function step(epoch, id, cursor, nominal, run)
   if call('GET', P .. 'epoch') ~= epoch then return 'epoch' end
   local key = P .. 'backfill:' .. id
@@ -51,11 +57,11 @@ local function step(epoch, id, cursor, nominal, run)
     return 'done'
   end
   if not nominal then
-    if active > 0 then return later(id, 60 * PATIENCE, 'wait') end
+    if active > 0 then return crowded(id) end
     end_backfill(id, 'done')
     return 'done'
   end
-  if active >= tonumber(b[5]) then return later(id, 60 * PATIENCE, 'wait') end
+  if active >= tonumber(b[5]) then return crowded(id) end
   if h[5] == '1' then return later(id, PATIENCE, 'wait') end
   -- a run of the past ends no other, least of all one of its own backfill
   local full = h[8] == 'Replace' and call('ZCARD', P .. 'active:' .. b[1]) >= (tonumber(h[14]) or 1)

@@ -45,12 +45,12 @@ local function spent(uid, runs, successes)
   return total >= runs
 end
 
--- A run of a backfill is over: the next one may start.
+-- A run of a backfill is over: the next one may start, if it only waited for that.
 local function tell_backfill(id, backfill, state)
   call('ZREM', P .. 'bfruns:' .. backfill, id)
   if call('EXISTS', P .. 'backfill:' .. backfill) == 1 then
     call('HINCRBY', P .. 'backfill:' .. backfill, state == 'success' and 'ok' or 'bad', 1)
-    call('ZADD', P .. 'backfills', 'XX', num(now), backfill)
+    if call('HDEL', P .. 'backfill:' .. backfill, 'full') == 1 then call('ZADD', P .. 'backfills', 'XX', num(now), backfill) end
   end
 end
 
