@@ -109,23 +109,58 @@ def test_dateutil_says_the_same(asked: tuple[str, dict[str, object]], day: int, 
     assert found == expected
 
 
+@pytest.mark.parametrize("number", [1, 2, 52, 53, -1, -52, -53])
+def test_weeks_are_those_of_the_calendar(number: int) -> None:
+    # dateutil takes 1 January 1983, of week 52, for a day of week 53, and knows no week -53 at the end of a year
+    ours = rule(f"FREQ=YEARLY;BYWEEKNO={number};BYDAY=MO,TU,WE,TH,FR,SA,SU", start="19700101T000000")
+    expected = []
+    for day in range(366 * 130):
+        at = EPOCH + timedelta(days=day)
+        year, week, _ = at.isocalendar()
+        if number in {week, week - datetime(year, 12, 28).isocalendar().week - 1}:
+            expected.append(day * 86_400_000)
+    found, after = [], -1
+    while (following := ours.after(after)) is not None and following < 366 * 130 * 86_400_000:
+        found.append(after := following)
+    assert found == expected
+
+
+def test_a_week_begins_as_the_rule_says() -> None:
+    # 1 January 2026 is a Thursday, and four days of a year are needed for its first week
+    for start, first in (("SU", "2026-01-04"), ("SA", "2026-01-03"), ("MO", "2025-12-29")):
+        text = f"FREQ=YEARLY;WKST={start};BYWEEKNO=1;BYDAY=MO,TU,WE,TH,FR,SA,SU"
+        after = rule(text, start="20250601T000000").after(1_764_547_200_000)
+        assert after is not None
+        assert (EPOCH + timedelta(milliseconds=after)).date().isoformat() == first
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "parts"),
     [
-        "FREQ=YEARLY;BYWEEKNO=1,53,-1;BYDAY=MO,SU",
-        "FREQ=YEARLY;BYYEARDAY=366,-366,60",
-        "FREQ=YEARLY;BYDAY=53MO,-53TU,FR;BYMONTHDAY=1,2",
+        ("FREQ=YEARLY;BYYEARDAY=366,-366,60", {"byyearday": [366, -366, 60]}),
+        (
+            "FREQ=YEARLY;BYDAY=53MO,-53TU;BYMONTHDAY=1,2,31",
+            {"byweekday": [rrule.MO(53), rrule.TU(-53)], "bymonthday": [1, 2, 31]},
+        ),
     ],
 )
-def test_each_kind_of_year_stands_for_all_of_its_kind(text: str) -> None:
+def test_each_kind_of_year_stands_for_all_of_its_kind(text: str, parts: dict[str, object]) -> None:
     # days are asked of dateutil once for each kind of year
-    expected = rrule.rrulestr(text.replace(",FR;", ";"), dtstart=datetime(1970, 1, 1), ignoretz=True)
-    ours = rule(text.replace(",FR;", ";"), start="19700101T000000")
-    at = -1
-    for one in expected.between(datetime(1969, 1, 1), datetime(2190, 1, 1)):
+    ours, at = rule(text, start="19700101T000000"), -1
+    oracle = rrule.rrule(rrule.YEARLY, dtstart=EPOCH, until=datetime(2190, 1, 1), **parts)  # type: ignore[arg-type]
+    for one in oracle:
         following = ours.after(at)
         assert following == (one - EPOCH) // timedelta(milliseconds=1)
         at = following
+
+
+def test_a_count_that_takes_more_than_100_years_ends() -> None:
+    ours = rule("FREQ=YEARLY;COUNT=150", start="19700101T000000")
+    last = (datetime(2119, 1, 1) - EPOCH) // timedelta(milliseconds=1)
+    assert ours.after(last - 1) == last
+    assert ours.after(last) is None
+    # what no one lives to see is not counted
+    assert rule("FREQ=YEARLY;COUNT=300", start="19700101T000000").after(last) is not None
 
 
 # --- every search ends ---

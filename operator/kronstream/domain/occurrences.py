@@ -57,7 +57,7 @@ class Occurrences:
         self._rule = rule
         self._start = start
         self._first = date.fromordinal(start // DAY + _UNIX)
-        self._days: dict[tuple[bool, int, bool], Sequence[int]] = {}
+        self._days: dict[tuple[int, bool, bool, bool], Sequence[int]] = {}
         time = start % DAY
         hours = rule.hours or (time // 3600,)
         minutes = rule.minutes or (time // 60 % 60,)
@@ -211,14 +211,25 @@ class Occurrences:
         return found
 
     def _year(self, year: int) -> Sequence[int]:
-        """The days of a year that match, from 0. There are 28 kinds: week numbers look at the year before, too."""
+        """The days of a year that match, from 0. There are 28 kinds: week numbers look at the years beside it."""
         first = date(year, 1, 1)
-        kind = (_leap(year), first.weekday(), _leap(year - 1))
+        kind = (first.weekday(), _leap(year - 1), _leap(year), _leap(year + 1))
         if (days := self._days.get(kind)) is None:
             parts = self._day_parts()
             found = rrule.rrule(rrule.YEARLY, dtstart=first, interval=_ONE_YEAR, **parts) if parts else ()
-            days = self._days[kind] = [one.toordinal() - first.toordinal() for one in found]
+            days = self._days[kind] = [
+                one.toordinal() - first.toordinal() for one in found if self._in_weeks(one.toordinal())
+            ]
         return days
+
+    def _in_weeks(self, ordinal: int) -> bool:
+        """Whether BYWEEKNO allows the day. dateutil miscounts where a year has 53 weeks, so weeks are counted here."""
+        weeks, start = self._rule.weeks, self._rule.week_start
+        if not weeks:
+            return True
+        year, number = _week(ordinal, start)
+        last = _week(date(year, 12, 28).toordinal(), start)[1]
+        return number in weeks or number - last - 1 in weeks
 
     def _day_parts(self) -> dict[str, Any]:
         """The parts that choose days, as a yearly rule; what it leaves open comes from its start. Empty: no day."""
@@ -243,7 +254,6 @@ class Occurrences:
             "bymonth": months or None,
             "bymonthday": monthdays or None,
             "byyearday": rule.yeardays or None,
-            "byweekno": rule.weeks or None,
             "byweekday": ordinals or None,
             "byhour": 0,
             "byminute": 0,
@@ -269,6 +279,12 @@ def _weekdays(weekdays: Sequence[tuple[int, int]], most: int) -> list[rrule.week
         numbers = range(1, most + 1) if mixed and not number else (number,)
         found += [rrule.weekday(day, one or None) for one in numbers if abs(one) <= most]
     return found
+
+
+def _week(ordinal: int, start: int) -> tuple[int, int]:
+    """The year and number of the week of a day; a week belongs to the year that holds its fourth day."""
+    middle = date.fromordinal(ordinal - (ordinal - 1 - start) % 7 + 3)
+    return middle.year, (middle.timetuple().tm_yday - 1) // 7 + 1
 
 
 def _leap(year: int) -> bool:
