@@ -12,6 +12,7 @@ import socket
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,11 +20,15 @@ from kronstream.domain import duration
 from kronstream.domain.errors import Invalid
 
 DEFAULT_STREAM = "stream:scheduler:job.dispatch"
+DEFAULT_NAMESPACE = "kronstream-system"
 DEFAULT_GROUP = "scheduler-workers"
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 SCHEMES = ("redis", "rediss", "unix")
 
 _VISIBLE = re.compile(r"[!-~]{1,255}")
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_CONFIG_MAP = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
 
 Settings = TypeVar("Settings")
@@ -155,6 +160,20 @@ def queue_name(text: str) -> str:
     return text
 
 
+def namespace_name(text: str) -> str:
+    """Reads a namespace's name."""
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("write a namespace: lower-case letters, digits and '-' (63 at most), like kronstream-system")
+    return text
+
+
+def config_map_name(text: str) -> str:
+    """Reads a ConfigMap's name."""
+    if not _CONFIG_MAP.fullmatch(text):
+        raise ValueError("write lower-case letters, digits, '-' and '.' (253 at most), like kronstream-pauses")
+    return text
+
+
 def listed(text: str) -> tuple[str, ...]:
     """Reads what stands between commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -233,6 +252,13 @@ def _replica() -> str:
     return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
 
 
+def _pod_namespace() -> str:
+    try:
+        return namespace_name(_POD_NAMESPACE.read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
+        return DEFAULT_NAMESPACE  # not in a Pod
+
+
 @dataclass(frozen=True)
 class OperatorSettings:
     """An operator replica. `grace`, `relist` are milliseconds; no namespaces means all."""
@@ -252,6 +278,15 @@ class OperatorSettings:
     relist: int = setting(
         "KRONSTREAM_RELIST", "how often deleted resources are looked for", span("10s", "1d"), 300_000, shown="5m"
     )
+    operator_namespace: str = setting(
+        "KRONSTREAM_OPERATOR_NAMESPACE", "namespace of the operator itself, where the ConfigMap of pauses is",
+        namespace_name, make=_pod_namespace, shown=f"that of the Pod, else {DEFAULT_NAMESPACE}",
+    )  # fmt: skip
+    pauses: str = setting(
+        "KRONSTREAM_PAUSES", "ConfigMap with a key for each paused namespace, or _all for all jobs", config_map_name,
+        "kronstream-pauses",
+    )  # fmt: skip
+    paused: bool = setting("KRONSTREAM_PAUSED", "hold all jobs", switch, False, shown="false")
     status_rate: int = setting("KRONSTREAM_STATUS_RATE", "sustained status writes a second", whole(1, 10_000), 50)
     status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)
     status_burst: int = setting("KRONSTREAM_STATUS_BURST", "status writes in a burst", whole(1, 1_000_000), 10_000)

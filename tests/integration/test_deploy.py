@@ -122,6 +122,31 @@ def test_rights(account: str, verb: str, resource: str, allowed: bool, kubectl: 
     assert answer == ("yes" if allowed else "no")
 
 
+@pytest.mark.parametrize(
+    ("verb", "resource", "allowed"),
+    [
+        ("get", "configmaps/kronstream-pauses", True),
+        ("list", "configmaps/kronstream-pauses", True),
+        ("watch", "configmaps/kronstream-pauses", True),
+        ("patch", "configmaps/kronstream-pauses", False),
+        ("get", "configmaps/others", False),
+        ("list", "configmaps", False),
+        ("get", "secrets/kronstream-redis", False),
+    ],
+)
+def test_the_operator_reads_one_config_map_of_its_namespace(
+    verb: str, resource: str, allowed: bool, kubectl: Kubectl
+) -> None:
+    who = f"--as=system:serviceaccount:{SYSTEM}:kronstream-operator"
+    try:
+        answer = kubectl("auth", "can-i", verb, resource, who, "-n", SYSTEM).strip()
+    except KubectlError as said:  # the answer no is exit code 1
+        assert said.code == 1  # noqa: PT017
+        answer = "no"
+
+    assert answer == ("yes" if allowed else "no")
+
+
 def test_rights_of_users_follow_their_role_in_the_namespace(kubectl: Kubectl) -> None:
     roles = json.loads(kubectl("get", "clusterroles", "kronstream-edit", "kronstream-view", "-o", "json"))["items"]
     labels = {role["metadata"]["name"]: role["metadata"]["labels"] for role in roles}

@@ -5,6 +5,7 @@ more than the request itself.
 """
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from kubernetes.aio import client, config
 JSON_PATCH = "application/json-patch+json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 TIMEOUT = 15.0
+LATER = 15.0  # how much longer a watch is listened to than the server was asked to tell
 PAGE = 500
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -63,13 +65,8 @@ class ClusterApi:
         want: bool = True,
     ) -> Any:
         """One request; the parsed answer, or None when it is not wanted (it is read all the same, not parsed)."""
-        headers = {"Content-Type": kind, "Accept": accept, "User-Agent": "kronstream"}
-        headers["Accept-Encoding"] = "identity"  # a compressed list costs both sides more than the bytes do
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         try:
-            answer = await self._client.rest_client.request(
-                method, self._host + path, headers=headers, body=body, _request_timeout=TIMEOUT
-            )
+            answer = await self._request(method, path, body, kind, accept, TIMEOUT)
             data = await answer.read()
         except ClientError as error:
             # a connection that ends in the middle of an answer is no OSError in aiohttp
@@ -77,6 +74,35 @@ class ClusterApi:
         if answer.status >= 400:
             raise ApiError(answer.status, _message(data))
         return _parsed(data) if want else None
+
+    async def watch(self, path: str, seconds: int) -> AsyncIterator[dict[str, Any]]:
+        """Changes from now on, as {type, object}, until the server ends it, after so many seconds at the latest.
+
+        `path` has a query with the resourceVersion to begin after. A connection that died without a word ends it, too:
+        with TimeoutError, some seconds later. Raises ApiError 410 when the version is too old, and as ``send`` does.
+        """
+        path = f"{path}&watch=1&timeoutSeconds={seconds}"
+        try:
+            answer = await self._request("GET", path, None, "application/json", "application/json", seconds + LATER)
+            try:
+                if answer.status >= 400:
+                    raise ApiError(answer.status, _message(await answer.read()))
+                async for line in answer.response.content:
+                    yield _change(line)
+            except ValueError as error:
+                raise ApiError(502, f"a line of the watch cannot be read: {error}") from None
+            finally:
+                answer.response.close()  # what is not read to its end keeps its connection
+        except ClientError as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
+
+    async def _request(self, method: str, path: str, body: Any, kind: str, accept: str, timeout: float) -> Any:
+        headers = {"Content-Type": kind, "Accept": accept, "User-Agent": "kronstream"}
+        headers["Accept-Encoding"] = "identity"  # a compressed list costs both sides more than the bytes do
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        return await self._client.rest_client.request(
+            method, self._host + path, headers=headers, body=body, _request_timeout=timeout
+        )
 
     async def pages(self, path: str, *, accept: str = "application/json") -> list[dict[str, Any]]:
         """All items of a list, page by page. Raises ApiError 410 when it took so long that its snapshot is gone."""
@@ -96,6 +122,16 @@ def _parsed(data: bytes) -> Any:
         return json.loads(data)
     except ValueError as error:
         raise ApiError(502, f"the answer is not JSON: {error}") from error
+
+
+def _change(line: bytes) -> dict[str, Any]:
+    change = _parsed(line)
+    if not isinstance(change, dict) or not isinstance(change.get("object"), dict):
+        raise ApiError(502, "a line of a watch is no change")
+    if change.get("type") == "ERROR":
+        told = change["object"]
+        raise ApiError(int(told.get("code", 500)), str(told.get("message", ""))[:2048])
+    return change
 
 
 def _message(data: bytes) -> str:

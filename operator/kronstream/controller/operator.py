@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from kronstream.cluster.api import ClusterApi
+from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.absence import Absence
@@ -16,10 +17,13 @@ from kronstream.controller.asking import Asking
 from kronstream.controller.backfilling import Backfilling
 from kronstream.controller.budget import Budget
 from kronstream.controller.clock import StoreClock
+from kronstream.controller.declaring import Declaring
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
+from kronstream.controller.pausemap import PauseMap
 from kronstream.controller.pauses import Pauses
+from kronstream.controller.pauseswitch import PauseSwitch
 from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
@@ -58,7 +62,9 @@ class Operator:
         self._measures = Measures(registry)
         self._roster = Roster()
         scope = ",".join(sorted(settings.namespaces))
-        self._replicas = Replicas(beats, self._clock, settings.replica, self._verify, scope=scope, revision=REVISION)
+        self._replicas = Replicas(
+            beats, self._clock, settings.replica, self._verify, scope=scope, revision=REVISION, paused=settings.paused
+        )
         self._offers = Offers(ledger, self._roster)
         budget = Budget(settings.status_rate, settings.status_peak, settings.status_burst, time.monotonic())
         self._pauses = Pauses(ledger, self._roster, self._clock, self._replicas)
@@ -67,6 +73,10 @@ class Operator:
             self._measures, budget,
         )  # fmt: skip
         self._pauses.changed = self._writer.changed
+        config = ConfigMap(api, settings.operator_namespace, settings.pauses)
+        self._pause_map = PauseMap(Declaring(ledger, self._clock), config, Events(api), self._replicas)
+        self._pause_switch = PauseSwitch(ledger, self._replicas, settings.namespaces, paused=settings.paused)
+        self._replicas.returned = self._declare_again
         self._ticker = Ticker(self._roster, ledger, self._clock, self._replicas, self._measures, self._refresh)
         self._reconciler = Reconciler(
             self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone, self._replicas.manned
@@ -84,6 +94,7 @@ class Operator:
         )
         self._replicas.departed = self._absence.relisted
         self._rebuild = Rebuild(self._roster, ledger, jobs, self._reconciler, self._replicas, settings.grace)
+        self._rebuild.pauses = self._fill_in_pauses
 
     def ready(self) -> tuple[bool, str]:
         """Whether this replica fires, and a line that says why not."""
@@ -105,9 +116,12 @@ class Operator:
                 for room in (
                     self._replicas.run,
                     self._reconciler.run,
-                    self._ticker.run,
+                    self._tick,
                     self._writer.run,
                     self._pauses.run,
+                    self._pause_map.run,
+                    self._pause_map.keep,
+                    self._pause_switch.run,
                     self._asking.run,
                     self._backfilling.run,
                     self._absence.run,
@@ -127,6 +141,20 @@ class Operator:
             gc.collect()
             gc.freeze()
         self._replicas.serve()
+
+    async def _tick(self) -> None:
+        # what came due while nobody looked may have been paused
+        await self._pause_map.told.wait()
+        await self._pause_switch.told.wait()
+        await self._ticker.run()
+
+    async def _fill_in_pauses(self) -> None:
+        await self._pause_map.restore()
+        await self._pause_switch.restore()
+
+    async def _declare_again(self) -> None:
+        await self._pause_map.returned()
+        await self._pause_switch.restore(since=None)
 
     async def _verify(self) -> None:
         await verify(self._pulse)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,10 @@ def _with_the_handled(known: Job, seed: Seed | None) -> Seed | None:
     return Seed({**seed.fields, "rn": known.handled}, seed.unfinished)
 
 
+async def _nothing() -> None:
+    """Stands where the composition puts what fills in the pauses."""
+
+
 class Rebuild:
     """Nothing fires before every live replica has contributed: the epoch opens the store."""
 
@@ -60,6 +65,7 @@ class Rebuild:
         self._reconciler = reconciler
         self._replicas = replicas
         self._grace = grace
+        self.pauses: Callable[[], Awaitable[None]] = _nothing
 
     async def run(self) -> None:
         """Wait for a lost store and fill it, until cancelled."""
@@ -91,6 +97,7 @@ class Rebuild:
                 log.warning("Redis was lost: filling it from the resources")
             else:
                 log.info("Redis holds nothing of ours: filling it from the resources")
+            await self.pauses()
             objects = [obj for obj in await self._jobs.list_whole() if not ending(obj["metadata"])]
             for start in range(0, len(objects), BATCH):
                 await self._reconciler.adopt([self._contribution(obj) for obj in objects[start : start + BATCH]])

@@ -18,10 +18,16 @@ BEAT = 0.2
 FRESH = 700
 BACKUP = 750
 VERIFIED = 5.0
+REMEMBERED = 60_000
+HOLDS = "paused "  # before the name of a replica that holds all jobs; no name has a blank
 
 
 def _nothing() -> None:
     """Stands where the composition puts what is done when another replica went."""
+
+
+async def _soon() -> None:
+    """Stands where the composition puts what is done before a store that was away is used again."""
 
 
 class Replicas:
@@ -40,17 +46,21 @@ class Replicas:
         *,
         scope: str = "",
         revision: str = "",
+        paused: bool = False,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._verify = verify
         # a replica of other namespaces beats in the same store, but has no share in our jobs
         self._scope = f"{scope}|"
-        self.name = f"{scope}|{revision}|{name}"
+        self.name = f"{scope}|{revision}|{HOLDS if paused else ''}{name}"
         self.epoch = ""
         self.fault = "not connected to Redis yet"
         self.live: tuple[str, ...] = (self.name,)
         self.departed: Callable[[], None] = _nothing
+        self.returned: Callable[[], Awaitable[None]] = _soon
+        # whether a replica of the same namespaces holds all jobs; one that died counts for a minute
+        self.held = paused
         self.open = asyncio.Event()
         self.was_open = False
         self.lost = asyncio.Event()
@@ -58,6 +68,11 @@ class Replicas:
         self.serving = False
         self._pulse = 0
         self._verified = float("-inf")
+
+    @property
+    def counts(self) -> bool:
+        """Whether this replica has a share, or will get one because nobody else has."""
+        return self.name in self.live
 
     def owns(self, uid: str) -> bool:
         """Whether the job is this replica's, by rendezvous hashing over the live ones."""
@@ -94,16 +109,22 @@ class Replicas:
         before, self.live = self.live, tuple(sorted(live | {self.name} if self.serving or not live else live))
         if set(before) - {*live, self.name}:
             self.departed()
+        known = [name for name, at in beat.replicas.items() if beat.now - at <= REMEMBERED] + [self.name]
+        self.held = any(name.startswith(self._scope) and name.split("|", 2)[-1].startswith(HOLDS) for name in known)
+        # the others overlap with these
+        older = phase in ("join", "beat") and beat.pulse <= self._pulse and bool(beat.epoch)
+        if beat.epoch and self._pulse and (self.fault or older):
+            await self.returned()
         if self.fault:
             log.info("Redis answers; %d replica(s) live", len(live))
             self.fault = ""
             if self._pulse:
                 # what was written just before it went away may be lost, with no heartbeat among it
                 self.rolled_back.set()
-        if phase in ("join", "beat"):  # the others overlap with these
-            if beat.pulse <= self._pulse and beat.epoch:
-                log.warning("an older copy of Redis came back: comparing every cursor")
-                self.rolled_back.set()
+        if older:
+            log.warning("an older copy of Redis came back: comparing every cursor")
+            self.rolled_back.set()
+        if phase in ("join", "beat"):
             self._pulse = beat.pulse
         self._set_epoch(beat.epoch)
 

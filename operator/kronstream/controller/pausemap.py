@@ -1,0 +1,185 @@
+"""The ConfigMap that pauses namespaces, or all jobs: followed, and declared to the store.
+
+Every replica declares what it reads; to declare the same twice changes nothing. An API server that is away changes
+nothing either: what was declared stays in force.
+"""
+
+import asyncio
+import logging
+import time
+from hashlib import sha256
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.configmaps import ConfigMap, Object
+from kronstream.cluster.events import Events
+from kronstream.controller.declaring import Declaring
+from kronstream.controller.pausetext import NOTHING, Written, read
+from kronstream.controller.replicas import Replicas
+from kronstream.controller.trouble import Trouble
+from kronstream.ports import Pause
+from kronstream.resources.instant import render
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0
+BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
+REFUSALS = 3  # an API server that is starting refuses for a moment
+BRIEF = 1.0
+FAULTS = 10
+MESSAGE = 1000
+_AWAY = (ApiError, OSError, TimeoutError)
+
+
+class PauseMap:
+    """Follows the ConfigMap.
+
+    ``told`` is set once its pauses are in force, or when nobody may read them: until then nothing should be dispatched.
+    """
+
+    def __init__(self, declaring: Declaring, config: ConfigMap, events: Events, replicas: Replicas) -> None:
+        self._declaring = declaring
+        self._config = config
+        self._events = events
+        self._replicas = replicas
+        self.told = asyncio.Event()
+        self._written: Written | None = None
+        self._news = asyncio.Event()
+        # what was in force when the last declaration changed nothing
+        self._settled: frozenset[tuple[str, Pause]] | None = None
+        self._faults: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Follow the object until cancelled."""
+        where = f"{self._config.namespace}/{self._config.name}"
+        trouble = Trouble(log, f"ConfigMap {where} cannot be read; pauses of namespaces stay as they are")
+        failures = refusals = 0
+        while True:
+            try:
+                found, version = await self._config.read()
+                await self._take(found)
+                trouble.over()
+                failures = refusals = 0
+                async for found in self._config.changes(version):
+                    await self._take(found)
+            except _AWAY as error:
+                if isinstance(error, ApiError):
+                    refusals += 1
+                if refusals >= REFUSALS:
+                    self.told.set()
+                # the first may be nothing but a server that is started anew, or a version that is too old
+                if failures:
+                    trouble.tell(error)
+                await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+                failures += 1
+
+    async def keep(self) -> None:
+        """Declare every change, and anew what others or an older copy of the store made of it, until cancelled."""
+        trouble = Trouble(log, "declaring the pauses failed, tried again")
+        while True:
+            await self._replicas.open.wait()
+            try:
+                await self.look()
+                trouble.over()
+            except (RedisError, OSError, TimeoutError) as error:
+                trouble.tell(error)
+                await asyncio.sleep(LOOK / 2)
+                continue
+            try:
+                async with asyncio.timeout(LOOK):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """Declare what is written if that changed, or if the store has other pauses than it had after the last time.
+
+        Raises what Ledger raises.
+        """
+        written, before = self._written, await self._declaring.in_force()
+        if written is None or (before == self._settled and not self._news.is_set()):
+            return
+        if not self._news.is_set():
+            try:
+                # what this replica remembers may be old, and must not put back what others ended
+                written = read((await self._config.read())[0])
+            except _AWAY:
+                return
+        self._news.clear()
+        try:
+            changed = await self._declaring.declare(written)
+        except BaseException:
+            self._news.set()
+            raise
+        self._settled = None if changed else before
+        self.told.set()
+
+    async def restore(self) -> None:
+        """Declare for a store that was lost, before it opens.
+
+        Raises what Ledger raises, and OSError or TimeoutError when the API server is away and nothing is remembered.
+        """
+        before = self._written
+        try:
+            written = read((await self._config.read())[0])
+        except _AWAY as error:
+            if before is None and not isinstance(error, ApiError):
+                raise
+            written = before or NOTHING
+        await self._declaring.restore(before or NOTHING, written)
+        self.told.set()
+
+    async def returned(self) -> None:
+        """Declare for a store that was away and may be an older copy, before anything is dispatched.
+
+        Raises what Ledger raises.
+        """
+        written = self._written
+        if written is None:
+            return
+        try:
+            async with asyncio.timeout(BRIEF):
+                written = read((await self._config.read())[0])
+        except _AWAY:
+            pass  # what is remembered is better than nothing; `look` sets it right later
+        await self._declaring.declare(written)
+
+    async def _take(self, found: Object | None) -> None:
+        # a large one takes a while to be read, and what is due must not wait for that
+        written = NOTHING if found is None else await asyncio.to_thread(read, found)
+        if written != self._written:
+            self._written = written
+            self._news.set()
+        new, self._faults = set(written.faults) - self._faults, frozenset(written.faults)
+        for fault in sorted(new)[:FAULTS]:
+            log.warning("ConfigMap %s/%s: %s", self._config.namespace, self._config.name, fault)
+            await self._post(found or {}, fault)
+
+    async def _post(self, found: Object, fault: str) -> None:
+        try:
+            await self._events.post(self._config.namespace, _event(found["metadata"], fault))
+        except _AWAY as error:
+            # the other replica posted the same, or the log has to do
+            log.debug("no Event about the ConfigMap: %s", error)
+
+
+def _event(meta: dict[str, Any], fault: str) -> dict[str, Any]:
+    """The Event; replicas that tell the same of the same object make one of it."""
+    at = render(time.time_ns() // 1_000_000_000 * 1000)
+    identity = sha256(f"{meta['uid']}/{fault}".encode()).hexdigest()[:16]
+    about = {name: meta[name] for name in ("namespace", "name", "uid")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{meta['name'][:200]}.{identity}", "namespace": meta["namespace"]},
+        "involvedObject": {"apiVersion": "v1", "kind": "ConfigMap", **about},
+        "type": "Warning",
+        "reason": "UnreadablePause",
+        "message": fault[:MESSAGE],
+        "source": {"component": "kronstream-operator"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }
