@@ -86,7 +86,7 @@ def written(frequency: str, parts: dict[str, object]) -> str:
 
 
 # explaining a failure traces dateutil line by line, for minutes
-@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@settings(deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(rules(), st.integers(0, 3_000), st.integers(0, 86_399), st.integers(0, 400 * 86_400))
 def test_dateutil_says_the_same(asked: tuple[str, dict[str, object]], day: int, second: int, later: int) -> None:
     frequency, parts = asked
