@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from kronstream.domain.run import Trigger, run_id
 from kronstream.ports import Backfill, Change, Epoch, Request, Stored, Word
 from kronstream.streams.keys import Keys
+from kronstream.streams.runqueue import clean
 from kronstream.streams.scripts import Scripts
 
 _CHANGES = {"cancelled": Change.OK, "unknown": Change.GONE, "known": Change.SAME}
@@ -47,19 +48,19 @@ class RedisRequests:
         if not requests:
             return []
         text = json.dumps([_request(item) for item in requests], ensure_ascii=False, separators=(",", ":"))
-        rows = await self._scripts.run("request", epoch, text)
+        rows = await self._scripts.run("request", epoch, clean(text))
         if rows[0][0] == "epoch":
             raise Epoch
         return [(Word(word), detail) for word, detail in rows]
 
     async def cancel(self, runs: Sequence[str], by: str) -> list[Change]:
         """See Requests."""
-        return _changes(await self._scripts.run("cancel", by, *runs)) if runs else []
+        return _changes(await self._scripts.run("cancel", clean(by), *runs)) if runs else []
 
     async def pause(self, uids: Sequence[str], by: str, reason: str, until: int | None) -> list[Change]:
         """See Requests."""
         end = "" if until is None else until
-        return _changes(await self._scripts.run("pause", "pause", by, reason, end, *uids)) if uids else []
+        return _changes(await self._scripts.run("pause", "pause", clean(by), clean(reason), end, *uids)) if uids else []
 
     async def resume(self, uids: Sequence[str]) -> list[Change]:
         """See Requests."""
@@ -72,7 +73,7 @@ class RedisRequests:
     async def create_backfill(self, backfill: Backfill) -> Change:
         """See Requests."""
         text = json.dumps(_fields(backfill), ensure_ascii=False, separators=(",", ":"))
-        return _change(await self._scripts.run("backfill", "create", backfill.id, backfill.uid, text))
+        return _change(await self._scripts.run("backfill", "create", backfill.id, backfill.uid, clean(text)))
 
     async def step_backfill(self, epoch: str, backfill: Backfill, nominal: int | None) -> str:
         """See Requests."""
@@ -86,7 +87,7 @@ class RedisRequests:
 
     async def cancel_backfill(self, backfill: str, by: str) -> Change:
         """See Requests."""
-        return _change(await self._scripts.run("backfill", "cancel", backfill, by))
+        return _change(await self._scripts.run("backfill", "cancel", backfill, clean(by)))
 
     async def backfill(self, backfill: str) -> Backfill | None:
         """See Requests."""

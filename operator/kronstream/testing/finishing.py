@@ -10,6 +10,7 @@ from kronstream.testing.ending import bereft, settle
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import seize
 from kronstream.testing.store import MemoryStore
+from kronstream.testing.texts import storable
 
 MESSAGE_LIMIT = 256
 
@@ -81,10 +82,10 @@ def finish(store: MemoryStore, outcome: Outcome) -> bool:
 def _end(store: MemoryStore, run: Run, outcome: Outcome) -> None:
     run.duration, run.result, run.output = (
         outcome.duration,
-        _clean(outcome.result or "") or None,
-        _clean(outcome.output),
+        storable(outcome.result or "") or None,
+        storable(outcome.output),
     )
-    run.error = _clean(json.dumps(asdict(outcome.failure), ensure_ascii=False)) if outcome.failure else None
+    run.error = storable(json.dumps(asdict(outcome.failure), ensure_ascii=False)) if outcome.failure else None
     reason = outcome.reason.value if outcome.reason else None
     job = store.jobs.get(run.uid)
     if run.cancel and outcome.state is not State.SUCCESS:
@@ -96,9 +97,5 @@ def _end(store: MemoryStore, run: Run, outcome: Outcome) -> None:
         store.touch(job)
     else:
         state = State.FAILED if outcome.state is State.RETRYING else outcome.state
-        message = _clean(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
+        message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
         settle(store, run, state, reason, outcome.duration, message)
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -10,6 +10,7 @@ from kronstream.testing.backfilling import create, step
 from kronstream.testing.ending import end_backfill, paused_since, settle
 from kronstream.testing.model import Job
 from kronstream.testing.store import MemoryStore
+from kronstream.testing.texts import storable, storable_or_none
 
 SKIPS = 20
 
@@ -57,8 +58,8 @@ class MemoryRequests:
         if refused:
             return refused
         run = new_run(store, job, item.run, item.nominal)
-        run.payload, run.own, run.retry_of = item.payload, item.payload is not None, item.retry_of
-        run.requested_by, run.trace = item.by, item.trace
+        run.payload, run.own, run.retry_of = storable_or_none(item.payload), item.payload is not None, item.retry_of
+        run.requested_by, run.trace = storable_or_none(item.by), storable_or_none(item.trace)
         reason = start(store, job, run)
         store.keep_claim(item.run, f"skipped:{reason}" if reason else "started")
         if item.value is not None:
@@ -106,7 +107,7 @@ class MemoryRequests:
 
     async def pause(self, uids: Sequence[str], by: str, reason: str, until: int | None) -> list[Change]:
         """See Requests."""
-        return [self._pause(self._store.jobs.get(uid), by, reason, until) for uid in uids]
+        return [self._pause(self._store.jobs.get(uid), storable(by), storable(reason), until) for uid in uids]
 
     def _pause(self, job: Job | None, by: str, reason: str, until: int | None) -> Change:
         store = self._store

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from kronstream.ports import Pause
 from kronstream.testing.store import MemoryStore
+from kronstream.testing.texts import storable
 
 KEPT = 31 * 86_400_000
 
@@ -13,7 +14,8 @@ def declare(store: MemoryStore, source: str, pauses: Mapping[str, Pause], since:
     """See Ledger.declare_pauses."""
     now, before = store.now, dict(store.scopes)
     for scope, pause in pauses.items():
-        _declare(store, source, scope, replace(pause, since=now if since is None else since, failures=False))
+        by, reason = storable(pause.by).replace("|", "/"), storable(pause.reason)
+        _declare(store, source, scope, Pause(now if since is None else since, pause.until, by, reason))
     for key, known in list(store.scopes.items()):
         if known.until is not None and known.until < now - KEPT:
             del store.scopes[key]
