@@ -131,6 +131,7 @@ def test_a_run_that_is_not_over_is_cancelled_and_only_then_done_again(installati
     assert span["how"] == "cancelled", "the handler saw it"
     told = installation.wait(job, lambda found: found["status"]["runs"]["cancelled"] == 1)
     assert told["status"]["lastRun"]["status"] == "cancelled"
+    assert told["status"]["lastRun"]["message"] == "cancelled because somebody asked for it"
     assert told["status"]["consecutiveFailures"] == 0
 
 

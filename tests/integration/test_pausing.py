@@ -150,6 +150,9 @@ def test_failures_hold_a_job_until_it_is_edited(installation: Installation) -> N
     assert "edit the job or resume it" in told["message"]
     assert "nextRunTime" not in job["status"]
     assert job["status"]["paused"]["by"] == "kronstream"
+    told = eventually(lambda: [each for each in installation.objects.events(job) if each["reason"] == "GivenUp"])
+    assert len(told) == 1
+    assert "3 runs in a row failed: suspendAfterFailures holds the job" in told[0]["message"]
     installation.wait(job, lambda found: found["status"]["skipped"].get("Paused", 0) >= 2)
     assert installation.objects.get(job)["status"]["runs"]["failed"] == 3
 

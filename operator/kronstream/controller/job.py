@@ -71,6 +71,7 @@ class Job:
     # what the status tells already: news are what it does not tell yet
     failures: int = 0
     missed: int = 0
+    given_up: bool = False
 
     @property
     def firing(self) -> bool:
@@ -87,6 +88,7 @@ class Job:
         self.conditions = tuple(status.get("conditions") or ())
         self.failures = status.get("consecutiveFailures") or 0
         self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
+        self.given_up = status.get("suspended") == "Failures"
         self.handled = status.get("handledRunNow") or self.handled
 
     def due_at(self, nominal: int) -> int:

@@ -40,6 +40,10 @@ def news_of(job: Job, state: JobState) -> list[News]:
         found.append(News("Warning", "RunFailed", f"run {run} failed: {said}", run))
     if job.failures > 0 and state.consecutive_failures == 0:
         found.append(News("Normal", "RunSucceeded", f"a run succeeded after {job.failures} failed", run))
+    if _given_up(state) and not job.given_up:
+        assert state.pause is not None
+        message = f"{state.pause.reason}: suspendAfterFailures holds the job until it is edited or resumed"
+        found.append(News("Warning", "GivenUp", message, str(state.pause.since)))
     missed = state.skipped.get(Skip.MISSED.value, 0)
     if missed > job.missed:
         message = f"{missed - job.missed} due instant(s) were missed and not caught up"
@@ -53,6 +57,12 @@ def remember(job: Job, state: JobState) -> None:
     """The status tells it now; the watch will say so, too."""
     job.failures = state.consecutive_failures
     job.missed = state.skipped.get(Skip.MISSED.value, 0)
+    job.given_up = _given_up(state)
+
+
+def _given_up(state: JobState) -> bool:
+    """Whether the job's failures hold it; such a pause has no end of its own."""
+    return state.pause is not None and state.pause.failures and state.pause.until is None
 
 
 def _told(job: Job) -> bool:

@@ -8,6 +8,7 @@ from kronstream.controller.job import OURS, Job
 from kronstream.controller.pauses import Scope
 from kronstream.controller.readiness import completed, readiness
 from kronstream.domain.plan import upcoming
+from kronstream.domain.run import Reason, State
 from kronstream.domain.schedule import Once
 from kronstream.ports import JobState, Pause
 from kronstream.resources.instant import render
@@ -15,6 +16,13 @@ from kronstream.resources.status import MAX_UPCOMING
 
 Condition = Mapping[str, Any]
 MESSAGE = 1024
+# what the reason of a run that did not fail means, for people
+_SAID = {
+    Reason.REQUESTED.value: "cancelled because somebody asked for it",
+    Reason.REPLACED.value: "cancelled because a newer run took its place (concurrencyPolicy: Replace)",
+    Reason.OVERLAP.value: "skipped because a newer run took its place before it had started",
+    Reason.DEADLINE.value: "skipped because it could not start within startingDeadline",
+}
 
 
 def status_of(
@@ -111,7 +119,8 @@ def _last_run(state: JobState) -> dict[str, Any]:
     if last.duration is not None:
         found["durationMs"] = last.duration
     if last.message:
-        found["message"] = last.message[:MESSAGE]
+        said = _SAID.get(last.message) if last.state in (State.CANCELLED, State.SKIPPED) else None
+        found["message"] = (said or last.message)[:MESSAGE]
     return found
 
 

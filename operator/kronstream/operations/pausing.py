@@ -18,12 +18,11 @@ class Pausing:
 
         Raises Refused.
         """
-        now = await self._requests.now()
-        if until is not None and until <= now:
-            raise Refused(Why.INVALID, f"until: {render(until)} has passed; write an instant that lies ahead")
         (answer,) = await self._requests.pause([uid], by[:BY] or "unknown", reason[:REASON], until)
         if answer is Change.GONE:
             raise gone(f"job {uid}")
+        if answer is Change.PAST and until is not None:
+            raise Refused(Why.INVALID, f"until: {render(until)} has passed; write an instant that lies ahead")
         return answer is Change.OK
 
     async def resume(self, uid: str) -> bool:
