@@ -8,6 +8,7 @@ import pytest
 from kubernetes.aio import client
 
 from kronstream.cluster.api import ApiError, ClusterApi
+from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 
 pytestmark = pytest.mark.anyio
@@ -66,3 +67,72 @@ async def test_what_is_not_json_is_refused_as_an_answer() -> None:
 async def test_an_empty_metadata_list_is_no_job() -> None:
     async with answering(ok(b'{"metadata": {}, "items": null}')) as api:
         assert await ScheduledJobs(api).list_metadata() == []
+
+
+def lines(*lines: bytes) -> bytes:
+    """A watch that ends in order after these lines."""
+    return ok(b"".join(line + b"\n" for line in lines))
+
+
+async def changes(answer: bytes) -> list[object]:
+    async with answering(answer) as api:
+        return [found async for found in ConfigMap(api, "system", "pauses").changes("17")]
+
+
+async def test_a_watch_tells_each_change_until_the_server_ends_it() -> None:
+    large = b'{"type": "MODIFIED", "object": {"data": {"a": "%s"}}}' % (b"x" * 1_500_000)
+    added, gone = b'{"type": "ADDED", "object": {"a": 1}}', b'{"type": "DELETED", "object": {"a": 1}}'
+    assert await changes(lines(added, large, gone)) == [{"a": 1}, {"data": {"a": "x" * 1_500_000}}, None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (lines(b'{"type": "ERROR", "object": {"code": 410, "message": "too old"}}'), 410),
+        (lines(b"<html>"), 502),
+        (lines(b"[]"), 502),
+        (lines(b'{"type": "ADDED"}'), 502),
+        (lines(b"x" * 5_000_000), 502),
+        (b'HTTP/1.1 403 Forbidden\r\nContent-Length: 17\r\n\r\n{"message": "no"}', 403),
+    ],
+    ids=["too old", "a proxy", "no change", "no object", "endless", "forbidden"],
+)
+async def test_a_watch_that_fails_says_so(answer: bytes, status: int) -> None:
+    with pytest.raises(ApiError) as found:
+        await changes(answer)
+    assert found.value.status == status
+
+
+@pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n", ok(b'{"type":', 100)], ids=["nothing", "no HTTP", "half"])
+async def test_a_watch_that_breaks_is_an_api_server_that_is_away(answer: bytes) -> None:
+    with pytest.raises(OSError, match=r"."):
+        await changes(answer)
+
+
+async def test_a_watch_on_a_connection_that_died_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kronstream.cluster.configmaps.WATCH", 0)
+    monkeypatch.setattr("kronstream.cluster.api.LATER", 0.05)
+    waiting = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await waiting.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    configuration = client.Configuration()
+    configuration.host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    api = ClusterApi(configuration)
+    async with asyncio.timeout(5):
+        with pytest.raises(TimeoutError):
+            await anext(ConfigMap(api, "system", "pauses").changes("17"))
+    waiting.set()
+    await api.close()
+    server.close()
+
+
+@pytest.mark.parametrize(("items", "found"), [(b"null", None), (b"[]", None), (b'[{"data": {}}]', {"data": {}})])
+async def test_a_config_map_need_not_be_there(items: bytes, found: object) -> None:
+    async with answering(ok(b'{"metadata": {"resourceVersion": "17"}, "items": %s}' % items)) as api:
+        assert await ConfigMap(api, "system", "pauses").read() == (found, "17")

@@ -129,3 +129,27 @@ async def test_a_one_time_job_that_was_skipped_gets_no_run() -> None:
     known.once, known.cursor = "Deadline", NOW
     await refill(stage)
     assert stage.store.runs == {}
+
+
+async def test_a_store_is_not_opened_before_it_has_the_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "RETRY", 0)
+    stage = Stage(manifest())
+    stage.store.wipe()
+    replicas: Any = Patient(stage)
+    room = rebuild.Rebuild(stage.roster, stage.ledger, stage.jobs.port(), stage.reconciler, replicas, 60_000)
+    found: list[tuple[str, int]] = []
+
+    async def pauses() -> None:
+        found.append((replicas.epoch, len(stage.store.jobs)))
+        if len(found) < 3:
+            raise ConnectionError("the API server is away")
+
+    room.pauses = pauses
+    replicas.lost.set()
+    filling = asyncio.create_task(room.run())
+    async with asyncio.timeout(5):
+        while replicas.lost.is_set():
+            await asyncio.sleep(0)
+    filling.cancel()
+    assert found == [("", 0)] * 3
+    assert replicas.epoch

@@ -121,3 +121,53 @@ async def test_a_dispatch_into_another_epoch_waits_for_the_next_heartbeat() -> N
     assert not one.open.is_set()
     await one.beat()
     assert one.open.is_set()
+
+
+async def test_the_setting_counts_for_as_long_as_a_replica_has_it() -> None:
+    clock = FixedClock(1_000_000)
+    store = MemoryStore(clock, "epoch")
+    plain = replicas(store, "one", "a")
+    other = Replicas(MemoryLedger(store), StoreClock(), "two", suitable, scope="b", paused=True)
+    paused = Replicas(MemoryLedger(store), StoreClock(), "paused", suitable, scope="a", paused=True)
+    assert paused.held
+    other.serve()
+    await other.beat()
+    await plain.beat()
+    assert not plain.held  # it is of other namespaces
+    paused.serve()
+    await paused.beat()
+    await plain.beat()
+    assert paused.held
+    assert plain.held
+    clock.advance(30_000)
+    await plain.beat()
+    assert plain.held  # it may be frozen
+    clock.advance(31_000)
+    await plain.beat()
+    assert not plain.held
+    await paused.beat()
+    await plain.beat()
+    assert plain.held
+    await paused.beat("leave")
+    await plain.beat()
+    assert not plain.held
+
+
+async def test_a_store_that_was_away_is_told_of_the_pauses_before_it_is_used() -> None:
+    store = MemoryStore(FixedClock(1_000_000), "epoch")
+    one = replicas(store, "one")
+    was: list[bool] = []
+
+    async def returned() -> None:
+        was.append(one.open.is_set())
+
+    one.returned = returned
+    for _ in range(3):
+        await one.beat()
+    assert was == []
+    one._away(ConnectionError("gone"))
+    await one.beat()
+    assert was == [False]
+    store.pulse -= 2
+    await one.beat()
+    assert len(was) == 2

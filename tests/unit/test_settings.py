@@ -1,6 +1,7 @@
 """Settings: flag before variable before default, and a message for what cannot be used."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,40 @@ def test_a_password_is_in_no_message_and_no_repr() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         RedisSettings().url = "x"  # type: ignore[misc]
+
+
+def test_where_the_pauses_are_and_whether_all_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "namespace"
+    monkeypatch.setattr("kronstream.settings._POD_NAMESPACE", file)
+    operator = read_settings(OperatorSettings, {})
+    assert (operator.operator_namespace, operator.pauses, operator.paused) == (
+        "kronstream-system",
+        "kronstream-pauses",
+        False,
+    )
+    file.write_text("schedulers\n")
+    assert read_settings(OperatorSettings, {}).operator_namespace == "schedulers"
+    environ = {
+        "KRONSTREAM_OPERATOR_NAMESPACE": "ops",
+        "KRONSTREAM_PAUSES": "holds.example",
+        "KRONSTREAM_PAUSED": "yes",
+    }
+    operator = read_settings(OperatorSettings, environ)
+    assert (operator.operator_namespace, operator.pauses, operator.paused) == ("ops", "holds.example", True)
+    assert read_settings(OperatorSettings, environ, paused="False").paused is False
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "says"),
+    [
+        ("operator_namespace", "A", "like kronstream-system"),
+        ("operator_namespace", "a.b", "like kronstream-system"),
+        ("pauses", "a_b", "like kronstream-pauses"),
+        ("pauses", "a" * 254, "like kronstream-pauses"),
+        ("pauses", "../secrets/x", "like kronstream-pauses"),
+        ("paused", "maybe", "true or false"),
+    ],
+)
+def test_an_operators_setting_that_cannot_be_used_is_named(flag: str, text: str, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        read_settings(OperatorSettings, {}, **{flag: text})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import ClientError
+from aiohttp.http_exceptions import HttpProcessingError
 from kubernetes.aio import client, config
 
 JSON_PATCH = "application/json-patch+json"
@@ -89,7 +90,7 @@ class ClusterApi:
                     raise ApiError(answer.status, _message(await answer.read()))
                 async for line in answer.response.content:
                     yield _change(line)
-            except ValueError as error:
+            except (HttpProcessingError, ValueError) as error:  # one or the other, by the version of aiohttp
                 raise ApiError(502, f"a line of the watch cannot be read: {error}") from None
             finally:
                 answer.response.close()  # what is not read to its end keeps its connection

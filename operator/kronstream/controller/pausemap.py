@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 LOOK = 1.0
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 REFUSALS = 3  # an API server that is starting refuses for a moment
+FORBIDDEN = (401, 403)
 BRIEF = 1.0
 FAULTS = 10
 MESSAGE = 1000
@@ -104,7 +105,7 @@ class PauseMap:
         if not self._news.is_set():
             try:
                 # what this replica remembers may be old, and must not put back what others ended
-                written = read((await self._config.read())[0])
+                written = await self._live()
             except _AWAY:
                 return
         self._news.clear()
@@ -119,13 +120,13 @@ class PauseMap:
     async def restore(self) -> None:
         """Declare for a store that was lost, before it opens.
 
-        Raises what Ledger raises, and OSError or TimeoutError when the API server is away and nothing is remembered.
+        Raises what Ledger raises, and what ClusterApi raises when it is away and nothing is remembered.
         """
         before = self._written
         try:
-            written = read((await self._config.read())[0])
+            written = await self._live()
         except _AWAY as error:
-            if before is None and not isinstance(error, ApiError):
+            if before is None and not (isinstance(error, ApiError) and error.status in FORBIDDEN):
                 raise
             written = before or NOTHING
         await self._declaring.restore(before or NOTHING, written)
@@ -141,14 +142,18 @@ class PauseMap:
             return
         try:
             async with asyncio.timeout(BRIEF):
-                written = read((await self._config.read())[0])
+                written = await self._live()
         except _AWAY:
             pass  # what is remembered is better than nothing; `look` sets it right later
         await self._declaring.declare(written)
 
+    async def _live(self) -> Written:
+        found, _ = await self._config.read()
+        return await asyncio.to_thread(read, found)
+
     async def _take(self, found: Object | None) -> None:
         # a large one takes a while to be read, and what is due must not wait for that
-        written = NOTHING if found is None else await asyncio.to_thread(read, found)
+        written = await asyncio.to_thread(read, found)
         if written != self._written:
             self._written = written
             self._news.set()
