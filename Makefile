@@ -48,7 +48,7 @@ format: $(STAMP) ## ruff, writing
 	@$(BIN)/ruff format .
 
 coverage: $(STAMP) ## every branch of the decisions is tested
-	@$(BIN)/pytest -q tests/unit/test_{domain*,cron*,plan*,duration*,resources*,condition*}.py \
+	@$(BIN)/pytest -q tests/unit/test_{domain*,cron*,plan*,duration*,resources*,condition*,dst*,recurrence*,rule*,occurrences*,exclusion*,jitter*,schedule*}.py \
 		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 test: lint verify coverage envtest redis ## everything that must pass, on real parts

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kronstream.domain.errors import Invalid
 from kronstream.domain.retry import Retry
-from kronstream.domain.run import State, Trigger, run_id
+from kronstream.domain.run import State, Trigger, digest, run_id, trigger_of
 from kronstream.domain.work import Work
 
 UID = "0b5c3c6e-5d0c-4a8e-9f0a-2d7e3a1c9b11"
@@ -19,6 +19,21 @@ def test_an_id_names_job_trigger_and_key() -> None:
     assert run == f"{UID}-s1800000000000"
     assert len(run) <= 63
     assert len({run_id(UID, trigger, "1") for trigger in Trigger}) == len(Trigger)
+
+
+@given(st.text(), st.text(), st.sampled_from([Trigger.MANUAL, Trigger.EVENT, Trigger.RETRY]))
+def test_a_key_of_any_length_makes_an_id_that_can_be_a_label(key: str, other: str, trigger: Trigger) -> None:
+    run = run_id(UID, trigger, digest(key))
+    assert len(run) <= 63
+    assert run.rpartition("-")[0] == UID
+    assert trigger_of(run) is trigger
+    assert (digest(key) == digest(other)) == (key == other)
+    assert digest(key, other) != digest(key + other)
+
+
+def test_a_text_that_is_no_id_has_no_trigger() -> None:
+    with pytest.raises(ValueError, match="is not a valid Trigger"):
+        trigger_of("nothing")
 
 
 def test_the_last_five_states_are_terminal() -> None:

@@ -2,7 +2,18 @@
 
 import pytest
 
-from kronstream.domain.plan import LOOK_LIMIT, Plan, Policy, Skipped, passed, plan, plan_once, upcoming
+from kronstream.domain.plan import (
+    LOOK_LIMIT,
+    Jitter,
+    Plan,
+    Policy,
+    Skipped,
+    passed,
+    plan,
+    plan_once,
+    prompt,
+    upcoming,
+)
 from kronstream.domain.run import Skip
 from kronstream.domain.schedule import Every, Once
 
@@ -146,3 +157,43 @@ def test_the_next_instants_are_listed() -> None:
     assert upcoming(Once(NOW), NOW - 1, 3) == (NOW,)
     assert upcoming(Once(NOW), NOW, 3) == ()
     assert upcoming(MINUTELY, NOW, 0) == ()
+
+
+PUT_OFF = Jitter(20 * SECOND, lambda _nominal, _following: 20 * SECOND)
+
+
+def test_a_jitter_puts_the_run_off_and_not_its_instant() -> None:
+    at = NOW + MINUTE
+    assert plan(MINUTELY, NOW, at + 19_999, Policy(), PUT_OFF) == Plan((), (), NOW, at)
+    owed = plan(MINUTELY, NOW, at + 20_000, Policy(), PUT_OFF)
+    assert owed == Plan((at,), (), at, at + MINUTE, (20_000,))
+
+
+def test_with_a_jitter_late_is_counted_from_when_the_run_was_due() -> None:
+    at, hour = NOW + HOUR, Jitter(HOUR, lambda _nominal, _following: 50 * MINUTE)
+    daily = Every(24 * HOUR, at)
+    assert plan(daily, NOW, at + 51 * MINUTE, NONE, hour).due == (at,)
+    late = plan(daily, NOW, at + 52 * MINUTE, NONE, hour)
+    assert (late.due, late.skipped) == ((), (Skipped(Skip.MISSED, 1, at, at),))
+    deadline = Policy(starting_deadline=30 * SECOND)
+    assert plan(daily, NOW, at + 50 * MINUTE + 30 * SECOND, deadline, hour).due == (at,)
+    assert plan(daily, NOW, at + 50 * MINUTE + 31 * SECOND, deadline, hour).due == ()
+
+
+def test_what_is_on_time_needs_no_other_instant() -> None:
+    at = NOW + MINUTE
+    assert prompt(MINUTELY, at, at, at, Policy()) == Plan((at,), (), at, None)
+    assert prompt(MINUTELY, at, at + 20_000, at + 20_001, Policy()) == Plan((at,), (), at, None, (20_000,))
+
+
+@pytest.mark.parametrize(
+    ("now", "policy"),
+    [
+        (NOW - 1, Policy()),
+        (NOW + MINUTE, Policy(grace=HOUR)),  # there may be another one
+        (NOW + 5_001, Policy(grace=5_000)),  # missed, not late
+        (NOW + 5_001, Policy(starting_deadline=5_000)),
+    ],
+)
+def test_what_is_not_simply_on_time_is_looked_at(now: int, policy: Policy) -> None:
+    assert prompt(MINUTELY, NOW, NOW, now, policy) is None

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kronstream.domain import cron
-from kronstream.domain.plan import LOOK_LIMIT, Policy, passed, plan, upcoming
+from kronstream.domain import jitter as jittering
+from kronstream.domain.plan import LOOK_LIMIT, Jitter, Policy, passed, plan, prompt, upcoming
 from kronstream.domain.run import Skip
 from kronstream.domain.schedule import CronSchedule, Every, Once, Schedule
 
@@ -154,3 +155,61 @@ def test_upcoming_follows_the_schedule(schedule: Schedule, cursor: int, number: 
     assert len(found) <= number
     for before, at in zip((cursor, *found), found, strict=False):
         assert at == schedule.after(before)
+
+
+def jitter_of(span: int) -> Jitter:
+    return Jitter(span, lambda nominal, following: jittering.delay("default/job", nominal, span, following))
+
+
+def due_at(schedule: Schedule, nominal: int, jitter: Jitter) -> int:
+    return nominal + jitter.delay(nominal, schedule.after(nominal))
+
+
+spans = st.sampled_from([0, 1, 1_000, 60_000, 3_600_000, DAY])
+
+
+@given(schedules, cursors, policies, spans)
+def test_with_a_jitter_every_due_instant_is_accounted_for_once(
+    schedule: Schedule, cursor: int, policy: Policy, span: int
+) -> None:
+    jitter = jitter_of(span)
+    owed = plan(schedule, cursor, NOW, policy, jitter)
+    instants = between(schedule, cursor, NOW)
+    due = [at for at in instants if due_at(schedule, at, jitter) <= NOW]
+    for at in due:
+        assert (at in owed.due) + sum(skip.first <= at <= skip.last for skip in owed.skipped) == 1
+    # what is not due yet is the last one, and it is next
+    assert instants[: len(due)] == due
+    assert len(instants) - len(due) <= 1
+    assert owed.next == (instants[len(due)] if len(due) < len(instants) else schedule.after(max(cursor, NOW)))
+    assert all(at <= owed.cursor for at in due)
+    assert owed.next is None or owed.next > owed.cursor
+
+
+@given(schedules, cursors, policies, spans)
+def test_a_jitter_keeps_the_order_and_its_bound(schedule: Schedule, cursor: int, policy: Policy, span: int) -> None:
+    owed = plan(schedule, cursor, NOW, policy, jitter_of(span))
+    assert len(owed.delays) == len(owed.due)
+    starts = [nominal + delay for nominal, delay in zip(owed.due, owed.delays, strict=True)]
+    assert all(0 <= delay <= span for delay in owed.delays)
+    assert starts == sorted(starts)
+    assert all(start <= NOW for start in starts)
+    late = [start for start in starts if start < NOW - policy.grace]
+    assert all(start >= NOW - policy.window for start in late)
+    assert len(late) <= {"None": 0, "Latest": 1, "All": policy.max_runs}[policy.catch_up]
+
+
+@given(schedules, st.integers(NOW - 120_000, NOW), policies, st.none() | spans)
+def test_what_is_on_time_is_planned_alike_without_looking_further(
+    schedule: Schedule, cursor: int, policy: Policy, span: int | None
+) -> None:
+    jitter = None if span is None else jitter_of(span)
+    first = schedule.after(cursor)
+    if first is None:
+        return
+    due = first if jitter is None else due_at(schedule, first, jitter)
+    quick = prompt(schedule, first, due, NOW, policy)
+    whole = plan(schedule, cursor, NOW, policy, jitter)
+    if quick is not None:
+        assert (quick.due, quick.skipped, quick.cursor) == (whole.due, whole.skipped, whole.cursor)
+        assert sum(quick.delays) == sum(whole.delays)

@@ -86,7 +86,7 @@ def run_id(uid: str, trigger: Trigger, key: str) -> str:
 
 def digest(*parts: str) -> str:
     """Twenty hexadecimal digits that stand for texts of any length; the same for the same texts."""
-    return blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
+    return blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def trigger_of(run: str) -> Trigger:
