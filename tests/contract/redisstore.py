@@ -60,6 +60,18 @@ end
 """
 
 
+LINES = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind = string.match(string.sub(key, #ARGV[1] + 1), '^%a+')
+  if kind == 'waiting' or kind == 'gwait' or kind == 'group' then
+    found[#found + 1] = { key, redis.call('ZRANGE', key, 0, -1) }
+  end
+end
+return found
+"""
+
+
 class JumpedScripts(Scripts):
     """Scripts that read another clock: a server's cannot be set."""
 
@@ -172,13 +184,10 @@ class RedisStore(Store):
         }
 
     async def lines(self) -> dict[str, list[str]]:
-        found = {}
         stem = self.keys.run("").removesuffix("run:")
-        for kind in ("waiting", "gwait", "group"):
-            for key in await self.redis.keys(stem + kind + ":*"):
-                members = await self.redis.zrange(key, 0, -1)
-                found[key.removeprefix(stem)] = sorted(members) if kind == "group" else members
-        return found
+        rows = await self.redis.eval(LINES, 0, stem)
+        found = {key.removeprefix(stem): members for key, members in rows}
+        return {name: sorted(runs) if name.startswith("group:") else runs for name, runs in found.items()}
 
     async def works(self, uid: str) -> set[int]:
         return {int(field) for field in await self.redis.hkeys(f"{{{self.keys.base}}}:work:{uid}")}

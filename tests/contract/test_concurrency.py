@@ -251,3 +251,27 @@ async def test_a_run_that_speaks_up_lets_others_pass_that_stood_behind_it(store:
     assert await taken(store, consumer="worker-2") == []
     await store.queue.beat(card(), claims)
     assert [claim.nominal for claim in await taken(store, consumer="worker-2")] == [second]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_after_a_lost_store_a_replacement_waits_for_what_may_still_run(store: Store, *, speaks: bool) -> None:
+    (first,) = await dispatched(store, policy="Replace")
+    claims = await taken(store)
+    await store.wipe()
+    await store.reopen()
+    await store.ledger.adopt([adoption(cursor=first, policy="Replace", seed=Seed({}, (rid(first),)))])
+    skipped, newest = await more(store, 2)
+    assert await taken(store, consumer="worker-2") == []
+    if speaks:
+        assert (await store.queue.beat(card(), claims)).cancel == {rid(first): "replaced"}
+        await store.queue.finish(card(), [failure(claims[0], state=State.CANCELLED)])
+    else:
+        await store.advance(REGISTERING)
+        await store.queue.sweep()
+    # the first look at its entry ends what was to be replaced
+    again = await taken(store, consumer="worker-2") + await taken(store, consumer="worker-2")
+    assert [claim.nominal for claim in again] == [newest]
+    assert await state(store, skipped) is State.SKIPPED
+    found = await record(store, first)
+    assert (found.state, found.reason) == (State.CANCELLED, "replaced")
+    assert await store.lines() == {}

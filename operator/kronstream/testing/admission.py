@@ -74,8 +74,13 @@ def _replace(store: MemoryStore, job: Job) -> int | None:
     that one of them had: the new run goes on from there."""
     active, line = store.active[job.uid], store.waiting[job.uid]
     for key in line[: max(len(line) - job.limit + 1, 0)]:
+        run = store.runs[key]
+        if run.revived:
+            # only a status told of it: it may run
+            run.cancel = Reason.REPLACED.value
+            continue
         leave_line(line, key)
-        settle(store, store.runs[key], State.SKIPPED, Reason.OVERLAP.value)
+        settle(store, run, State.SKIPPED, Reason.OVERLAP.value)
     place: int | None = None
     staying = [run for run in _oldest_first(store, active) if run.id not in line and not run.cancel]
     for run in staying[: max(len(staying) + len(line) + 1 - job.limit, 0)]:

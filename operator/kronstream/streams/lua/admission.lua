@@ -29,8 +29,13 @@ local function replace(uid, limit)
   local waiting = call('ZRANGE', line, 0, -1)
   for i = 1, #waiting - limit + 1 do
     local r = load_run(waiting[i])
-    call('ZREM', line, waiting[i])
-    if r then supersede(waiting[i], r, 'skipped', 'overlap') else call('ZREM', active, waiting[i]) end
+    if r and r.rv then
+      -- only a status told of it: it may run
+      call('HSET', P .. 'run:' .. waiting[i], 'cx', 'replaced')
+    else
+      call('ZREM', line, waiting[i])
+      if r then supersede(waiting[i], r, 'skipped', 'overlap') else call('ZREM', active, waiting[i]) end
+    end
   end
   local staying = {}
   -- started ones first, then the unstarted, each from the oldest: the newest is the one that the status shows last
@@ -42,7 +47,7 @@ local function replace(uid, limit)
     end
   end
   local place
-  for i = 1, #staying + call('ZCARD', line) + 1 - limit do
+  for i = 1, math.min(#staying, #staying + call('ZCARD', line) + 1 - limit) do
     -- read again: the end of one may have moved another on
     local id = staying[i]
     local r = load_run(id)
