@@ -148,18 +148,25 @@ def schedule_of(when: str) -> Schedule | None:
 
 def payload_of(stored: Stored, payload: Any, *, merge: bool) -> str:
     """The JSON text of a run's own payload. Raises Refused for one that is too large or too deep."""
-    if merge and stored.work is not None:
-        payload = merged(Work.load(stored.work).payload, payload)
+    if merge and stored.work is not None and not too_deep(payload):
+        payload = merged(_work(stored.work).payload, payload)
+    if too_deep(payload):
+        raise Refused(Why.INVALID, f"payload: is nested more than {MAX_DEPTH} levels deep; write it flatter")
     try:
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         size = len(text.encode())
     except (TypeError, ValueError):
         raise Refused(Why.INVALID, "payload: is not JSON; write what JSON can say") from None
-    if too_deep(payload):
-        raise Refused(Why.INVALID, f"payload: is nested more than {MAX_DEPTH} levels deep; write it flatter")
     if size > MAX_BYTES:
         raise Refused(Why.INVALID, f"payload: has {size} bytes of JSON; {MAX_BYTES} are allowed")
     return text
+
+
+def _work(text: str) -> Work:
+    try:
+        return Work.load(text)
+    except ValueError as fault:
+        raise Refused(Why.CONFLICT, f"the payload in force cannot be read by this version: {fault}") from None
 
 
 def merged(target: Any, patch: Any) -> Any:
