@@ -35,11 +35,12 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     handler: Handler
     """What a run executes."""
     run_if: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
-    """Whether a run may start, as a CEL expression such as `last.status != "failed"` or `run.day <= 7`. A run for which
-    it is not true, or cannot be told, is skipped as Condition. It knows job.namespace, job.name; run.id, run.trigger
-    (schedule, manual, event, retry, backfill), run.nominal (when it was due) and, on the clock of timeZone, run.year,
-    run.month, run.day, run.weekday (0 is Sunday), run.hour, run.minute; and of the run before last.status ("none" at
-    first), last.startedAt, last.finishedAt, last.durationMs, last.message, last.consecutiveFailures.
+    """Whether a run that is due or backfilled may start, as a CEL expression such as `last.status != "failed"` or
+    `run.day <= 7`. One for which it is not true, or cannot be told, is skipped as Condition; a run that somebody asks
+    for starts all the same. It knows job.namespace, job.name; run.id, run.trigger (schedule, backfill), run.nominal
+    (when it was due) and, on the clock of timeZone, run.year, run.month, run.day, run.weekday (0 is Sunday), run.hour,
+    run.minute; and of the run before last.status ("none" at first), last.startedAt, last.finishedAt, last.durationMs,
+    last.message, last.consecutiveFailures.
     """
     payload: Payload | None = None
     """Any JSON, given to the handler: at most 64 KiB and 32 levels deep. kubectl apply drops nulls inside maps; use

@@ -99,10 +99,10 @@ class Timing(Ruled):
     written as in schedule.
     """
     rrule: RuleText | None = None
-    """When to run, as a recurrence rule of RFC 5545, for what cron cannot say, such as every second Monday:
-    `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;BYHOUR=9;BYMINUTE=0;BYSECOND=0`. DTSTART (which INTERVAL counts from) and EXDATE
-    may stand on lines of their own, the rule then after `RRULE:`; their times are local in timeZone. Without DTSTART
-    it counts from the creation of this resource.
+    """When to run, as a recurrence rule of RFC 5545, for what cron cannot say, such as every second Monday at 9:
+    `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;BYHOUR=9`. DTSTART (which INTERVAL counts from), EXDATE and RDATE may stand on
+    lines of their own, the rule then after `RRULE:`; their times are local in timeZone. Without DTSTART it counts from
+    the first whole minute after the creation of this resource.
     """
     time_zone: ZoneName | None = None
     """The zone of schedule, schedules and rrule, of the days in exclude and of the clock in runIf: a name of the tz
@@ -129,7 +129,8 @@ class Timing(Ruled):
         AfterValidator(each_once),
     ] = ()
     """When not to run, up to 64 of: a day (2026-12-24), a range of days with both included (2026-12-24/2027-01-02), or
-    a cron expression, whose instants are left out (`* * * * SAT,SUN`). Days are days in timeZone.
+    a cron expression (`* 0-6 * * *` is the night, `* * * * SAT,SUN` the weekend): five fields leave out whole minutes,
+    six fields seconds. Days and times are those of timeZone.
     """
     jitter_ms: Annotated[int, Span("0s", "1d")] | None = None
     """Start each run up to this much later than it is due, from 0s to 1d, so that jobs due together do not start
