@@ -116,8 +116,11 @@ async def test_no_instant_runs_twice_when_the_clock_goes_back(store: Store) -> N
     assert await store.records.get(rid(ran[-1])) is None
     await store.queue.sweep()
     await store.jump(-HOUR)
+    told = (await job(store)).seq
     cursor = await set_back(store)
     assert store.now() - 1000 < cursor <= store.now()
+    # the status said that nothing is due for an hour
+    assert (await job(store)).seq == told + 1
     await store.jump(HOUR)
     before = await job(store)
     assert await fired(store, ran[0] - 1000, *ran, ran[-1] + 1, ran[-1] + 1000) == [ran[-1] + 1, ran[-1] + 1000]

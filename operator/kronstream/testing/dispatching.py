@@ -57,6 +57,7 @@ def _set_back(store: MemoryStore, job: Job) -> None:
         after = min(store.now if until <= after else after, job.ran[0])
         until = max(until, job.ran[1])
     job.cursor, job.ran = store.now, (after, until)
+    store.touch(job)
 
 
 def _write(store: MemoryStore, job: Job, item: Dispatch) -> None:

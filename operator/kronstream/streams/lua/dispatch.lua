@@ -87,7 +87,7 @@ end
 
 -- A cursor from a clock that ran ahead would silence the job until that clock's time came; what it passed over since the
 -- clock jumped had its runs.
-local function set_back(job, h)
+local function set_back(uid, job, h)
   local from, to = math.max(last_jump(), now), tonumber(h[3])
   if h[24] then
     -- once more: of what ran, one stretch is remembered
@@ -95,11 +95,12 @@ local function set_back(job, h)
     from, to = math.min(from, tonumber(h[25])), math.max(to, tonumber(h[24]))
   end
   call('HSET', job, 'cur', now_text, 'ran', num(to), 'ranf', num(from))
+  mark(uid)
   return 'cursor:' .. now_text
 end
 
 -- What keeps a job from being dispatched by this caller, or nil.
-local function refusal(job, h, gen, rev, from, due, once)
+local function refusal(uid, job, h, gen, rev, from, due, once)
   if not h[1] then return 'gone' end
   if h[1] ~= gen or h[2] ~= rev then
     local newer = tonumber(h[1]) > tonumber(gen) or (h[1] == gen and h[2] > rev)
@@ -107,7 +108,7 @@ local function refusal(job, h, gen, rev, from, due, once)
   end
   if h[4] == '1' or h[5] == '1' then return 'held' end
   if once and h[13] then return 'done:' .. h[3] end
-  if tonumber(h[3]) > now + 60000 then return set_back(job, h) end
+  if tonumber(h[3]) > now + 60000 then return set_back(uid, job, h) end
   if h[3] ~= from then return 'cursor:' .. h[3] end
   -- they come in order
   local last, delay = string.match(due, '(%d+)%+?(%d*)$')
@@ -119,7 +120,7 @@ local function dispatch(uid, gen, rev, from, to, due, skips)
   local job = P .. 'job:' .. uid
   local h = call('HMGET', job, unpack(JOB))
   local once = string.sub(to, 1, 1) == 'o'
-  local refused = refusal(job, h, gen, rev, from, due, once)
+  local refused = refusal(uid, job, h, gen, rev, from, due, once)
   if refused then return refused end
   local was = h[18]
   if ended(uid, h) then
