@@ -99,8 +99,8 @@ class ModelStore(Store):
         endless |= {f"backfill:{known.uid}" for known in memory.backfills.values() if known.finished is None}
         for name in ("jobs", "dirty", "unfinished"):
             endless |= {f"{name}:{key}" for key in getattr(memory, name)}
-        for name in ("active", "waiting"):
-            endless |= {f"{name}:{key}" for key, members in getattr(memory, name).items() if members}
+        endless |= {f"waiting:{key}" for key, members in memory.waiting.items() if members}
+        endless |= {f"active:{key}" for key, members in memory.active.items() if members and key in memory.jobs}
         for name in ("groups", "group_lines"):
             endless |= {f"{name}:{key}" for members in getattr(memory, name).values() for key in members}
         return {name for name in endless if uid in name}

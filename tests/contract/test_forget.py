@@ -3,7 +3,7 @@
 import pytest
 
 from builders import UID, adoption, card, dispatch, success
-from contract.acts import adopted, dispatched, failure, more, record, rid, state
+from contract.acts import adopted, dispatched, failure, job, more, record, rid, state
 from contract.stores import EPOCH, LEASE, Store
 from kronstream.domain.run import State
 from kronstream.ports import Gone, Verdict
@@ -44,6 +44,24 @@ async def test_a_job_that_the_api_server_has_again_is_adopted_again(store: Store
     await more(store)
     (claim,) = await store.queue.take(card(), 1)
     assert claim.work.function == "echo"
+
+
+async def test_a_job_that_is_back_knows_what_still_runs(store: Store) -> None:
+    (first,) = await dispatched(store, policy="Forbid", group="g")
+    (claim,) = await store.queue.take(card(), 1)
+    await store.ledger.forget([UID])
+    await adopted(store, cursor=first, alive=True, policy="Forbid", group="g")
+    await more(store)
+    known = await job(store)
+    assert (known.active, known.skipped) == (1, {"Overlap": 1})
+    for _ in range(2):  # for longer than what is left of a forgotten job is kept
+        await store.advance(4 * DAY)
+        await store.queue.beat(card(), [claim])
+    await more(store)
+    assert (await job(store)).skipped == {"Overlap": 2}
+    assert await store.queue.finish(card(), [success(claim)]) == [True]
+    (nominal,) = await more(store)
+    assert [claim.nominal for claim in await store.queue.take(card(), 1)] == [nominal]
 
 
 async def test_a_job_adopted_after_the_list_is_not_forgotten(store: Store) -> None:

@@ -123,7 +123,8 @@ class MemoryLedger:
                 end_backfill(store, backfill.id, "cancelled")
         store.unfinished.pop(f"@{uid}", None)
         store.works[uid].expires = store.now + RECHECK
-        del store.active[uid], store.jobs[uid]
+        # what still runs stays active: the job may come back
+        del store.jobs[uid]
         store.dirty.pop(uid, None)
         store.tombs[uid] = store.now + TOMB
 

@@ -60,6 +60,7 @@ local function adopt(a)
   local cursor, seq = a.cursor, number_or(a.seq, 0)
   local behind = tonumber(call('HGET', job, 'seq') or '0') < seq
   if fresh then
+    call('PERSIST', P .. 'active:' .. a.uid)
     call('HSET', job, 'born', num(now) .. '.' .. clock[2] % 1000)
     stored[7], stored[8] = unpack(call('HMGET', job, 'once', 'done'))
   else

@@ -21,6 +21,7 @@ local function create(id, uid, fields)
   for name, value in pairs(cjson.decode(fields)) do call('HSET', key, name, type(value) == 'number' and num(value) or value) end
   call('HSET', key, 'uid', uid, 'st', 'running', 'beg', 0, 'ok', 0, 'bad', 0, 'at', num(now))
   call('ZADD', list, num(now), id)
+  call('PERSIST', list)
   call('ZADD', P .. 'backfills', num(now), id)
   -- ended ones are listed for a while, the newest
   for _, other in ipairs(call('ZRANGE', list, 0, -1 - 2 * LIMIT)) do

@@ -15,7 +15,9 @@ local function forget(uid)
     if r and r.st ~= 'running' then settle(id, r, 'cancelled', 'deleted') end
     if r and r.st == 'running' then call('PEXPIRE', P .. 'run:' .. id, ORPHAN_TTL) end
   end
-  call('DEL', P .. 'active:' .. uid, job)
+  call('DEL', job)
+  -- what still runs: the job may come back
+  call('PEXPIRE', P .. 'active:' .. uid, ORPHAN_TTL)
   for _, id in ipairs(call('ZRANGE', P .. 'bfs:' .. uid, 0, -1)) do
     if call('HGET', P .. 'backfill:' .. id, 'st') == 'running' then end_backfill(id, 'cancelled') end
   end
