@@ -35,8 +35,9 @@ class Adoption:
     store starts, ``work`` the stored form of what its runs execute (None for an invalid spec), ``rebuild`` True while
     a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from,
     ``alive`` True when the API server was just asked and has the job, though the store has it as deleted.
-    ``max_concurrent`` 0 means what the policy says: any number with Allow, else one; a job without a ``group`` has the name ''; ``end_runs`` and
-    ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in a row.
+    ``max_concurrent`` 0 means what the policy says: any number with Allow, else one; a job of no ``group`` has ''.
+    ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
+    a row.
     """
 
     uid: str
