@@ -173,3 +173,26 @@ BEYOND: dict[str, tuple[dict[str, Any], str]] = {
     "payload-sum-too-large": (spec(payload={"a": "x" * 40_000, "b": "x" * 40_000}), "spec.payload"),
     "payload-too-deep": (spec(payload=nested(33)), "spec.payload"),
 }
+
+# what only the engine can judge: the operator and `kronstream validate` tell it in the same words
+JUDGED: dict[str, tuple[dict[str, Any], str]] = {
+    "no-such-minute": (only(schedule="61 * * * *"), "spec.schedule"),
+    "a-blank-in-a-list": (only(schedule="0 22, 10 * * *"), "spec.schedule"),
+    "no-such-weekday": (only(schedule="* * * * blursday"), "spec.schedule"),
+    "the-last-weekday-otherwise": (only(schedule="0 9 * * 5L"), "spec.schedule"),
+    "bad-hash": (only(schedule="H(30-0) * * * *"), "spec.schedule"),
+    "second-of-several": (only(schedules=["@daily", "0 25 * * *"]), "spec.schedules[1]"),
+    "unknown-zone": (only(schedule="@daily", timeZone="Europe/Berln"), "spec.timeZone"),
+    "city-for-a-zone": (only(schedule="@daily", timeZone="berlin"), "spec.timeZone"),
+    "zone-of-a-condition": (only(timeZone="Mars/Olympus", runIf="run.hour > 8"), "spec.timeZone"),
+    "rrule-by-seconds": (only(rrule="FREQ=SECONDLY"), "spec.rrule"),
+    "rrule-too-many": (only(rrule="FREQ=DAILY;COUNT=100000"), "spec.rrule"),
+    "rrule-of-another-zone": (
+        only(rrule="DTSTART;TZID=Europe/Rome:20260105T090000\nRRULE:FREQ=DAILY", timeZone="Europe/Berlin"),
+        "spec.rrule",
+    ),
+    "exclude-no-such-day": (only(every="1h", exclude=["2026-02-30"]), "spec.exclude[0]"),
+    "exclude-no-such-hour": (only(every="1h", exclude=["2026-12-24", "* 24 * * *"]), "spec.exclude[1]"),
+    "jitter-longer-than-the-distance": (only(schedule="*/10 * * * *", jitter="11m"), "spec.jitter"),
+    "condition-of-nothing": (only(every="1h", runIf='last.statuz == "failed"'), "spec.runIf"),
+}

@@ -13,7 +13,7 @@ HALF = "x" * 40_000
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "minute": ({"schedule": "61 * * * *"}, "spec.schedule", "61"),
     "word": ({"schedule": "* * * * blursday"}, "spec.schedule", "blursday"),
-    "never": ({"schedule": "0 0 30 2 *"}, "spec.schedule", "0 0 30 2 *"),
+    "blank": ({"schedule": "0 22, 10 * * *"}, "spec.schedule", "write '22,10'"),
     "zone": ({"schedule": "@daily", "timeZone": "Mars/Olympus"}, "spec.timeZone", "Mars/Olympus"),
     "day": ({"runAt": "2026-02-30T00:00:00Z"}, "spec.runAt", "2026-02-30"),
     "halves": ({"every": "1s", "payload": {"a": HALF, "b": HALF}}, "spec.payload", "65536"),

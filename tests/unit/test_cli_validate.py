@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from bad_specs import BEYOND, BOUNDED, WORDED
+from bad_specs import BEYOND, BOUNDED, JUDGED, WORDED
 from kronstream.cli.documents import MAX_VALUES, Unreadable, read
 from kronstream.cli.main import main
 from kronstream.domain.errors import Invalid
@@ -131,13 +131,14 @@ def test_the_schedule_is_judged_beside_a_misspelt_field() -> None:
     assert [line.split(":")[1].strip() for line in found] == ["spec.schedule", "spec.suspnd"]
 
 
-BAD = WORDED | BOUNDED | BEYOND
+BAD = WORDED | BOUNDED | BEYOND | JUDGED
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_the_words_are_the_operators(name: str) -> None:
     bad = BAD[name][0]
     document = {**yaml.safe_load(HEAD), "spec": bad}
+    document["metadata"]["creationTimestamp"] = "2026-11-23T17:25:07Z"
     with pytest.raises(Invalid) as said:
         judge(parse_spec(bad), 1_795_454_707_000, "default/report")
 
