@@ -5,14 +5,17 @@ import pytest
 from redis.exceptions import RedisError
 
 from builders import UID, card, dispatch, success
-from contract.acts import adopted, dispatched, job, more, rid, state
+from contract.acts import adopted, ask, dispatched, job, more, rid, state
 from contract.stores import EPOCH, RedisStore
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import State
+from kronstream.ports import Backfill, Change, Pause
 from kronstream.streams.connection import Unsuitable, verify
 from kronstream.streams.keys import Keys
 
 pytestmark = pytest.mark.anyio
+
+KINDS = {"active", "backfill", "backfills", "bfs", "claim", "group", "gwait", "job", "run", "scopes", "seen", "waiting"}
 
 
 async def test_a_lease_ends_by_the_servers_clock(redis_store: RedisStore) -> None:
@@ -39,14 +42,18 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(redis_store: Redi
 
 async def test_every_key_lies_in_the_slot_of_the_base_stream(redis_store: RedisStore) -> None:
     await dispatched(redis_store, 3, queue="gpu", policy="Replace")
-    await dispatched(redis_store, uid="another")
+    await dispatched(redis_store, 2, uid="another", group="g")
+    await dispatched(redis_store, 2, uid="third", policy="Queue")
+    await ask(redis_store, uid="another")
+    await redis_store.requests.create_backfill(Backfill("b1", UID, "", 1, 9, 0, 0, 1, 9))
+    await redis_store.ledger.declare_pauses("map", {"team": Pause(0, None)})
     await redis_store.queue.beat(card(), [])
     await redis_store.ledger.beat("replica-1", "ready", "x")
     for claim in await redis_store.queue.take(card(), 1):
         await redis_store.queue.finish(card(), [success(claim)])
     base = redis_store.keys.base
     keys = await redis_store.redis.keys("*")
-    assert len(keys) > 10
+    assert {key.split(":")[3] for key in keys if key.startswith("{")} >= KINDS
     assert [key for key in keys if key != base and not key.startswith(f"{{{base}}}:")] == []
 
 
@@ -68,7 +75,12 @@ def test_a_stream_name_that_chooses_its_slot_is_refused(base: str) -> None:
 
 async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(redis_store: RedisStore) -> None:
     store = redis_store
+    await dispatched(store, uid="queued")
     first, second = await dispatched(store, 2, policy="Replace")
+    for name in ("b1", "b2"):
+        assert await store.requests.create_backfill(Backfill(name, UID, "", 1, 9, 0, 0, 1, 9)) is Change.OK
+    backfill = await store.requests.backfill("b1")
+    assert backfill
     assert await state(store, first) is State.CANCELLED
     before = {key: value for key, (_, value) in (await store.snapshot()).items()}
     await store.redis.config_set("maxmemory", 1)
@@ -77,12 +89,23 @@ async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(r
             await store.ledger.dispatch(EPOCH, [dispatch(second, second + 1000)])
         with pytest.raises(RedisError, match="maxmemory"):
             await adopted(store, uid="another")
+        with pytest.raises(RedisError, match="maxmemory"):
+            await ask(store)
+        with pytest.raises(RedisError, match="maxmemory"):
+            await store.requests.step_backfill(EPOCH, backfill, 1)
         assert {key: value for key, (_, value) in (await store.snapshot()).items()} == before
         assert (await store.ledger.beat("replica-1")).epoch == EPOCH
+        (queued,) = (await job(store, "queued")).unfinished
+        assert await store.requests.cancel([queued], "somebody") == [Change.OK]
+        assert await store.requests.cancel_backfill("b2", "somebody") is Change.OK
+        assert await store.requests.pause([UID], "somebody", "", None) == [Change.OK]
+        assert await store.requests.resume([UID]) == [Change.OK]
+        assert await store.requests.skip(UID, [second + 60_000]) is Change.OK
+        assert await store.ledger.declare_pauses("map", {"team": Pause(0, None)})
         (claim,) = await store.queue.take(card(), 10)
         await store.queue.beat(card(), [claim])
         assert await store.queue.finish(card(), [success(claim)]) == [True]
-        await store.ledger.clean([(UID, (await job(store)).seq)])
+        await store.ledger.clean([(uid, (await job(store, uid)).seq) for uid in (UID, "queued")])
         assert await store.ledger.dirty() == (0, [])
     finally:
         await store.redis.config_set("maxmemory", 0)

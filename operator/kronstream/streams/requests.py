@@ -87,7 +87,7 @@ class RedisRequests:
 
     async def cancel_backfill(self, backfill: str, by: str) -> Change:
         """See Requests."""
-        return _change(await self._scripts.run("backfill", "cancel", backfill, clean(by)))
+        return _change(await self._scripts.run("stop", backfill, clean(by)))
 
     async def backfill(self, backfill: str) -> Backfill | None:
         """See Requests."""

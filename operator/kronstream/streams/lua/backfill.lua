@@ -4,7 +4,6 @@
 -- create: id, uid, JSON of the fields        -> ok | known | gone | full
 -- step: epoch, id, cursor, then either nominal, run (the next instant) or nothing (there are no more)
 --                                            -> ok | wait | done | over | gone | cursor:<ms> | epoch
--- cancel: id, who                            -> ok | over | gone
 local LIMIT, PATIENCE = 20, 1000
 local action = ARGV[2]
 
@@ -80,23 +79,11 @@ local function step(epoch, id, cursor, nominal, run)
   return later(id, tonumber(b[4]), 'ok')
 end
 
-local function cancel(id, who)
-  local key = P .. 'backfill:' .. id
-  local st = call('HGET', key, 'st')
-  if not st then return 'gone' end
-  if st ~= 'running' then return 'over' end
-  call('HSET', key, 'cby', who)
-  end_backfill(id, 'cancelled')
-  return 'ok'
-end
-
 local answer
 if action == 'create' then
   answer = create(ARGV[3], ARGV[4], ARGV[5])
-elseif action == 'step' then
-  answer = step(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 else
-  answer = cancel(ARGV[3], ARGV[4])
+  answer = step(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 end
 flush()
 return answer
