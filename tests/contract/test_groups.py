@@ -255,6 +255,20 @@ async def test_an_older_copy_gives_every_slot_back(store: Store) -> None:
     assert await store.lines() == {}
 
 
+async def test_a_run_of_an_older_copys_line_that_speaks_up_lets_others_pass(store: Store) -> None:
+    await dispatched(store, uid=OTHER, group="g", group_max=3)
+    (before,) = await taken(store)
+    (second,) = await dispatched(store, group="g", group_max=1)
+    (third,) = await dispatched(store, uid="third", group="g", group_max=3)
+    copy = await store.snapshot()
+    await ended(store, before)
+    claims = await taken(store)
+    assert [claim.nominal for claim in claims] == [second, third]
+    await store.restore(copy)
+    assert (await store.queue.beat(card(), claims[:1])).lost == frozenset()
+    assert [claim.nominal for claim in await taken(store, consumer="worker-2")] == [third]
+
+
 async def test_a_group_leaves_nothing_behind(store: Store) -> None:
     await dispatched(store, 3, group="g", policy="Queue", max_concurrent=2)
     claims = await taken(store)

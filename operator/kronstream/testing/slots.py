@@ -88,10 +88,11 @@ def vacate(store: MemoryStore, run: Run) -> None:
 def seize(store: MemoryStore, run: Run) -> None:
     """Give a run that its worker turns out to hold its slots, whatever stands in line."""
     store.active[run.uid][run.id] = store.now
-    if run.group:
-        store.group_lines[run.group].pop(run.id, None)
-        store.groups[run.group].add(run.id)
     # it may have stood before others for whom there is room
+    if run.group:
+        store.groups[run.group].add(run.id)
+        if store.group_lines[run.group].pop(run.id, None) is not None:
+            release_group(store, run.group)
     if leave_line(store.waiting[run.uid], run.id):
         release_waiting(store, run.uid)
 

@@ -3,11 +3,11 @@
 -- A run that its worker turns out to hold has its slots, whatever stands in line.
 local function seize(id, r)
   call('ZADD', P .. 'active:' .. r.uid, num(now), id)
-  if r.grp then
-    call('ZREM', P .. 'gwait:' .. r.grp, id)
-    call('ZADD', P .. 'group:' .. r.grp, num(now), id)
-  end
   -- it may have stood before others for whom there is room
+  if r.grp then
+    call('ZADD', P .. 'group:' .. r.grp, num(now), id)
+    if call('ZREM', P .. 'gwait:' .. r.grp, id) == 1 then release_group(r.grp) end
+  end
   if call('ZREM', P .. 'waiting:' .. r.uid, id) == 1 then release_waiting(r.uid) end
 end
 
