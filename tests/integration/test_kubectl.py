@@ -55,7 +55,7 @@ def test_wait_for_ready(installation: Installation) -> None:
 def test_the_table_tells_what_happened_and_what_comes_next(installation: Installation, heartbeat: Object) -> None:
     row = cells(installation.plane.kubectl)
 
-    assert (row["SCHEDULE"], row["SUSPENDED"], row["STATUS"], row["FAILED"]) == ("1s", "false", "success", "0")
+    assert (row["SCHEDULE"], row["SUSPENDED"], row["STATUS"], row["FAILED"]) == ("1s", "No", "success", "0")
     assert int(row["OK"]) >= 3
     assert row["NEXT"].endswith("Z")
     assert row["LAST"] in ("0s", "1s", "2s", "3s")
@@ -114,7 +114,7 @@ def test_edit_suspend_and_delete(installation: Installation, heartbeat: Object) 
     kubectl = installation.plane.kubectl
 
     kubectl("patch", "sched", "heartbeat", "--type=merge", "-p", '{"spec": {"suspend": true}}')
-    eventually(lambda: cells(kubectl)["NEXT"] == "" and cells(kubectl)["SUSPENDED"] == "true", within=5)
+    eventually(lambda: cells(kubectl)["NEXT"] == "" and cells(kubectl)["SUSPENDED"] == "Spec", within=5)
     kubectl("apply", "-f", "-", stdin=JOB.replace("every: 1s", "every: 1h\n  suspend: false"))
     eventually(lambda: cells(kubectl)["NEXT"].endswith("Z") and cells(kubectl)["SCHEDULE"] == "1h", within=5)
     kubectl("delete", "sched", "heartbeat", "--timeout=10s")

@@ -61,6 +61,17 @@ def test_a_run_is_asked_for_with_another_payload(installation: Installation) -> 
     assert installation.objects.get(job)["spec"]["payload"] == OWN
 
 
+def test_a_held_job_runs_when_it_is_asked_to(installation: Installation) -> None:
+    job = applied(installation, "held", every="1s", suspend=True)
+    uid = job["metadata"]["uid"]
+    installation.ask(lambda service: service.pausing.pause(uid, "anna"))
+
+    run = installation.ask(lambda service: service.runs.run_now(uid, "k")).run
+
+    assert ended(installation, job, run).state is State.SUCCESS
+    assert {record.id for record in installation.records(job)} == {run}
+
+
 def test_the_same_key_asks_for_one_run(installation: Installation) -> None:
     job = applied(installation, "one-key", function="probe:note")
     uid = job["metadata"]["uid"]

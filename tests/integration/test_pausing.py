@@ -6,7 +6,7 @@ from typing import Any
 from eventually import eventually
 from integration.installation import Installation
 from integration.objects import Object, condition, ready, scheduled
-from integration.timeline import at, gaps, now, parse, until
+from integration.timeline import at, gaps, now, parse, render, until
 
 QUEUE = "nobody"
 MARGIN = 200  # ms
@@ -161,6 +161,38 @@ def test_failures_hold_a_job_until_it_is_edited(installation: Installation) -> N
     job = installation.wait(job, lambda found: found["status"]["runs"]["succeeded"] >= 1)
     assert job["status"]["suspended"] == "No"
     assert "paused" not in job["status"]
+
+
+def test_a_lost_redis_does_not_forget_that_failures_hold_a_job(sturdy: Installation) -> None:
+    job = failing(sturdy, "remembered")
+
+    sturdy.redis.flushall()
+    eventually(lambda: sturdy.redis.exists(sturdy.keys.epoch), within=20)
+    flushed = now()
+    job = sturdy.wait(job, lambda found: at(found, "cursor") > flushed, within=15)
+    assert job["status"]["suspended"] == "Failures"
+    assert job["status"]["runs"]["failed"] == 3
+
+    job = sturdy.objects.patch(job, handler={"function": {"name": "probe:note"}})
+    sturdy.wait(job, lambda found: found["status"]["runs"]["succeeded"] >= 1)
+
+
+def test_a_one_time_job_whose_instant_comes_in_a_pause_is_over(sturdy: Installation) -> None:
+    (job,) = sturdy.apply(scheduled("missed-its-time", function="probe:note", runAt=render(now() + 3_000)))
+    sturdy.wait(job, ready)
+    pause(sturdy, job, by="anna")
+
+    job = sturdy.wait(job, lambda found: "completionTime" in found["status"])
+    assert condition(job, "Ready")["reason"] == "Skipped"
+    assert "while the job was paused" in condition(job, "Ready")["message"]
+    assert job["status"]["skipped"] == {"Paused": 1}
+
+    resume(sturdy, job)
+    sturdy.redis.flushall()
+    eventually(lambda: sturdy.redis.exists(sturdy.keys.epoch), within=20)
+    job = sturdy.wait(sturdy.objects.patch(job, tags=["x"]), ready)
+    assert condition(job, "Ready")["reason"] == "Skipped"
+    assert sturdy.records(job) == []
 
 
 def test_failures_hold_a_job_until_it_is_resumed_and_count_anew(installation: Installation) -> None:

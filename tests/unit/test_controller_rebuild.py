@@ -131,6 +131,16 @@ async def test_a_one_time_job_that_was_skipped_gets_no_run() -> None:
     assert stage.store.runs == {}
 
 
+@pytest.mark.parametrize(("told", "remembered", "value"), [(None, "b", "b"), ("a", "b", "b"), ("a", None, "a")])
+async def test_a_handled_annotation_is_not_forgotten(told: str | None, remembered: str | None, value: str) -> None:
+    stage = Stage()
+    status = {"seq": 7, **({"handledRunNow": told} if told else {})}
+    known = await adopted(stage, manifest(status=status))
+    known.handled = remembered
+    await refill(stage)
+    assert stage.store.jobs[UID].run_now == value
+
+
 async def test_a_store_is_not_opened_before_it_has_the_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "RETRY", 0)
     stage = Stage(manifest())

@@ -1,5 +1,6 @@
 """A status gives back to a lost store what it was made of."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,11 +9,12 @@ from kronstream.controller.job import read
 from kronstream.controller.seed import seed_of
 from kronstream.controller.view import status_of
 from kronstream.domain.run import Skip
-from kronstream.ports import JobState
+from kronstream.ports import JobState, Pause
+from kronstream.resources.instant import render
 from kronstream.streams.jobstate import job_state
 from kronstream.testing import MemoryLedger, MemoryStore
 from unit.fakecluster import NOW, UID, FakeJobs, manifest
-from unit.test_controller_view import CASES
+from unit.test_controller_view import CASES, STATE
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +73,8 @@ async def test_counters_cursor_and_last_run_survive(name: str) -> None:
             before.last.started,
             before.last.duration,
         )
-        assert after.last.message == before.last.message[:1024]
+        shown = status_of(CASES[name][0], before, True, NOW)["lastRun"].get("message", "")
+        assert after.last.message == shown
 
 
 @pytest.mark.parametrize("name", ["one-time, under way", "one-time, over", "one-time, expired"])
@@ -82,6 +85,46 @@ async def test_a_one_time_job_that_was_dispatched_is_not_due_again(name: str) ->
     assert adoption.seed.fields.get("once")
     if name == "one-time, under way":
         assert adoption.seed.fields["once"] == state.once
+
+
+@pytest.mark.parametrize(
+    ("last_id", "skipped", "once"),
+    [(None, {"Expired": 1}, "Expired"), (None, {}, "restored"), (None, {"Edited": 2, "Paused": 1}, "restored"),
+     ("x-s1", {"Edited": 2}, "x-s1")],
+)  # fmt: skip
+def test_why_a_one_time_job_never_ran_is_not_forgotten(last_id: str | None, skipped: dict[str, int], once: str) -> None:
+    status: dict[str, Any] = {"seq": 1, "completionTime": render(NOW), "skipped": skipped}
+    if last_id is not None:
+        status["lastRun"] = {"id": last_id, "status": "success"}
+    seed = seed_of(status, one_time=True)
+    assert seed is not None
+    assert seed.fields["once"] == once
+
+
+@pytest.mark.parametrize(
+    "pause",
+    [
+        None,
+        Pause(NOW - 5, None, "anna", "the disk is full"),
+        Pause(NOW - 5, NOW + 9, "anna"),
+        Pause(NOW - 5, None, "kronstream", "3 runs in a row failed", failures=True),
+    ],
+)
+async def test_what_people_asked_for_survives(pause: Pause | None) -> None:
+    state = replace(STATE, pause=pause, skip_next=(NOW + 1_000, NOW + 3_000), run_now="monday")
+    its = read(manifest(), 60_000)[0]
+    seed = seed_of(status_of(its, state, True, NOW))
+    assert seed is not None
+    fields = {"ns": "default", "name": "job", "gen": "1", "rev": "r", "cur": str(NOW), "sus": "0", "inv": "0"}
+    found = job_state(UID, [[part for pair in {**fields, **seed.fields}.items() for part in pair], 0, []])
+    assert found is not None
+    assert (found.pause, found.skip_next, found.run_now) == (pause, state.skip_next, "monday")
+
+
+def test_a_pause_of_an_older_operator_counts_from_the_beginning() -> None:
+    seed = seed_of({"seq": 1, "paused": {"by": "anna"}})
+    assert seed is not None
+    assert (seed.fields["psn"], seed.fields["pun"]) == ("1", "")
 
 
 def test_redis_reads_a_seed_back() -> None:

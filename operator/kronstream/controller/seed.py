@@ -80,5 +80,7 @@ def _fields(status: Status) -> dict[str, str]:
             "lrmsg": last.message or "",
         }
     if status.completion_time_ms is not None:
-        fields["once"] = last.id if last is not None else "restored"
+        # one that never ran has at most one reason why
+        reasons = tuple(status.skipped)
+        fields["once"] = last.id if last is not None else reasons[0] if len(reasons) == 1 else "restored"
     return fields
