@@ -27,6 +27,7 @@ from kronstream.controller.pauseswitch import PauseSwitch
 from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
+from kronstream.controller.rooms import live_together
 from kronstream.controller.roster import Roster
 from kronstream.controller.statuswriter import StatusWriter
 from kronstream.controller.ticker import Ticker
@@ -112,8 +113,8 @@ class Operator:
         self._absence.complete = self._complete
         watch.start()
         try:
-            async with asyncio.TaskGroup() as rooms:
-                for room in (
+            await live_together(
+                (
                     self._replicas.run,
                     self._reconciler.run,
                     self._tick,
@@ -129,8 +130,8 @@ class Operator:
                     self._rebuild.run_comparison,
                     self._sweep,
                     self._look,
-                ):
-                    rooms.create_task(room(), name=room.__qualname__)
+                )
+            )
         finally:
             await asyncio.to_thread(watch.stop)
             await self._leave()
