@@ -43,6 +43,13 @@ def test_late_instants_all_run_in_order(policy: Policy) -> None:
     assert owed.skipped == ()
 
 
+def test_missed_instants_beyond_and_within_the_window_are_one_range() -> None:
+    """The Event tells the range of all of them: it told that of those within the window, with the number of all."""
+    owed = plan(Every(10 * MINUTE, anchor=0), NOW - 3 * HOUR, NOW + 5 * MINUTE, LATEST)
+    assert owed.due == (NOW,)
+    assert owed.skipped == (Skipped(Skip.MISSED, 17, NOW - 3 * HOUR + 10 * MINUTE, NOW - 10 * MINUTE),)
+
+
 def test_grace_is_late_to_the_millisecond() -> None:
     for ago, due in ((MINUTE, 1), (MINUTE + 1, 0)):
         at = NOW - ago

@@ -93,8 +93,8 @@ async def test_what_was_skipped_is_told_with_its_range() -> None:
     await at(clock, NOW + 2 * HOUR, job)
     told = clock.stage.store.jobs[UID].last_skip
     assert told is not None
-    assert (told.reason, clocks(told.first)) == (Skip.MISSED, ["12:10"])
-    assert skipped(clock) == {"Missed": 11}
+    assert (told.reason, clocks(told.first, told.last)) == (Skip.MISSED, ["11:10", "12:50"])
+    assert (told.count, skipped(clock)) == (11, {"Missed": 11})
 
 
 async def test_a_process_thawed_after_ten_minutes_dispatches_what_is_due_now_and_nothing_stale() -> None:

@@ -77,12 +77,12 @@ def plan(schedule: Schedule, cursor: int, now: int, policy: Policy, jitter: Jitt
         return Plan((), (), cursor, first)
     span = jitter.span if jitter is not None else 0
     reach = _reach(schedule, cursor, now, policy, span)
-    skipped = list(passed(schedule, cursor, reach - 1, Skip.MISSED))
+    skipped = [*passed(schedule, cursor, reach - 1, Skip.MISSED)]
     owed, following = _owed(schedule, max(cursor, reach - 1), now, jitter)
     older = [one for one in owed if one.due < now - policy.grace]
     late = owed[len(older) :]
     chosen, dropped = _catch_up(older, policy, now)
-    skipped += _range(Skip.MISSED, dropped)
+    skipped = _together([*skipped, *_range(Skip.MISSED, dropped)])
     runs = [*chosen, *late]
     forbidden = [
         one for one in runs if policy.starting_deadline is not None and now - one.due > policy.starting_deadline
@@ -181,3 +181,12 @@ def _catch_up(older: list[_Owed], policy: Policy, now: int) -> tuple[list[_Owed]
 
 def _range(reason: Skip, dropped: Sequence[_Owed]) -> tuple[Skipped, ...]:
     return (Skipped(reason, len(dropped), dropped[0].nominal, dropped[-1].nominal),) if dropped else ()
+
+
+def _together(ranges: Sequence[Skipped]) -> list[Skipped]:
+    """Ranges of one reason that follow each other as one, so that one story is told of them."""
+    if len(ranges) < 2:
+        return list(ranges)
+    first, last = ranges[0], ranges[-1]
+    exact = all(one.exact for one in ranges)
+    return [Skipped(first.reason, sum(one.count for one in ranges), first.first, last.last, exact)]
