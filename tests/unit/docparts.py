@@ -1,0 +1,154 @@
+"""Which part of a page is to say what: a function for every table with figures, and for every kind of block."""
+
+import asyncio
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import CliRunner
+
+from kronstream.cli.main import main
+from kronstream.controller.job import read
+from kronstream.domain.errors import Invalid
+from kronstream.resources import instant, parse_spec
+from unit import docruns
+from unit.docoverlap import timeline
+from unit.docpage import Block, Table, code
+
+Cells = tuple[str, ...]
+STAMP = "%Y-%m-%d %H:%M"
+# of each zone: the day of the gap, that of the repeat, and the times of the clock that are shown
+CHANGES = {
+    "New York": ("America/New_York", "01:00", "04:00"),
+    "Lord Howe": ("Australia/Lord_Howe", "01:00", "03:00"),
+}
+
+
+def by_example(table: Table, row: Cells) -> Cells:
+    texts = [code(each) for each in row[0].split(", ")]
+    (told,) = {docruns.following({"schedule": text}, "2026-11-23T12:00:00Z", 2, STAMP) for text in texts}
+    return (*row[:2], told)
+
+
+def days(table: Table, row: Cells) -> Cells:
+    return (*row[:2], docruns.following({"schedule": code(row[0])}, "2026-12-01T00:00:00Z", 4, "%a %d %b"))
+
+
+def hashed(table: Table, row: Cells) -> Cells:
+    texts = [f"`{docruns.resolved(code(row[0]), code(column))}`" for column in table.columns[1:]]
+    return (row[0], *texts)
+
+
+def changed_clocks(table: Table, row: Cells) -> Cells:
+    name, first, last = CHANGES[table.heading]
+    spec = docruns.fields(code(row[0]))
+    if "every" not in spec:
+        spec["timeZone"] = name
+    found = [row[0]]
+    for column in table.columns[1:]:
+        day, _, policy = column.partition(", ")
+        kind, _, value = policy.partition(" ")
+        own = spec if "every" in spec else {**spec, "dst": {kind: code(value)}}
+        found.append(docruns.between(own, name, day, first, last))
+    return tuple(found)
+
+
+def other_zones(table: Table, row: Cells) -> Cells:
+    told = docruns.next_local(code(row[0]), code(row[2]), code(row[4]))
+    return (*row[:3], told, row[4])
+
+
+def conditions(table: Table, row: Cells) -> Cells:
+    # a good one is all that can be told
+    assert docruns.meaning(docruns.around({"every": "1h", "runIf": code(row[0])})) is not None
+    return row
+
+
+def late(table: Table, row: Cells) -> Cells:
+    begin, end = row[1].split(" to ")
+    return (*row[:2], *docruns.away(docruns.fields(code(row[0])), begin, end))
+
+
+def bad(table: Table, row: Cells) -> Cells:
+    spec = {"handler": docruns.HANDLER, **docruns.fields(code(row[0]))}
+    teller = "the status"
+    try:
+        parse_spec(spec)
+    except Invalid as fault:
+        return row[0], "`kubectl apply`", f"`` {fault} ``"
+    try:
+        docruns.meaning(docruns.around(spec))
+    except Invalid as fault:
+        return row[0], teller, f"`` {fault} ``"
+    raise AssertionError(f"{row[0]} is good")
+
+
+def never(table: Table, row: Cells) -> Cells:
+    found = docruns.meaning(docruns.around(docruns.fields(code(row[0]))))
+    assert found is not None
+    assert found.after(docruns.CREATED) is None
+    return row[0], f"`` nothing is due any more: {found.why_none(docruns.CREATED)} ``"
+
+
+TABLES: dict[tuple[str, int], Callable[[Table, Cells], Cells]] = {
+    ("A cron expression", 0): by_example,
+    ("A cron expression", 1): days,
+    ("H: a number of the job's own", 0): hashed,
+    ("New York", 0): changed_clocks,
+    ("Lord Howe", 0): changed_clocks,
+    ("Other zones", 0): other_zones,
+    ("runIf", 0): conditions,
+    ("Late and missed", 0): late,
+    ("What bad input gets", 0): bad,
+    ("What bad input gets", 1): never,
+}
+# tables of words: what they say is shown by other tests, or is about other programs
+WORDS = {
+    ("Pausing", 0), ("When clocks change", 0), ("Where a crontab means something else", 0),
+    ("What users of the others ask for", 0), ("What is promised", 0),
+}  # fmt: skip
+
+
+def below(example: Block, block: Block) -> list[str]:
+    """The lines of the text block below an example."""
+    objects = docruns.objects(example.text)
+    head = block.lines[0]
+    if head.startswith("from "):
+        (obj,) = objects
+        ends = block.lines[-1].startswith("no ")
+        number = sum(not ("skipped" in line or line.startswith("no ")) for line in block.lines[1:]) + ends
+        return docruns.runs(obj, head.removeprefix("from "), max(number, 1))
+    assert head.endswith(" minutes")
+    return asyncio.run(timeline(objects, int(head.split()[0])))
+
+
+def console(block: Block, example: Block | None, folder: Path) -> list[str]:
+    """A console block with the command's real answer; the example above it is the file job.yaml."""
+    lines = []
+    for command in (line for line in block.lines if line.startswith("$ ")):
+        program, *arguments = shlex.split(command[2:])
+        assert program == "kronstream"
+        if "job.yaml" in arguments:
+            assert example is not None
+            (folder / "job.yaml").write_text(example.text)
+        arguments = [str(folder / one) if one == "job.yaml" else one for one in arguments]
+        answer = CliRunner().invoke(main, arguments)
+        lines += [command, *answer.output.replace(f"{folder}/", "").splitlines()]
+    return lines
+
+
+def good(objects: Sequence[dict[str, Any]]) -> None:
+    """Raises Invalid for a ScheduledJob that the operator would not take."""
+    for obj in objects:
+        meta = {
+            "namespace": "default",
+            **obj["metadata"],
+            "uid": "u",
+            "generation": 1,
+            "creationTimestamp": instant.render(docruns.CREATED),
+        }
+        job, _ = read({**yaml.safe_load(yaml.safe_dump(obj)), "metadata": meta}, docruns.GRACE)
+        if job.fault is not None:
+            raise job.fault
