@@ -11,18 +11,44 @@ from click.testing import CliRunner
 
 from kronstream.cli.main import main
 from kronstream.controller.job import read
+from kronstream.domain import condition
 from kronstream.domain.errors import Invalid
 from kronstream.resources import instant, parse_spec
-from unit import docruns
+from unit import docruns, docstates
 from unit.docoverlap import timeline
 from unit.docpage import Block, Table, code
 
 Cells = tuple[str, ...]
+Case = tuple[str, dict[str, Any] | None]
 STAMP = "%Y-%m-%d %H:%M"
 # of each zone: the day of the gap, that of the repeat, and the times of the clock that are shown
 CHANGES = {
     "New York": ("America/New_York", "01:00", "04:00"),
     "Lord Howe": ("Australia/Lord_Howe", "01:00", "03:00"),
+}
+
+
+def _last(status: str, finished: str = "2026-12-07T00:00:00Z", failures: int = 0) -> dict[str, Any]:
+    at = instant.parse(finished)
+    return {
+        "status": status, "startedAt": at, "finishedAt": at, "durationMs": 0, "message": "",
+        "consecutiveFailures": failures,
+    }  # fmt: skip
+
+
+# a condition, and a run that it lets start and one that it does not, each with the run before
+MEANT: dict[str, tuple[Case, Case]] = {
+    'last.status != "failed"': (("2026-12-07T12:00:00Z", None), ("2026-12-07T12:00:00Z", _last("failed", failures=1))),
+    "last.consecutiveFailures < 3": (
+        ("2026-12-07T12:00:00Z", _last("failed", failures=2)),
+        ("2026-12-07T12:00:00Z", _last("failed", failures=3)),
+    ),
+    # Monday in New York, Tuesday in UTC
+    "run.day <= 7 && run.weekday == 1": (("2026-12-08T04:59:59Z", None), ("2026-12-08T05:00:00Z", None)),
+    'run.nominal - last.finishedAt > duration("6h")': (
+        ("2026-12-07T06:00:01Z", _last("success")),
+        ("2026-12-07T06:00:00Z", _last("success")),
+    ),
 }
 
 
@@ -61,8 +87,12 @@ def other_zones(table: Table, row: Cells) -> Cells:
 
 
 def conditions(table: Table, row: Cells) -> Cells:
-    # a good one is all that can be told
-    assert docruns.meaning(docruns.around({"every": "1h", "runIf": code(row[0])})) is not None
+    """What the words mean is shown by ``MEANT``: runs that start, and runs that do not."""
+    found = condition.compile(code(row[0]))
+    starts, stays = MEANT[code(row[0])]
+    for holds, (nominal, last) in ((True, starts), (False, stays)):
+        run = {"id": "r", "trigger": "schedule", "nominal": instant.parse(nominal), "zone": "America/New_York"}
+        assert bool(found.holds({"namespace": "default", "name": "report"}, run, last)) is holds, row[0]
     return row
 
 
@@ -92,6 +122,11 @@ def never(table: Table, row: Cells) -> Cells:
     return row[0], f"`` nothing is due any more: {found.why_none(docruns.CREATED)} ``"
 
 
+def states(table: Table, row: Cells) -> Cells:
+    value, reason, message = docstates.STATES[row[0]]()
+    return row[0], f"`{value}`", f"`{reason}`", f"`` {message} ``"
+
+
 TABLES: dict[tuple[str, int], Callable[[Table, Cells], Cells]] = {
     ("A cron expression", 0): by_example,
     ("A cron expression", 1): days,
@@ -101,6 +136,7 @@ TABLES: dict[tuple[str, int], Callable[[Table, Cells], Cells]] = {
     ("Other zones", 0): other_zones,
     ("runIf", 0): conditions,
     ("Late and missed", 0): late,
+    ("What the status says", 0): states,
     ("What bad input gets", 0): bad,
     ("What bad input gets", 1): never,
 }

@@ -7,8 +7,13 @@ import pytest
 
 from kronstream.controller.job import RUN_NOW
 from kronstream.controller.pausetext import EVERYTHING, read
+from kronstream.domain import dst, duration, exclusion, rule
+from kronstream.domain.errors import Invalid
 from kronstream.domain.run import Skip
+from kronstream.operations import backfills
+from kronstream.operations.runs import SKIP_LIMIT
 from kronstream.resources import KINDS, Spec
+from kronstream.resources.late import CatchUp
 from kronstream.settings import OperatorSettings
 from unit import docparts, docruns
 from unit.docpage import ROOT, SCHEDULES, Block, Table, blocks, tables
@@ -20,6 +25,7 @@ TABLES = tables()
 # of yaml blocks: the one that is no job
 PAUSES = next(block for block in YAML if "kind: ConfigMap" in block.text)
 PAGE = SCHEDULES.read_text("utf-8")
+SCHEMA = Spec.model_json_schema(by_alias=True)["properties"]
 
 
 def named(block: Block) -> str:
@@ -113,7 +119,7 @@ def test_names_on_the_page_are_names_of_the_program() -> None:
                   "jitter", "endAfter", "runIf", "catchUp", "startingDeadline", "concurrencyPolicy", "maxConcurrent",
                   "maxQueued", "maxBacklog", "concurrencyGroup", "suspendAfterFailures", "suspend", "dst"):  # fmt: skip
         assert f"`{field}`" in PAGE or f"`spec.{field}" in PAGE or f"{field}:" in PAGE, field
-        assert field in {one.alias or name for name, one in Spec.model_fields.items()} | _aliases(), field
+        assert field in SCHEMA, field
     columns = {column.name for kind in KINDS for column in kind.columns}
     assert "Suspended" in columns
     reasons = {reason.value for reason in Skip}
@@ -126,8 +132,37 @@ def test_names_on_the_page_are_names_of_the_program() -> None:
     assert {"KRONSTREAM_SCHEDULE_GRACE", "KRONSTREAM_PAUSED"} <= settings
 
 
-def _aliases() -> set[str]:
-    return set(Spec.model_json_schema(by_alias=True)["properties"])
+@pytest.mark.parametrize(
+    ("figure", "value"),
+    [
+        ("`COUNT` goes up to {}.", rule.MAX_COUNT),
+        ("A search for the next run passes over {:,}\nexcluded stretches", exclusion.STRETCHES),
+        ("the instants of a past range, at most {:,}, previewed", backfills.MAX_RUNS),
+        ("**Skip** up to {} next instants", SKIP_LIMIT),
+        ("a search goes {} years far", dst.CENTURY // 86_400 // 365),
+        ("(`{}`): what was missed longer ago is skipped", duration.render(CatchUp().window_ms)),
+        ("(the operator's setting `KRONSTREAM_SCHEDULE_GRACE`, {:g} minute)", docruns.GRACE / 60_000),
+        ("- `maxRuns` ({}): with `All`", CatchUp().max_runs),
+        ("Up to `maxQueued`\n({}) may wait", Spec.model_fields["max_queued"].default),
+        ("`maxConcurrent` ({}) runs of the job are not over", Spec.model_fields["max_concurrent"].default),
+        ("`maxBacklog` ({}) bounds something else", Spec.model_fields["max_backlog"].default),
+        ("Up to {} of: a day, a range of days", SCHEMA["exclude"]["maxItems"]),
+    ],
+)
+def test_figures_in_sentences_are_the_programs(figure: str, value: float | str) -> None:
+    assert PAGE.count(figure.format(value)) == 1
+
+
+@pytest.mark.parametrize(("field", "low", "high"), [("every", "1s", "366d")])
+def test_bounds_in_sentences_are_the_programs(field: str, low: str, high: str) -> None:
+    assert f"`{field}` is elapsed time, from `{low}` to `{high}`" in PAGE
+    for text, good in ((low, True), (high, True), ("999ms", False), (f"{high}1ms", False)):
+        spec = docruns.around({field: text})
+        if good:
+            docparts.good([spec])
+        else:
+            with pytest.raises(Invalid):
+                docparts.good([spec])
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(#([^)]+)\)", PAGE))))
