@@ -163,6 +163,16 @@ def test_failures_hold_a_job_until_it_is_edited(installation: Installation) -> N
     assert "paused" not in job["status"]
 
 
+def test_an_edit_counts_failures_anew_and_makes_no_success_of_them(installation: Installation) -> None:
+    job = failing(installation, "slowed-down")
+
+    job = installation.wait(installation.objects.patch(job, every="1h"), ready)
+
+    assert (job["status"]["suspended"], job["status"]["consecutiveFailures"]) == ("No", 0)
+    assert condition(job, "LastRunSucceeded")["status"] == "False"
+    assert "RunSucceeded" not in {event["reason"] for event in installation.objects.events(job)}
+
+
 def test_a_lost_redis_does_not_forget_that_failures_hold_a_job(sturdy: Installation) -> None:
     job = failing(sturdy, "remembered")
 
@@ -204,6 +214,7 @@ def test_failures_hold_a_job_until_it_is_resumed_and_count_anew(installation: In
     assert job["status"]["suspended"] in ("No", "Failures")
     job = installation.wait(job, lambda found: found["status"]["suspended"] == "Failures")
     assert job["status"]["runs"]["failed"] == 6
+    assert "RunSucceeded" not in {event["reason"] for event in installation.objects.events(job)}
 
 
 def test_a_job_that_ready_waits_for_is_ready_while_it_is_paused(installation: Installation) -> None:

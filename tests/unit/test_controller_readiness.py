@@ -149,7 +149,7 @@ def test_why_a_condition_kept_the_last_run_from_starting() -> None:
 @pytest.mark.parametrize(
     ("fields", "instant"),
     [
-        ({}, 0),
+        ({}, NOW),  # its only run was asked for, and cancelled before it began
         ({"last_schedule": NOW - 9}, NOW - 9),
         ({"last_success": NOW - 5, "last_failure": NOW - 7, "last_schedule": NOW - 9}, NOW - 5),
         ({"last_success": NOW - 9, "last_failure": NOW - 5}, NOW - 5),
@@ -238,6 +238,19 @@ def test_why_the_last_run_was_not_to_be_is_told_in_words(ended: State, why: str,
     told = status_of(job(), state(last=last), None, NOW)["lastRun"]
     assert said in told["message"]
     assert (told["message"] == why) == (said == why)
+
+
+def test_a_job_that_counts_its_failures_anew_did_not_succeed() -> None:
+    its = job()
+    failed = state(last=LastRun(RUN, "failed", NOW, 5, "no"), last_failure=NOW, last_success=NOW - 5)
+    remember(its, replace(failed, consecutive_failures=3))
+    (outcome,) = [
+        each for each in status_of(its, failed, None, NOW)["conditions"] if each["type"] == "LastRunSucceeded"
+    ]
+    assert (outcome["status"], outcome["reason"], outcome["message"]) == ("False", "Failed", "no")
+    assert news_of(its, failed) == []
+    (one,) = news_of(its, replace(failed, last_success=NOW))
+    assert one.reason == "RunSucceeded"
 
 
 def test_that_a_job_gave_up_is_news_once() -> None:

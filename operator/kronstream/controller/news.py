@@ -38,7 +38,8 @@ def news_of(job: Job, state: JobState) -> list[News]:
     if state.consecutive_failures > 0 and job.failures == 0:
         said = state.last.message if state.last is not None else ""
         found.append(News("Warning", "RunFailed", f"run {run} failed: {said}", run))
-    if job.failures > 0 and state.consecutive_failures == 0:
+    succeeded = (state.last_success or 0) >= (state.last_failure or 0)
+    if job.failures > 0 and state.consecutive_failures == 0 and succeeded:
         found.append(News("Normal", "RunSucceeded", f"a run succeeded after {job.failures} failed", run))
     if _given_up(state) and not job.given_up:
         assert state.pause is not None

@@ -22,7 +22,7 @@ def completed(job: Job, state: JobState) -> int | None:
     """When the job was over; one that got another form of time since goes on."""
     if state.ended:
         ends = (state.last_success or 0, state.last_failure or 0, state.last_schedule or 0)
-        return None if state.active else max(ends)
+        return None if state.active else max(ends) or state.cursor
     return state.done if job.schedule is None or job.one_time else None
 
 

@@ -166,7 +166,9 @@ def _outcome(state: JobState) -> tuple[str, str, str, str]:
     good, bad = state.last_success or 0, state.last_failure or 0
     if not good and not bad:
         return "LastRunSucceeded", "Unknown", "NoRunYet", ""
-    if state.consecutive_failures == 0:
+    if state.consecutive_failures == 0 and good >= bad:
         return "LastRunSucceeded", "True", "Succeeded", ""
     message = state.last.message if state.last is not None else ""
-    return "LastRunSucceeded", "False", "Failed", f"{state.consecutive_failures} in a row; {message}"[:MESSAGE]
+    # a job that is resumed or edited counts anew, though its last run failed
+    count = f"{state.consecutive_failures} in a row; " if state.consecutive_failures else ""
+    return "LastRunSucceeded", "False", "Failed", f"{count}{message}"[:MESSAGE]
