@@ -3,7 +3,7 @@
 from kronstream.domain.run import Reason, Skip, State
 from kronstream.testing.ending import settle, spent
 from kronstream.testing.model import Job, Run
-from kronstream.testing.slots import advance, group_has_room, leave_line, running
+from kronstream.testing.slots import advance, group_has_room, leave_line, oldest_first, running
 from kronstream.testing.store import RECHECK, MemoryStore
 
 LANE_LIMIT = 1_000_000
@@ -82,7 +82,8 @@ def _replace(store: MemoryStore, job: Job) -> int | None:
         leave_line(line, key)
         settle(store, run, State.SKIPPED, Reason.OVERLAP.value)
     place: int | None = None
-    staying = [run for run in _oldest_first(store, active) if run.id not in line and not run.cancel]
+    unended = [store.runs[key] for key in oldest_first(active)]
+    staying = [run for run in unended if run.id not in line and not run.cancel]
     for run in staying[: max(len(staying) + len(line) + 1 - job.limit, 0)]:
         if run.state is State.RUNNING:
             run.cancel = Reason.REPLACED.value
@@ -91,10 +92,3 @@ def _replace(store: MemoryStore, job: Job) -> int | None:
             place = store.group_lines[run.group].get(run.id)
         settle(store, run, State.CANCELLED, Reason.REPLACED.value)
     return place
-
-
-def _oldest_first(store: MemoryStore, active: dict[str, int]) -> list[Run]:
-    """Started runs first, then the others, each from the oldest."""
-    started = sorted((at, key) for key, at in active.items() if at > 0)
-    others = sorted(((at, key) for key, at in active.items() if at <= 0), reverse=True)
-    return [store.runs[key] for _, key in (*started, *others)]

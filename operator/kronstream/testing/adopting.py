@@ -100,11 +100,13 @@ def _seed(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
     _seed_counters(job, dict(seed.fields))
     if job.pause and job.pause.until is not None:
         store.unfinished[f"@{job.uid}"] = job.pause.until
-    for run in seed.unfinished:
-        _, _, tail = run.rpartition(f"-{Trigger.SCHEDULE.value}")
-        if not tail.isdigit() or store.run(run):
+    parts = (run.rpartition(f"-{Trigger.SCHEDULE.value}") for run in seed.unfinished)
+    scheduled = {"".join(each): int(each[2]) for each in parts if each[2].isdigit()}
+    # they stand in line again in their order, whichever the status told them in
+    for run in sorted(scheduled, key=scheduled.__getitem__):
+        if store.run(run):
             continue
-        known = store.runs[run] = new_run(store, job, run, int(tail))
+        known = store.runs[run] = new_run(store, job, run, scheduled[run])
         known.namespace, known.name, known.generation, known.queue, known.lane = (
             a.namespace,
             a.name,

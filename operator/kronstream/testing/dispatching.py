@@ -90,7 +90,7 @@ def _fire(store: MemoryStore, job: Job, nominal: int, delay: int) -> str | None:
     run = new_run(store, job, key, nominal)
     if job.starting_deadline is not None:
         run.deadline = nominal + delay + job.starting_deadline
-    refused = _excuse(store, job, nominal) or start(store, job, run)
+    refused = _excuse(store, job, nominal, delay) or start(store, job, run)
     if refused:
         store.skip(job, Skipped(refused, 1, nominal, nominal))
         return refused.value
@@ -109,10 +109,11 @@ def _ran(store: MemoryStore, job: Job, key: str, nominal: int) -> bool:
     return after < nominal <= until or store.claim(key) is not None
 
 
-def _excuse(store: MemoryStore, job: Job, nominal: int) -> Skip | None:
-    """Why an instant makes no run though its job fires."""
+def _excuse(store: MemoryStore, job: Job, nominal: int, delay: int) -> Skip | None:
+    """Why an instant makes no run though its job fires. With a jitter it comes due later than it is."""
     scopes = [pause for (_, scope), pause in store.scopes.items() if scope in ("*", job.namespace)]
-    if any(pause.covers(nominal) for pause in (*scopes, *([job.pause] if job.pause else ()))):
+    pauses = (*scopes, *([job.pause] if job.pause else ()))
+    if any(pause.covers(at) for pause in pauses for at in (nominal, nominal + delay)):
         return Skip.PAUSED
     if nominal in job.skip_next:
         job.skip_next = tuple(at for at in job.skip_next if at != nominal)

@@ -22,6 +22,7 @@ from kronstream.testing.dispatching import dispatch
 from kronstream.testing.ending import end_backfill, settle
 from kronstream.testing.model import Job
 from kronstream.testing.scopes import declare
+from kronstream.testing.slots import oldest_first
 from kronstream.testing.store import ORPHAN_AGE, RECHECK, MemoryStore
 from kronstream.testing.sweeping import live_workers, sweep
 from kronstream.testing.watching import watch_clock
@@ -68,7 +69,7 @@ class MemoryLedger:
             suspended=job.suspended,
             invalid=job.invalid,
             active=len(active),
-            unfinished=tuple(sorted(active, key=lambda run: (active[run], run))[:UNFINISHED_SHOWN]),
+            unfinished=tuple(oldest_first(active)[:UNFINISHED_SHOWN]),
             runs=dict(job.runs),
             skipped=dict(job.skipped),
             last=job.last,

@@ -1,5 +1,7 @@
 """Slots: how many runs of a job, and of a group of jobs, are active at a time (``slots.lua``)."""
 
+from collections.abc import Mapping
+
 from kronstream.domain.run import State
 from kronstream.testing.model import Run
 from kronstream.testing.store import RECHECK, MemoryStore
@@ -8,6 +10,13 @@ from kronstream.testing.store import RECHECK, MemoryStore
 def running(store: MemoryStore, uid: str) -> int:
     """Runs of a job that have its slots."""
     return len(store.active[uid]) - len(store.waiting[uid])
+
+
+def oldest_first(active: Mapping[str, int]) -> list[str]:
+    """Started runs first, then the others, each from the oldest."""
+    started = sorted((at, key) for key, at in active.items() if at > 0)
+    others = sorted(((at, key) for key, at in active.items() if at <= 0), reverse=True)
+    return [key for _, key in (*started, *others)]
 
 
 def group_has_room(store: MemoryStore, group: str, most: int) -> bool:

@@ -6,7 +6,7 @@ from kronstream.testing.ending import lose, settle
 from kronstream.testing.model import Run
 from kronstream.testing.slots import advance, release_group, release_waiting
 from kronstream.testing.store import RECHECK, MemoryStore
-from kronstream.testing.watching import HOLD, leases_hold, watch_clock
+from kronstream.testing.watching import leases_hold, watch_clock
 
 LOOKS = 5
 
@@ -45,7 +45,7 @@ def _move(store: MemoryStore, key: str) -> bool:
         return True
     if run.state is State.RUNNING:
         if leases_hold(store):
-            store.unfinished[key] = store.now + HOLD
+            store.unfinished[key] = store.hold
             return False
         lose(store, run, Reason.WORKER_LOST, f"the worker {run.worker or '?'} stopped sending heartbeats")
         return True

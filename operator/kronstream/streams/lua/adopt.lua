@@ -13,8 +13,11 @@ local function seed(a)
   if s == nil or s == cjson.null then return end
   for field, value in pairs(s.fields) do call('HSET', job, field, value) end
   if tonumber(s.fields.pun or '') then call('ZADD', P .. 'unfinished', s.fields.pun, '@' .. a.uid) end
+  -- they stand in line again in their order, whichever the status told them in
+  local function nominal_of(id) return string.match(id, '%-s(%d+)$') end
+  table.sort(s.unfinished, function(a, b) return tonumber(nominal_of(a) or 0) < tonumber(nominal_of(b) or 0) end)
   for _, id in ipairs(s.unfinished) do
-    local nominal = string.match(id, '%-s(%d+)$')
+    local nominal = nominal_of(id)
     if nominal and call('EXISTS', P .. 'run:' .. id) == 0 then
       -- no entry yet: a worker that still holds the run says so first, then the sweep dispatches it again
       call('HSET', P .. 'run:' .. id, 'st', 'queued', 'uid', a.uid, 'ns', a.ns, 'nm', a.name, 'nom', nominal,

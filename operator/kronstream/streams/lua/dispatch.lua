@@ -32,11 +32,18 @@ local function scope_pauses(namespace)
   return scopes['*'], scopes[namespace]
 end
 
-local function within(pauses, nominal)
+local function within(pauses, at)
   for _, pause in ipairs(pauses or {}) do
-    if nominal >= pause[1] and nominal < pause[2] then return true end
+    if at >= pause[1] and at < pause[2] then return true end
   end
   return false
+end
+
+-- Whether an instant lies in a pause of its job, its namespace, or all.
+local function paused(h, at)
+  if h[21] and at >= tonumber(h[21]) and (h[22] == '' or at < tonumber(h[22])) then return true end
+  local all, own = scope_pauses(h[10])
+  return within(all, at) or within(own, at)
 end
 
 -- When the clock last jumped forward.
@@ -52,12 +59,10 @@ local function ran(id, h, at)
   return (at <= tonumber(h[24]) and at > tonumber(h[25])) or call('EXISTS', P .. 'claim:' .. id) == 1
 end
 
--- Why an instant makes no run though its job fires.
-local function excuse(uid, h, nominal)
+-- Why an instant makes no run though its job fires. With a jitter it comes due later than it is.
+local function excuse(uid, h, nominal, delay)
   local at = tonumber(nominal)
-  if h[21] and at >= tonumber(h[21]) and (h[22] == '' or at < tonumber(h[22])) then return 'Paused' end
-  local all, own = scope_pauses(h[10])
-  if within(all, at) or within(own, at) then return 'Paused' end
+  if paused(h, at) or (delay > 0 and paused(h, at + delay)) then return 'Paused' end
   if h[23] and string.find(',' .. h[23] .. ',', ',' .. nominal .. ',', 1, true) then
     local left = string.gsub(',' .. h[23] .. ',', ',' .. nominal .. ',', ',', 1)
     left = string.match(left, '^,(.*),$') or ''
@@ -74,7 +79,7 @@ local function fire(uid, h, nominal, delay)
   local key = P .. 'run:' .. id
   if call('EXISTS', key) == 1 then return call('HEXISTS', key, 'fin') == 1 and id or nil end
   if ran(id, h, tonumber(nominal)) then return id end
-  local refused = excuse(uid, h, nominal) or start(uid, h, id, nominal, nominal + delay)
+  local refused = excuse(uid, h, nominal, delay) or start(uid, h, id, nominal, nominal + delay)
   if refused then
     skip(P .. 'job:' .. uid, refused, 1, nominal, nominal)
     return refused

@@ -48,10 +48,10 @@ local function watch_clock()
   end
 end
 
--- Whether leases do not end for now.
+-- Until when no lease ends, or nil.
 local function leases_hold()
   local till = tonumber(call('GET', P .. 'hold') or '0')
-  return now < till and till <= now + HOLD
+  return now < till and till <= now + HOLD and num(till) or nil
 end
 
 local wakes = {}

@@ -54,7 +54,7 @@ local function move(id)
     if call('EXISTS', P .. 'job:' .. r.uid) == 0 then settle(id, r, 'cancelled', 'deleted') else enqueue(id, r) end
     moved = moved + 1
   elseif r.st == 'running' and held then
-    recheck(id, HOLD)
+    call('ZADD', P .. 'unfinished', held, id)
   elseif r.st == 'running' then
     lose(id, r, 'worker_lost', 'the worker ' .. (r.wk or '?') .. ' stopped sending heartbeats')
     moved = moved + 1
