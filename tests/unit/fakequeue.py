@@ -21,7 +21,7 @@ def claim(function: str = "echo", payload: Any = None, *, run: str = "", **field
     number = next(_numbers)
     work = Work("ns", "job", function, payload, fields.pop("timeout", 60_000), fields.pop("retry", NO_RETRY))
     values: dict[str, Any] = {
-        "run": run or f"run-{number}", "token": f"token-{number}", "uid": "uid", "generation": 1, "attempt": 1,
+        "run": run or f"uid-s{number}", "token": f"token-{number}", "uid": "uid", "generation": 1, "attempt": 1,
         "nominal": 1_700_000_000_000, "deliveries": 1, "lane": Lane.MEDIUM, "work": work,
     }  # fmt: skip
     return Claim(**{**values, **fields})

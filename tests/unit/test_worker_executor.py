@@ -316,8 +316,8 @@ async def test_a_task_cancelled_before_its_first_step_leaves_no_warning(bench: B
 
 
 async def test_a_run_knows_itself(bench: Bench) -> None:
-    outcome = await bench.outcome("sync:run", run="r-7", retry=Retry(limit=4), attempt=2)
-    assert outcome.result == ('{"id":"r-7","job":"ns/job","attempt":2,"of":5,"nominal":"2023-11-14T22:13:20+00:00"}')
+    outcome = await bench.outcome("sync:run", run="uid-r7", retry=Retry(limit=4), attempt=2)
+    assert outcome.result == ('{"id":"uid-r7","job":"ns/job","attempt":2,"of":5,"nominal":"2023-11-14T22:13:20+00:00"}')
 
 
 async def test_cancelled_is_true_before_the_cancellation(bench: Bench) -> None:
