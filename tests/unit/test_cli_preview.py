@@ -249,11 +249,18 @@ def test_an_interval_of_a_job_that_was_created_counts_from_then() -> None:
     assert found["notes"] == []
 
 
-def test_an_interval_begins_at_a_whole_second() -> None:
+def test_an_interval_counts_from_a_whole_second_and_first_runs_an_interval_later() -> None:
+    """As in the cluster: nothing is due at the creation itself, which the preview showed as the first run."""
     lines = table("--every", "90s", "--from", "2026-12-24T00:00:00.250Z", "-n", "2")
 
     assert lines[0] == "default/preview: every 1m30s"
-    assert [line.split()[-1] for line in lines[3:]] == ["00:00:01", "00:01:31"]
+    assert [line.split()[-1] for line in lines[3:]] == ["00:01:31", "00:03:01"]
+
+
+def test_an_anchor_is_an_instant_of_its_own() -> None:
+    lines = table("--every", "90s", "--anchor", "2026-12-24T00:00:00Z", "--from", "2026-12-24T00:00:00Z", "-n", "2")
+
+    assert [line.split()[-1] for line in lines[2:]] == ["00:00:00", "00:01:30"]
 
 
 def test_a_job_that_runs_only_when_asked() -> None:

@@ -41,8 +41,11 @@ def next_runs(
     name = read.time_zone or "UTC"
     after = now if start is None else _instant(start, name) - 1
     # the API server stamps whole seconds
-    judged = judge(read, -(-(after + 1) // 1000) * 1000 if created is None else created, identity)
+    born = -(-(after + 1) // 1000) * 1000 if created is None else created
+    judged = judge(read, born, identity)
     when, schedule, spread = judged.when, judged.schedule, read.jitter_ms or 0
+    if when.every is not None and read.anchor_ms is None:
+        after = max(after, born)  # nothing is due at the creation itself
     if schedule is None:
         return NextRuns(
             identity, when, 0, (), "it runs only when asked: nothing in its spec says when", _notes(read, created)
