@@ -154,7 +154,7 @@ def below(example: Block, block: Block) -> list[str]:
     if head.startswith("from "):
         (obj,) = objects
         ends = block.lines[-1].startswith("no ")
-        number = sum(not ("skipped" in line or line.startswith("no ")) for line in block.lines[1:]) + ends
+        number = sum(not ("skipped" in line or line.startswith(("no ", "note: "))) for line in block.lines[1:]) + ends
         return docruns.runs(obj, head.removeprefix("from "), max(number, 1))
     assert head.endswith(" minutes")
     return asyncio.run(timeline(objects, int(head.split()[0])))

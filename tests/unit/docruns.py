@@ -56,10 +56,12 @@ def instants(spec: dict[str, Any], created: int = CREATED) -> Schedule:
 
 
 def runs(obj: dict[str, Any], start: str, number: int) -> list[str]:
-    """The block below an example: a head with the instant, a line a run or stretch left out, why there are no more."""
+    """The block below an example: a head with the instant, what else is noted of the job, a line for each run or
+    stretch that is left out, and why there are no more."""
     identity = f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
     told = next_runs(obj["spec"], identity, CREATED, start, 0, number)
-    lines = [f"from {start}", *(_line(told.zone, row, jittered=bool(told.jitter_ms)) for row in told.rows)]
+    lines = [f"from {start}", *(f"note: {note}" for note in told.notes)]
+    lines += [*(_line(told.zone, row, jittered=bool(told.jitter_ms)) for row in told.rows)]
     if told.end:
         lines.append(f"no {'further ' if any(not row.skipped for row in told.rows) else ''}run: {told.end}")
     return lines
