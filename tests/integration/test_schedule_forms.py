@@ -142,6 +142,9 @@ def test_what_counts_from_the_creation_is_previewed_from_the_object(installation
         assert told["notes"] == []
         (guessed,) = preview(yaml.safe_dump(written), start_of(job))
         assert "counted from here; in the cluster from the creation of the job" in guessed["notes"][0]
+        # what is shown of a file is what a job would do that is created at that instant
+        (born,) = preview(yaml.safe_dump(written), job["metadata"]["creationTimestamp"])
+        agree(born, job)
 
 
 @pytest.mark.parametrize(("form", "says"), [("own-minute", "H 3 * * *"), ("several", None)])
