@@ -8,6 +8,9 @@ from kronstream.ports import Seed
 from kronstream.resources.scheduledjob import parse_status
 from kronstream.resources.status import Paused, Status
 
+# who pauses a job whose runs failed in a row (see ``ending.lua``)
+BY_ITSELF = "kronstream"
+
 _RUNS = {
     "succeeded": "success",
     "failed": "failed",
@@ -60,7 +63,7 @@ def _fields(status: Status) -> dict[str, str]:
     texts = {
         "rn": status.handled_run_now or "",
         "sx": ",".join(map(str, status.skip_next_ms)),
-        **_pause(status.paused, by_failures=status.suspended == "Failures"),
+        **_pause(status.paused, by_failures=status.paused is not None and status.paused.by == BY_ITSELF),
     }
     fields = {name: text for name, text in texts.items() if text} | {
         name: str(number) for name, number in numbers.items() if number

@@ -1,7 +1,16 @@
--- Admission: whether a run may start, whatever asked for it, and what must end for it. `h` holds a job's fields in the
--- order of JOB. The caller calls `flush` once, at its end.
-local JOB = { 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once', 'lim', 'mq', 'grp',
-  'gmx', 'end', 'er', 'es', 'psn', 'pun', 'sx', 'ran', 'ranf' }
+-- Admission: whether a run may start, whatever asked for it, and what must end for it. The caller calls `flush` once, at
+-- its end.
+
+-- A job's fields, in this order; those from `lim` on are read only for a job that says with `odd` that it has any:
+-- most have none, and reading costs.
+local function load_job(job)
+  local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once', 'odd')
+  if not h[14] then return h end
+  local more = call('HMGET', job, 'lim', 'mq', 'grp', 'gmx', 'end', 'er', 'es', 'psn', 'pun', 'sx', 'ran', 'ranf')
+  for i = 1, #more do h[13 + i] = more[i] end
+  return h
+end
+
 local lengths = {}
 -- Index entries of a batch are written together at the end: a call costs more than what it does. `started` are the
 -- batch's runs that no later one of the same batch has replaced.
@@ -17,7 +26,7 @@ end
 local function ended(uid, h)
   if h[18] then return true end
   if not spent(uid, h[19], h[20]) then return false end
-  call('HSET', P .. 'job:' .. uid, 'end', 1)
+  call('HSET', P .. 'job:' .. uid, 'end', 1, 'odd', 1)
   h[18] = '1'
   return true
 end

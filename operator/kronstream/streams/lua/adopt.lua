@@ -50,6 +50,18 @@ local function skip(job, skips)
   end
 end
 
+-- How many runs there may be, and when they end; a plain job has none of it, and `odd` tells that it need not be read.
+local function limit(a, job)
+  if a.policy == 'Allow' and a.group == '' and a.end_runs == '' and a.end_successes == '' and a.suspend_after == '' then
+    call('HDEL', job, 'lim', 'mq', 'grp', 'gmx', 'er', 'es', 'sf')
+    local set = call('HMGET', job, 'psn', 'sx', 'ran')
+    if not (set[1] or set[2] or set[3]) then call('HDEL', job, 'odd') else call('HSET', job, 'odd', 1) end
+    return
+  end
+  call('HSET', job, 'lim', num(a.policy == 'Allow' and 0 or math.max(a.limit, 1)), 'mq', num(a.queued), 'grp', a.group,
+    'gmx', num(a.group_max), 'er', a.end_runs, 'es', a.end_successes, 'sf', a.suspend_after, 'odd', 1)
+end
+
 local function adopt(a)
   if call('EXISTS', P .. 'tomb:' .. a.uid) == 1 then
     if a.alive ~= 1 then return { 'gone' } end
@@ -97,9 +109,8 @@ local function adopt(a)
   -- an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
   if fresh or a.invalid == 0 then
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
-      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
-      'lim', num(a.policy == 'Allow' and 0 or math.max(a.limit, 1)), 'mq', num(a.queued), 'grp', a.group,
-      'gmx', num(a.group_max), 'er', a.end_runs, 'es', a.end_successes, 'sf', a.suspend_after)
+      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline))
+    limit(a, job)
     if spent(a.uid, a.end_runs, a.end_successes) then call('HSET', job, 'end', 1) else call('HDEL', job, 'end') end
   end
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end

@@ -50,7 +50,7 @@ local function step(epoch, id, cursor, nominal, run)
   end
   if b[2] ~= 'running' then return 'over' end
   if b[3] ~= cursor then return 'cursor:' .. b[3] end
-  local h = call('HMGET', P .. 'job:' .. b[1], unpack(JOB))
+  local h = load_job(P .. 'job:' .. b[1])
   local active = call('ZCARD', P .. 'bfruns:' .. id)
   if not h[1] then
     end_backfill(id, 'cancelled')

@@ -99,7 +99,7 @@ local function set_back(uid, job, h)
     if to <= from then from = now end
     from, to = math.min(from, tonumber(h[25])), math.max(to, tonumber(h[24]))
   end
-  call('HSET', job, 'cur', now_text, 'ran', num(to), 'ranf', num(from))
+  call('HSET', job, 'cur', now_text, 'ran', num(to), 'ranf', num(from), 'odd', 1)
   mark(uid)
   return 'cursor:' .. now_text
 end
@@ -123,7 +123,7 @@ end
 
 local function dispatch(uid, gen, rev, from, to, due, skips)
   local job = P .. 'job:' .. uid
-  local h = call('HMGET', job, unpack(JOB))
+  local h = load_job(job)
   local once = string.sub(to, 1, 1) == 'o'
   local refused = refusal(uid, job, h, gen, rev, from, due, once)
   if refused then return refused end

@@ -29,7 +29,7 @@ end
 -- A job that failed so often in a row that it is to be paused.
 local function give_up(job, failures, limit, since, till, cursor)
   if not limit or limit == '' or failures < tonumber(limit) or (since and till == '') then return end
-  call('HSET', job, 'psn', paused_since(since, till, cursor), 'pun', '', 'pby', 'kronstream',
+  call('HSET', job, 'psn', paused_since(since, till, cursor), 'pun', '', 'pby', 'kronstream', 'odd', 1,
     'prs', failures .. ' runs in a row failed', 'pau', 1)
 end
 
@@ -73,17 +73,24 @@ local function settle(id, r, state, why, duration, message)
   call('HDEL', key, 'cx', 'rv', 'dl')
   vacate(id, r)
   if r.bf then tell_backfill(id, r.bf, state) end
-  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur')
+  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end')
   if not j[1] then
     call('PEXPIRE', key, ORPHAN_TTL)
     return
   end
   call('HINCRBY', job, 'n:' .. state, 1)
-  if state == 'skipped' then count_skip(job, SKIPS[why], 1, r.nom, r.nom) end
+  if state == 'skipped' then
+    count_skip(job, SKIPS[why], 1, r.nom, r.nom)
+    -- what never started was no run: there may be another one, from now on
+    if j[12] and not spent(r.uid, j[11], j[7]) then
+      call('HDEL', job, 'end')
+      call('HSET', job, 'cur', num(math.max(tonumber(j[10]), now)))
+    end
+  end
   call('HSET', job, 'lr', id, 'lrst', state, 'lrsta', r.sta or '', 'lrdur', duration or '', 'lrmsg', message or why or '')
   if state == 'success' then
     call('HSET', job, 'lok', num(now), 'cf', 0)
-    if j[7] and j[7] ~= '' and tonumber(call('HGET', job, 'n:success')) >= tonumber(j[7]) then call('HSET', job, 'end', 1) end
+    if j[7] and j[7] ~= '' and tonumber(call('HGET', job, 'n:success')) >= tonumber(j[7]) then call('HSET', job, 'end', 1, 'odd', 1) end
   elseif state == 'failed' or state == 'dead' then
     call('HSET', job, 'lbad', num(now))
     give_up(job, call('HINCRBY', job, 'cf', 1), j[6], j[8], j[9], j[10])

@@ -8,7 +8,7 @@ local function pause(uid, job, p)
   if till ~= '' and tonumber(till) <= now then return 'past' end
   local open = p[2] and (p[3] == '' or tonumber(p[3]) > now)
   if open and p[3] == till and p[4] == by and p[5] == why then return 'same' end
-  call('HSET', job, 'psn', paused_since(p[2], p[3], p[6]), 'pun', till, 'pby', by, 'prs', why)
+  call('HSET', job, 'psn', paused_since(p[2], p[3], p[6]), 'pun', till, 'pby', by, 'prs', why, 'odd', 1)
   call('HDEL', job, 'pau')
   if till ~= '' then call('ZADD', P .. 'unfinished', till, '@' .. uid) end
   return 'ok'

@@ -57,7 +57,7 @@ local function request(q)
     end
     return { 'known', before }
   end
-  local h = call('HMGET', job, unpack(JOB))
+  local h = load_job(job)
   local word, detail = refusal(q, h)
   if word then return { word, detail } end
   local nominal = num(q.nominal)

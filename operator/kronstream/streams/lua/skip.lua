@@ -28,6 +28,6 @@ if not changed then return 'same' end
 local list = {}
 for at in pairs(wanted) do list[#list + 1] = at end
 table.sort(list, function(a, b) return tonumber(a) < tonumber(b) end)
-if count == 0 then call('HDEL', job, 'sx') else call('HSET', job, 'sx', table.concat(list, ',')) end
+if count == 0 then call('HDEL', job, 'sx') else call('HSET', job, 'sx', table.concat(list, ','), 'odd', 1) end
 touch(uid)
 return 'ok'
