@@ -41,6 +41,21 @@ async def test_skipped_instants_are_no_runs(store: Store) -> None:
     assert (known.ended, known.skipped) == (False, {"Missed": 4, "Overlap": 1})
 
 
+async def test_a_run_that_never_starts_is_no_run_either(store: Store) -> None:
+    instants = await dispatched(store, 2, end_runs=2, starting_deadline=30_000)
+    (claim,) = await taken(store, 1)
+    await store.advance(40_000)
+    assert await taken(store) == []
+    known = await job(store)
+    assert (known.ended, known.skipped) == (False, {"Deadline": 1})
+    # what passed meanwhile was none of its instants
+    assert store.now() - 1000 <= known.cursor <= store.now()
+    await store.ledger.dispatch(EPOCH, [dispatch(known.cursor, known.cursor + 1, known.cursor + 2)])
+    assert [again.nominal for again in await taken(store)] == [known.cursor + 1]
+    assert (await job(store)).ended
+    assert claim.nominal == instants[0]
+
+
 async def test_a_job_ends_after_so_many_successes(store: Store) -> None:
     await dispatched(store, 3, end_successes=2, work_fields={"retry": Retry(limit=0)})
     first, second, third = await taken(store)

@@ -63,6 +63,11 @@ class Objects:
         """Changes fields of a spec; None removes one."""
         return self.send("PATCH", f"{_path(job)}/{job['metadata']['name']}", {"spec": spec}, MERGE)
 
+    def annotate(self, job: Object, name: str, value: str) -> Object:
+        """Sets an annotation."""
+        path = f"{_path(job)}/{job['metadata']['name']}"
+        return self.send("PATCH", path, {"metadata": {"annotations": {name: value}}}, MERGE)
+
     def get(self, job: Object) -> Object:
         """The object as it is now."""
         return self.send("GET", f"{_path(job)}/{job['metadata']['name']}")

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from kronstream.controller.view import status_of
-from kronstream.domain.run import Lane
+from kronstream.domain.run import Lane, State
 from kronstream.resources.instant import render
 from kronstream.testing import MemoryRequests
+from kronstream.testing.ending import settle
 from unit.fakecluster import NOW, UID, manifest
 from unit.watchmaker import Watchmaker
 
@@ -48,6 +49,24 @@ async def test_an_ended_job_is_asked_about_once_and_never_again() -> None:
     assert "completionTime" in told
     assert "nextRunTime" not in told
     assert told["skipped"] == {}
+
+
+async def test_an_end_that_was_taken_back_goes_on_once_the_status_tells_it() -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest(endAfter={"runs": 10}))
+    await clock.ticker.fire(NOW)
+    await ticked(clock, 2)
+    assert (job.ended, job.wake) == (True, None)
+    clock.stage.reconciler.observe("MODIFIED", manifest(endAfter={"runs": 10}, status=await status(clock)))
+    assert (job.ended, job.wake) == (True, None), "the status tells the end"
+    settle(clock.stage.store, clock.stage.store.runs[min(clock.stage.store.runs)], State.SKIPPED, "deadline")
+    clock.stage.reconciler.observe("MODIFIED", manifest(endAfter={"runs": 10}, status=await status(clock)))
+    assert not job.ended
+    assert clock.stage.armed.pop() is job
+    clock.ticker.arm(job)
+    await ticked(clock, 5)
+    assert clock.runs()[-1] == NOW + 3_000
+    assert (job.ended, len(clock.runs())) == (True, 11)
 
 
 async def test_a_raised_end_goes_on_from_now_and_counts_nothing_of_between() -> None:

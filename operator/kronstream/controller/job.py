@@ -25,6 +25,7 @@ ENGINE = 2
 REVISION = f"{ENGINE:04d}.{TZ_VERSION}"
 DEFAULT = Policy()
 RUN_NOW = "kronstream.dev/run-now"
+ENDS = frozenset({"Ending", "Completed"})  # reasons of Ready, see readiness.py
 OURS = frozenset({"Ready", "Stalled", "HandlerAvailable", "LastRunSucceeded"})
 
 
@@ -84,8 +85,13 @@ class Job:
         return isinstance(self.schedule, Once)
 
     def note(self, status: Mapping[str, Any]) -> None:
-        """Take in what the status tells, whichever replica wrote it."""
+        """Take in what the status tells, whichever replica wrote it.
+
+        An end may be taken back: a status that does not tell of it, perhaps an older one, has the store asked again.
+        """
         self.conditions = tuple(status.get("conditions") or ())
+        ready = next((one.get("reason") for one in self.conditions if one.get("type") == "Ready"), None)
+        self.ended = self.ended and ready in ENDS
         self.failures = status.get("consecutiveFailures") or 0
         self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
         self.given_up = status.get("suspended") == "Failures"

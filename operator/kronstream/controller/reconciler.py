@@ -91,9 +91,12 @@ class Reconciler:
         waiting = self._pending.get(uid)
         newest = waiting[0] if waiting else known
         if newest is not None and newest.generation == meta.get("generation", 1):
+            ended = newest.ended
             newest.note(obj.get("status") or {})
             newest.run_now = wanted_run(meta)
             self.asked(newest)
+            if ended and not newest.ended:
+                self._armed(newest)
             return
         if known is not None and known.generation > meta.get("generation", 1):
             return  # an event that was overtaken; an API server that went back is found by the comparison of lists

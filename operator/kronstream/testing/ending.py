@@ -103,6 +103,9 @@ def _count(store: MemoryStore, job: Job, run: Run, duration: int | None, message
     job.runs[state.value] += 1
     if state is State.SKIPPED and run.reason:
         store.count_skip(job, Skipped(SKIPS[Reason(run.reason)], 1, run.nominal, run.nominal))
+        if job.ended and not spent(store, job):
+            # what never started was no run: there may be another one, from now on
+            job.ended, job.cursor = False, max(job.cursor, store.now)
     job.last = LastRun(run.id, state.value, run.started, duration, message)
     if state is State.SUCCESS:
         job.last_success, job.consecutive_failures = store.now, 0

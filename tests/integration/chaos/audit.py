@@ -53,7 +53,7 @@ def accounts(trial: Trial) -> list[Account]:
 
 def faults(trial: Trial, found: Iterable[Account]) -> list[str]:
     """Everything that is not as it must be at the quiet end of a trial in which Redis lost nothing for good."""
-    checks = (_instants, _counters, _handlers)
+    checks = (instants, counters, handlers)
     wrong = [f"{account.name}: {fault}" for account in found for check in checks for fault in check(account)]
     return [*wrong, *quiet_faults(trial, found)]
 
@@ -66,7 +66,7 @@ def quiet_faults(trial: Trial, found: Iterable[Account]) -> list[str]:
     return wrong
 
 
-def _instants(account: Account) -> Iterable[str]:
+def instants(account: Account) -> Iterable[str]:
     """Each instant has a record or is counted as skipped; no other instant has one."""
     status, records = account.job["status"], account.records
     if stray := set(records) - account.due:
@@ -88,7 +88,7 @@ def _order(account: Account) -> Iterable[str]:
     yield from (f"{run.id} was dispatched early" for run in runs if run.dispatched < (run.nominal or 0) - EARLY)
 
 
-def _counters(account: Account) -> Iterable[str]:
+def counters(account: Account) -> Iterable[str]:
     status, states = account.job["status"], Counter(run.state for run in account.records.values())
     for name, state in COUNTED.items():
         if status["runs"].get(name, 0) != states[state]:
@@ -99,7 +99,7 @@ def _counters(account: Account) -> Iterable[str]:
         yield f"records of unfinished runs: {unfinished}"
 
 
-def _handlers(account: Account) -> Iterable[str]:
+def handlers(account: Account) -> Iterable[str]:
     """What is recorded as a success was seen to end, in that attempt; what was seen has a record."""
     runs = {run.id: run for run in account.records.values()}
     for run in runs.values():
@@ -121,7 +121,12 @@ def _ends(trial: Trial, account: Account) -> Iterable[str]:
         yield f"records outside the history: {sorted(stored ^ (good | bad))[:5]}"
     if redis.zcard(keys.active(uid)):
         yield "runs are active"
-    if account.job["spec"].get("every") == "1s" and trial.cursor(account.job) < trial.suspended - STILL_FIRING:
+    spec = account.job["spec"]
+    if (
+        spec.get("every") == "1s"
+        and "endAfter" not in spec
+        and trial.cursor(account.job) < trial.suspended - STILL_FIRING
+    ):
         yield f"its firing stopped {trial.suspended - trial.cursor(account.job)} ms before it was suspended"
 
 

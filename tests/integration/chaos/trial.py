@@ -29,8 +29,12 @@ class Trial:
 
     def begin(self, *more: Object) -> None:
         """Applies the load and returns once it runs."""
+        self.begin_with(*load(), *more)
+
+    def begin_with(self, *jobs: Object) -> None:
+        """Applies these jobs and returns once they run."""
         self.witness.clear()
-        self.jobs = self.site.apply(*load(), *more)
+        self.jobs = self.site.apply(*jobs)
         for job in self.jobs:
             self.site.wait(job, ready, within=STARTED)
         self.further(2 * len(self.jobs))

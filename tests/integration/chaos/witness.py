@@ -8,13 +8,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Call:
-    """One attempt as its handler saw it; instants are milliseconds, `ended` is None when it failed or was stopped."""
+    """One attempt as its handler saw it; instants are milliseconds.
+
+    `ended` is None when it failed or was stopped, `left` when its process was killed.
+    """
 
     run: str
     nominal: int
     attempt: int
     began: int
     ended: int | None = None
+    left: int | None = None
+    worker: str = ""
+    pid: int = 0
 
     @property
     def uid(self) -> str:
@@ -45,10 +51,12 @@ class Witness:
             said = json.loads(line)
             calls = found[said["run"]]
             if said["event"] == "began":
-                calls.append(Call(said["run"], said["nominal"], said["attempt"], said["at"]))
+                begun = Call(said["run"], said["nominal"], said["attempt"], said["at"])
+                calls.append(replace(begun, worker=said["worker"], pid=said["pid"]))
             else:
                 # of two attempts with one number, the one that began first; none when it began in an earlier trial
-                open_calls = [i for i, call in enumerate(calls) if call.attempt == said["attempt"] and not call.ended]
-                for index in open_calls[:1]:
-                    calls[index] = replace(calls[index], ended=said["at"])
+                same = (said["attempt"], said["pid"])
+                told = [i for i, one in enumerate(calls) if (one.attempt, one.pid) == same and one.left is None]
+                for index in told[:1]:
+                    calls[index] = replace(calls[index], **{said["event"]: said["at"]})
         return {run: calls for run, calls in found.items() if calls}

@@ -1,4 +1,4 @@
-"""Handlers that leave a line in a file, at the beginning and at the end of every attempt: what really happened.
+"""Handlers that leave a line in a file when an attempt begins, succeeds and is over: what really happened.
 
 The file, named by WITNESS, outlives Redis; one write of a line is never torn.
 """
@@ -19,6 +19,8 @@ def tell(event: str, run: Run) -> None:
         "nominal": round(run.nominal.timestamp() * 1000),
         "attempt": run.attempt,
         "at": time.time_ns() // 1_000_000,
+        "worker": os.environ.get("KRONSTREAM_CONSUMER_NAME", ""),
+        "pid": os.getpid(),
     }
     file = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -31,10 +33,13 @@ def tell(event: str, run: Run) -> None:
 async def note(payload: dict[str, Any], run: Run) -> int:
     """Takes `seconds`, fails in the first `failures` attempts."""
     tell("began", run)
-    await asyncio.sleep(payload.get("seconds", 0))
-    if run.attempt <= payload.get("failures", 0):
-        raise ConnectionError(f"attempt {run.attempt} hung up")
-    tell("ended", run)
+    try:
+        await asyncio.sleep(payload.get("seconds", 0))
+        if run.attempt <= payload.get("failures", 0):
+            raise ConnectionError(f"attempt {run.attempt} hung up")
+        tell("ended", run)
+    finally:
+        tell("left", run)
     return run.attempt
 
 
@@ -44,4 +49,5 @@ def sync(payload: dict[str, Any], run: Run) -> int:
     tell("began", run)
     time.sleep(payload.get("seconds", 0))
     tell("ended", run)
+    tell("left", run)
     return run.attempt
