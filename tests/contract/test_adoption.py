@@ -2,12 +2,12 @@
 
 import pytest
 
-from builders import REVISION, UID, WHEN, adoption, card, dispatch, success, work
+from builders import REVISION, UID, WHEN, adoption, card, dispatch, now, success, work
 from contract.acts import adopted, dispatched, job, more
 from contract.stores import EPOCH, Store
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Skip
-from kronstream.ports import Adopted, Conflict, Expect, Gone, LastRun, Seed, Stale, Verdict
+from kronstream.ports import Adopted, Conflict, Expect, Gone, LastRun, Request, Seed, Stale, Verdict, Word
 
 pytestmark = pytest.mark.anyio
 
@@ -241,6 +241,20 @@ async def test_a_seed_brings_back_what_a_status_shows(store: Store) -> None:
     assert known.last == LastRun(f"{UID}-s1000", "failed", 1001, 7, "no")
     assert known.last_skip == Skipped(Skip.MISSED, 4, 2000, 5000)
     assert (known.last_failure, known.last_schedule, known.average_duration) == (1008, 1000, 4)
+
+
+async def test_a_seed_brings_back_runs_that_had_no_payload_of_their_own(store: Store) -> None:
+    plain = (f"{UID}-s1000", f"{UID}-bc0ffee00.2000", f"{UID}-m0000000000000000000a")
+    lost = (f"{UID}-m0000000000000000000b", f"{UID}-r0000000000000000000c")
+    await adopted(store, seed=Seed({}, (*lost, *reversed(plain)), asked=plain[2]))
+    assert set((await job(store)).unfinished) == set(plain)
+    for run in plain:
+        record = await store.records.get(run)
+        assert record is not None
+    assert [(await store.records.get(run)) for run in lost] == [None, None]
+    # and the one that was asked for is not started again
+    again = Request(UID, plain[2], now(), value="v")
+    assert await store.requests.request(EPOCH, [again]) == [(Word.KNOWN, "started")]
 
 
 async def test_a_seed_is_for_unknown_jobs_only(store: Store) -> None:

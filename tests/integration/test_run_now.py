@@ -121,6 +121,19 @@ def test_a_lost_redis_runs_nothing_again(sturdy: Installation) -> None:
     assert job["status"]["runs"]["total"] == 4
 
 
+def test_a_run_that_waits_comes_back_when_redis_is_lost(sturdy: Installation) -> None:
+    job = apply(sturdy, annotated("waits", "now", queue="nobody"))
+    job = sturdy.wait(job, lambda found: found["status"]["active"] == 1 and "handledRunNow" in found["status"])
+    (run,) = job["status"]["unfinished"]
+
+    sturdy.redis.flushall()
+
+    eventually(lambda: len(sturdy.entries(job, "nobody")) == 1, within=30)
+    assert [record.id for record in sturdy.records(job)] == [run]
+    told = sturdy.wait(job, lambda found: found["status"]["seq"] > job["status"]["seq"], within=20)
+    assert (told["status"]["unfinished"], told["status"]["handledRunNow"]) == ([run], "now")
+
+
 def test_a_job_that_cannot_run_runs_once_it_is_mended(installation: Installation) -> None:
     job = apply(installation, annotated("broken", "now", schedule="0 0 1 1 *", timeZone="Europe/Berlinn"))
     job = installation.wait(job, lambda found: condition(found, "Stalled")["status"] == "True")

@@ -13,7 +13,7 @@ from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller import news
 from kronstream.controller.clock import StoreClock
-from kronstream.controller.job import RUN_NOW, Job, wanted_run
+from kronstream.controller.job import RUN_NOW, Job, asking_key, wanted_run
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
@@ -83,7 +83,7 @@ class Asking:
         if value is None or value == job.handled:
             return
         try:
-            started = await self._runs.run_now(uid, f"{BY}:{uid}:{value}", by=BY, value=value)
+            started = await self._runs.run_now(uid, asking_key(uid, value), by=BY, value=value)
         except Refused as refused:
             if refused.why is Why.AWAY:
                 raise

@@ -11,11 +11,11 @@ from kronstream.domain.condition import Condition
 from kronstream.domain.errors import Invalid
 from kronstream.domain.plan import Jitter, Policy
 from kronstream.domain.retry import Retry
-from kronstream.domain.run import Lane, Skip
+from kronstream.domain.run import Lane, Skip, Trigger, digest, run_id
 from kronstream.domain.schedule import Once, Schedule
 from kronstream.domain.work import Work
 from kronstream.domain.zone import VERSION as TZ_VERSION
-from kronstream.ports import Adoption
+from kronstream.ports import Adoption, Seed
 from kronstream.resources.instant import parse as parse_instant
 from kronstream.resources.judged import judge
 from kronstream.resources.scheduledjob import parse_job
@@ -156,6 +156,21 @@ def wanted_run(meta: Mapping[str, Any]) -> str | None:
     return value[:256] if isinstance(value, str) and value else None
 
 
+def asked_run(uid: str, value: str) -> str:
+    """The identity of the run that a value of the annotation asks for."""
+    return run_id(uid, Trigger.MANUAL, digest(asking_key(uid, value)))
+
+
+def asking_key(uid: str, value: str) -> str:
+    """Under which key the service is asked for it."""
+    return f"annotation run-now:{uid}:{value}"
+
+
+def _seed(job: Job, status: Mapping[str, Any]) -> Seed | None:
+    seed = seed_of(status, one_time=job.one_time)
+    return replace(seed, asked=asked_run(job.uid, job.handled)) if seed and job.handled else seed
+
+
 def first_cursor(job: Job, status: Mapping[str, Any]) -> int:
     """Where a job starts that the store does not know: its status, else its creation.
 
@@ -180,7 +195,7 @@ def _held(job: Job, status: Mapping[str, Any]) -> Adoption:
         when="",
         cursor=first_cursor(job, status),
         invalid=True,
-        seed=seed_of(status),
+        seed=_seed(job, status),
     )
 
 
@@ -217,5 +232,5 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         end_successes=spec.end_after.successes if spec.end_after else None,
         suspend_after=spec.suspend_after_failures,
         work=work.dump(),
-        seed=seed_of(status, one_time=job.one_time),
+        seed=_seed(job, status),
     )

@@ -32,7 +32,7 @@ def _with_the_only_run(job: Job, known: Job, seed: Seed | None) -> Seed | None:
     if not isinstance(job.schedule, Once) or known.once is None or known.once in set(Skip) or "once" in seed.fields:
         return seed if seed.fields else None
     run = run_id(job.uid, Trigger.SCHEDULE, str(job.schedule.at))
-    return Seed({**seed.fields, "once": run}, (*seed.unfinished, run))
+    return replace(seed, fields={**seed.fields, "once": run}, unfinished=(*seed.unfinished, run))
 
 
 def _with_the_handled(known: Job, seed: Seed | None) -> Seed | None:
@@ -40,7 +40,7 @@ def _with_the_handled(known: Job, seed: Seed | None) -> Seed | None:
     if known.handled is None:
         return seed
     seed = seed or Seed()
-    return Seed({**seed.fields, "rn": known.handled}, seed.unfinished)
+    return replace(seed, fields={**seed.fields, "rn": known.handled})
 
 
 async def _nothing() -> None:

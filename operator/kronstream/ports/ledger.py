@@ -21,10 +21,15 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What a status still knows of a job that the store does not: counters by store field, runs not finished."""
+    """What a status still knows of a job that the store does not: counters by store field, runs not finished.
+
+    Of the unfinished runs those that the schedule or a backfill made are brought back, and ``asked``, the one that the
+    annotation run-now asked for; any other may have had a payload of its own, which is lost.
+    """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

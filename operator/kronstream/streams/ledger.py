@@ -17,6 +17,7 @@ from kronstream.ports import (
     Gone,
     JobState,
     Pause,
+    Seed,
     Stale,
     Verdict,
     WorkerCard,
@@ -131,6 +132,10 @@ def _skips(skips: Sequence[Skipped]) -> list[dict[str, Any]]:
     return [{"reason": s.reason.value, "count": s.count, "first": s.first, "last": s.last} for s in skips]
 
 
+def _seed(seed: Seed) -> dict[str, Any]:
+    return {"fields": dict(seed.fields), "unfinished": list(seed.unfinished), "asked": seed.asked}
+
+
 def _adoption(a: Adoption) -> dict[str, Any]:
     expect = a.expect
     return {
@@ -159,7 +164,7 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "end_successes": _text(a.end_successes),
         "suspend_after": _text(a.suspend_after),
         "work": a.work,
-        "seed": {"fields": dict(a.seed.fields), "unfinished": list(a.seed.unfinished)} if a.seed else None,
+        "seed": _seed(a.seed) if a.seed else None,
         "expect": {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor} if expect else None,
         "skips": _skips(a.skips),
         "rebuild": int(a.rebuild),

@@ -1,13 +1,18 @@
 """Taking generations of jobs into force: the store's side of Ledger.adopt."""
 
+import re
+
 from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Skip, Trigger
+from kronstream.domain.run import Skip, Trigger, trigger_of
 from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Pause, Seed, Stale
 from kronstream.testing.admission import new_run
 from kronstream.testing.ending import spent
 from kronstream.testing.model import Job, Works
 from kronstream.testing.slots import release_group, release_waiting
 from kronstream.testing.store import MemoryStore
+
+# the identity of a run that the schedule or a backfill made
+MADE = re.compile(r"-(?:s|b[0-9a-f]+\.)(\d+)$")
 
 REGISTERING = 3000
 KEPT = ("namespace", "name", "generation", "revision", "invalid")
@@ -100,13 +105,16 @@ def _seed(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
     _seed_counters(job, dict(seed.fields))
     if job.pause and job.pause.until is not None:
         store.unfinished[f"@{job.uid}"] = job.pause.until
-    parts = (run.rpartition(f"-{Trigger.SCHEDULE.value}") for run in seed.unfinished)
-    scheduled = {"".join(each): int(each[2]) for each in parts if each[2].isdigit()}
+    # of any other run nobody knows whether it had a payload of its own, which is lost
+    nominals = {run: int(made[1]) for run in seed.unfinished if (made := MADE.search(run))}
+    nominals |= {run: store.now for run in seed.unfinished if run == seed.asked}
     # they stand in line again in their order, whichever the status told them in
-    for run in sorted(scheduled, key=scheduled.__getitem__):
+    for run in sorted(nominals, key=nominals.__getitem__):
         if store.run(run):
             continue
-        known = store.runs[run] = new_run(store, job, run, scheduled[run])
+        known = store.runs[run] = new_run(store, job, run, nominals[run])
+        if trigger_of(run) is not Trigger.SCHEDULE:
+            store.keep_claim(run, "started")
         known.namespace, known.name, known.generation, known.queue, known.lane = (
             a.namespace,
             a.name,

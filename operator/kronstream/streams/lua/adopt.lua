@@ -14,7 +14,10 @@ local function seed(a)
   for field, value in pairs(s.fields) do call('HSET', job, field, value) end
   if tonumber(s.fields.pun or '') then call('ZADD', P .. 'unfinished', s.fields.pun, '@' .. a.uid) end
   -- they stand in line again in their order, whichever the status told them in
-  local function nominal_of(id) return string.match(id, '%-s(%d+)$') end
+  -- of any other run nobody knows whether it had a payload of its own, which is lost
+  local function nominal_of(id)
+    return string.match(id, '%-s(%d+)$') or string.match(id, '%-b%x+%.(%d+)$') or (id == s.asked and num(now)) or nil
+  end
   table.sort(s.unfinished, function(a, b) return tonumber(nominal_of(a) or 0) < tonumber(nominal_of(b) or 0) end)
   for _, id in ipairs(s.unfinished) do
     local nominal = nominal_of(id)
@@ -26,6 +29,7 @@ local function seed(a)
       call('ZADD', P .. 'active:' .. a.uid, '-' .. nominal, id)
       line_up(P .. 'waiting:' .. a.uid, id)
       call('ZADD', P .. 'unfinished', num(now + 3000), id)
+      if not string.find(id, '%-s%d+$') then call('SET', P .. 'claim:' .. id, 'started', 'PX', CLAIMED) end
     end
   end
 end
