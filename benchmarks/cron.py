@@ -9,9 +9,14 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 from cronsim import CronSim
 
+from benchmarks.mixture import mixture
 from benchmarks.report import Report
 from kronstream.domain import cron, zone
 from kronstream.domain.cron import Cron
+from kronstream.domain.plan import upcoming
+from kronstream.resources.judged import judge
+from kronstream.resources.scheduledjob import parse_spec
+from kronstream.resources.status import MAX_UPCOMING
 
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata")
 EXPRESSIONS = ("*/5 * * * *", "30 2 * * *", "0 9-17 * * MON-FRI", "0 0 1 * *", "15,45 */3 * * *", "0 0 29 2 *")
@@ -148,6 +153,30 @@ def many(report: Report) -> None:
         report.add(f"10,000 by {peer}", value, "s", value / after_start, "times ours")
 
 
+def restart(report: Report) -> None:
+    """What an operator computes after a start: the next five of 10,000 jobs of every kind."""
+    due = START + 3_600
+    specs = [(parse_spec(body["spec"]), f"default/{body['metadata']['name']}") for body in mixture(10_000, due)]
+
+    def ours() -> None:
+        forget()
+        for spec, identity in specs:
+            schedule = judge(spec, START * 1000, identity).schedule
+            assert schedule is not None
+            assert upcoming(schedule, START * 1000, MAX_UPCOMING)[0] == due * 1000
+
+    def croniters() -> None:
+        for number in range(10_000):
+            iterator = croniter(f"{number % 20} {number // 20 % 24} * * *", MOMENT)
+            for _ in range(MAX_UPCOMING):
+                iterator.get_next(datetime)
+
+    mine = seconds(ours)
+    report.add("10,000 jobs of every kind: judged, the next five each", mine, "s", 1.0)
+    theirs = seconds(croniters)
+    report.add("10,000 cron expressions by croniter, five each", theirs, "s", theirs / mine, "times ours")
+
+
 def slow(report: Report) -> None:
     """Texts that cost most, as after a start."""
     for what, text in SLOW.items():
@@ -165,5 +194,6 @@ def main() -> None:
     one(report)
     fresh(report)
     many(report)
+    restart(report)
     slow(report)
     report.show()
