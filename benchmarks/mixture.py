@@ -18,8 +18,10 @@ def _wall(due: datetime, number: int) -> tuple[str, datetime]:
 
 def _daily(due: datetime, number: int) -> Spec:
     name, wall = _wall(due, number)
-    # lists that differ from job to job, so that not all share one expression
-    return {"schedule": f"{wall.minute},{(wall.minute + 1 + number % 50) % 60} {wall.hour} * * *", "timeZone": name}
+    # lists that differ from job to job, so that not all share one expression; nothing comes before the instant
+    later = wall.minute + 1 + number % 50
+    minutes = f"{wall.minute},{later}" if later < 60 else str(wall.minute)
+    return {"schedule": f"{minutes} {wall.hour} * * *", "timeZone": name}
 
 
 def _seconds(due: datetime, number: int) -> Spec:
