@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kronstream.controller import rebuild
-from kronstream.controller.job import Job
+from kronstream.controller.job import Job, asked_run
 from kronstream.controller.roster import Roster
 from kronstream.domain.run import State
 from kronstream.ports import Dispatch, Verdict
@@ -131,14 +131,21 @@ async def test_a_one_time_job_that_was_skipped_gets_no_run() -> None:
     assert stage.store.runs == {}
 
 
-@pytest.mark.parametrize(("told", "remembered", "value"), [(None, "b", "b"), ("a", "b", "b"), ("a", None, "a")])
-async def test_a_handled_annotation_is_not_forgotten(told: str | None, remembered: str | None, value: str) -> None:
+@pytest.mark.parametrize(
+    ("told", "remembered", "asked", "value"),
+    [(None, "b", "b", "b"), ("a", "b", "b", "b"), ("b", "a", "b", "b"), ("a", None, "a", "a")],
+)
+async def test_a_handled_annotation_is_not_forgotten(
+    told: str | None, remembered: str | None, asked: str, value: str
+) -> None:
     stage = Stage()
     status = {"seq": 7, **({"handledRunNow": told} if told else {})}
     known = await adopted(stage, manifest(status=status))
-    known.handled = remembered
+    known.handled, known.run_now = remembered, asked
+    known.note({"handledRunNow": told})
     await refill(stage)
     assert stage.store.jobs[UID].run_now == value
+    assert stage.store.claims.keys() == ({asked_run(UID, remembered)} if remembered else set())
 
 
 async def test_a_store_is_not_opened_before_it_has_the_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

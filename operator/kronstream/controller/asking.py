@@ -45,7 +45,7 @@ class Asking:
 
     def look(self, job: Job) -> None:
         """Note a job whose annotation asks for a run that its status does not tell; cheap for any other."""
-        if job.run_now is not None and job.run_now != job.handled and job.adopted and job.fault is None:
+        if job.run_now not in (None, job.handled, job.told) and job.adopted and job.fault is None:
             self._waiting[job.uid] = None
             self._some.set()
 
@@ -80,7 +80,7 @@ class Asking:
         # what a watch told may be old, and a store that was lost knows nothing: the live object decides
         live = await self._jobs.get(job.namespace, job.name)
         value = None if live is None else _asked(live, uid)
-        if value is None or value == job.handled:
+        if value in (None, job.handled):
             return
         try:
             started = await self._runs.run_now(uid, asking_key(uid, value), by=BY, value=value)

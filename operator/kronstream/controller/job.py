@@ -64,9 +64,10 @@ class Job:
     written: int = 0
     written_at: float = 0.0
     observed: int = -1
-    # the annotation's value, and the last one that a run was started for
+    # the annotation's value; the last one that a run was started for, as this replica knows, and as the status tells
     run_now: str | None = None
     handled: str | None = None
+    told: str | None = None
     # why its condition kept the last due run from starting; empty when it let it start
     unmet: str = ""
     # what the status tells already: news are what it does not tell yet
@@ -95,7 +96,7 @@ class Job:
         self.failures = status.get("consecutiveFailures") or 0
         self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
         self.given_up = status.get("suspended") == "Failures"
-        self.handled = status.get("handledRunNow") or self.handled
+        self.told = status.get("handledRunNow")
 
     def due_at(self, nominal: int) -> int:
         """When the run of a nominal instant is due."""
@@ -168,7 +169,7 @@ def asking_key(uid: str, value: str) -> str:
 
 def _seed(job: Job, status: Mapping[str, Any]) -> Seed | None:
     seed = seed_of(status, one_time=job.one_time)
-    return replace(seed, asked=asked_run(job.uid, job.handled)) if seed and job.handled else seed
+    return replace(seed, asked=asked_run(job.uid, job.told)) if seed and job.told else seed
 
 
 def first_cursor(job: Job, status: Mapping[str, Any]) -> int:

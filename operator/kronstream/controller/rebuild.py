@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
-from kronstream.controller.job import Job, read
+from kronstream.controller.job import Job, asked_run, read
 from kronstream.controller.reconciler import BATCH, Reconciler, ending
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
@@ -39,7 +39,10 @@ def _with_the_handled(known: Job, seed: Seed | None) -> Seed | None:
     """The seed, with the annotation's value that a run was started for but of which the status does not tell yet."""
     if known.handled is None:
         return seed
-    seed = seed or Seed()
+    seed = replace(seed or Seed(), claimed=(asked_run(known.uid, known.handled),))
+    # which of two is the later one, the annotation tells
+    if "rn" in seed.fields and known.handled != known.run_now:
+        return seed
     return replace(seed, fields={**seed.fields, "rn": known.handled})
 
 

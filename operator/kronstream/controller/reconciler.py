@@ -189,7 +189,7 @@ class Reconciler:
         job.adopted, job.cursor, job.once = True, answer.cursor, answer.once
         if before is not None:
             job.written, job.written_at = before.written, before.written_at
-            job.handled = job.handled or before.handled
+            job.handled = before.handled
             self._roster.wake_at(before, None)
         self._roster.put(job)
         self._armed(job)

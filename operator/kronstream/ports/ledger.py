@@ -24,12 +24,14 @@ class Seed:
     """What a status still knows of a job that the store does not: counters by store field, runs not finished.
 
     Of the unfinished runs those that the schedule or a backfill made are brought back, and ``asked``, the one that the
-    annotation run-now asked for; any other may have had a payload of its own, which is lost.
+    annotation run-now asked for; any other may have had a payload of its own, which is lost. ``claimed`` are runs that
+    were started for values of that annotation, and are not to be started again.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     asked: str | None = None
+    claimed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,12 @@ def _skips(skips: Sequence[Skipped]) -> list[dict[str, Any]]:
 
 
 def _seed(seed: Seed) -> dict[str, Any]:
-    return {"fields": dict(seed.fields), "unfinished": list(seed.unfinished), "asked": seed.asked}
+    return {
+        "fields": dict(seed.fields),
+        "unfinished": list(seed.unfinished),
+        "asked": seed.asked,
+        "claimed": list(seed.claimed),
+    }
 
 
 def _adoption(a: Adoption) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
             _seed(store, job, a, a.seed)
         changed = True
     else:
+        if a.seed and a.rebuild:
+            _contribute(store, job, a, a.seed)
         refused = _refusal(job, a)
         if refused:
             return refused
@@ -102,9 +104,30 @@ def _group(a: Adoption) -> str:
 
 
 def _seed(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
+    _claim(store, seed)
     _seed_counters(job, dict(seed.fields))
     if job.pause and job.pause.until is not None:
         store.unfinished[f"@{job.uid}"] = job.pause.until
+    _bring_back(store, job, a, seed)
+
+
+def _contribute(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
+    """What the replica that seeded may not have heard of yet: the job's one run, and values that had theirs."""
+    _claim(store, seed)
+    once = seed.fields.get("once")
+    if once and job.once is None:
+        job.once = once
+        _bring_back(store, job, a, seed)
+
+
+def _claim(store: MemoryStore, seed: Seed) -> None:
+    for run in seed.claimed:
+        if store.claim(run) is None:
+            store.keep_claim(run, "started")
+
+
+def _bring_back(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
+    """Bring back runs that were not over."""
     # of any other run nobody knows whether it had a payload of its own, which is lost
     nominals = {run: int(made[1]) for run in seed.unfinished if (made := MADE.search(run))}
     nominals |= {run: store.now for run in seed.unfinished if run == seed.asked}

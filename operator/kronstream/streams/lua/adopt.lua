@@ -8,11 +8,8 @@ local function number_or(value, other)
   return value
 end
 
-local function seed(a)
-  local s, job = a.seed, P .. 'job:' .. a.uid
-  if s == nil or s == cjson.null then return end
-  for field, value in pairs(s.fields) do call('HSET', job, field, value) end
-  if tonumber(s.fields.pun or '') then call('ZADD', P .. 'unfinished', s.fields.pun, '@' .. a.uid) end
+-- Brings back runs that were not over.
+local function bring_back(a, s)
   -- they stand in line again in their order, whichever the status told them in
   -- of any other run nobody knows whether it had a payload of its own, which is lost
   local function nominal_of(id)
@@ -31,6 +28,21 @@ local function seed(a)
       call('ZADD', P .. 'unfinished', num(now + 3000), id)
       if not string.find(id, '%-s%d+$') then call('SET', P .. 'claim:' .. id, 'started', 'PX', CLAIMED) end
     end
+  end
+end
+
+-- What a status, or a replica, knows of a job that a lost store does not. Of the replicas that fill it again the first
+-- seeds; of the others counts what the first may not have heard of yet: its one run, and values that had theirs.
+local function seed(a, fresh)
+  local s, job = a.seed, P .. 'job:' .. a.uid
+  if s == nil or s == cjson.null then return end
+  for _, id in ipairs(s.claimed) do call('SET', P .. 'claim:' .. id, 'started', 'PX', CLAIMED, 'NX') end
+  if fresh then
+    for field, value in pairs(s.fields) do call('HSET', job, field, value) end
+    if tonumber(s.fields.pun or '') then call('ZADD', P .. 'unfinished', s.fields.pun, '@' .. a.uid) end
+    bring_back(a, s)
+  elseif s.fields.once and call('HSETNX', job, 'once', s.fields.once) == 1 then
+    bring_back(a, s)
   end
 end
 
@@ -75,13 +87,15 @@ local function adopt(a)
   local job = P .. 'job:' .. a.uid
   local stored = call('HMGET', job, 'gen', 'rev', 'when', 'cur', 'sus', 'inv', 'once', 'done')
   local fresh = not stored[1]
-  if fresh then seed(a) end
+  if fresh or a.rebuild == 1 then
+    seed(a, fresh)
+    stored[7], stored[8] = unpack(call('HMGET', job, 'once', 'done'))
+  end
   local cursor, seq = a.cursor, number_or(a.seq, 0)
   local behind = tonumber(call('HGET', job, 'seq') or '0') < seq
   if fresh then
     call('PERSIST', P .. 'active:' .. a.uid)
     call('HSET', job, 'born', num(now) .. '.' .. clock[2] % 1000)
-    stored[7], stored[8] = unpack(call('HMGET', job, 'once', 'done'))
   else
     local rank = order(a, stored)
     local known = matches(a, stored)
