@@ -70,6 +70,14 @@ def test_long_stretches_of_a_dense_schedule_are_passed_at_once() -> None:
     assert instants(months, 1) == ["2026-12-01T23:00:00Z"]
 
 
+def test_stretches_that_touch_are_one() -> None:
+    """What several exclusions leave of a dense schedule is found: a job stood still, though one run a day was left."""
+    daily = excluding(every("* * * * * *"), ["1-59 * * * * *", "0 1-59 * * * *", "0 0 1-23 * * *"], "UTC")
+    assert instants(daily, 2) == ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
+    monthly = excluding(every("* * * * *"), ["1-59 * * * *", "0 1-23 * * *", "0 0 2-31 * *"], "Europe/Berlin")
+    assert instants(monthly, 2) == ["2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z"]
+
+
 @pytest.mark.parametrize(
     ("name", "day", "hours"),
     [
@@ -153,6 +161,7 @@ def test_every_exclusion_of_the_longest_search_is_passed_over() -> None:
     assert minutes.after(NEW_YEAR - 1) == NEW_YEAR + (STRETCHES - 1) * 120_000
     minutes = Excluding(Every(120_000, NEW_YEAR), (Every2(STRETCHES),), zone.load("UTC"))
     assert minutes.after(NEW_YEAR - 1) is None
+    assert minutes.why_none(NEW_YEAR - 1).startswith("every instant from 2025-12-31T23:59:59Z to 2026-01-03T")
 
 
 class Every2:
@@ -162,7 +171,7 @@ class Every2:
         self._end = NEW_YEAR // 1000 + number * 120
 
     def end(self, wall: int) -> int | None:
-        return wall + 60 if wall < self._end else None
+        return wall + 60 if wall < self._end and wall % 120 == NEW_YEAR // 1000 % 120 else None
 
 
 # --- texts ---
@@ -193,6 +202,27 @@ inners = st.sampled_from(
     [every("0 */5 * * *"), every("30 9 * * 1-5", "Europe/Berlin"), every("*/20 * * * *"), Every(7_777_000, 0)]
 )
 texts = st.lists(st.sampled_from(UTC_TEXTS), max_size=4)
+
+
+fields = st.sampled_from(["*", "*/2", "5", "0", "59", "1-59", "0-58", "20-40", "0-30,32-59"])
+hours = st.sampled_from(["*", "0", "23", "1-23", "0-22", "5-7", "0-11,13-23"])
+
+
+@given(st.tuples(fields, fields, hours), st.booleans(), st.integers(NEW_YEAR // 1000, NEW_YEAR // 1000 + 86_399))
+def test_a_stretch_ends_with_the_first_second_that_does_not_match(
+    chosen: tuple[str, str, str], five: bool, wall: int
+) -> None:
+    expression = cron.parse(" ".join([*(chosen[1:] if five else chosen), "* * *"]))
+
+    def matches(second: int) -> bool:
+        at = second - second % 60 if five else second
+        return expression.next_second(at - 1) == at
+
+    if matches(wall):
+        end = wall + 1
+        while matches(end) and end % 86_400:
+            end += 1
+        assert expression.until(wall) == end
 
 
 @given(inners, texts, st.integers(NEW_YEAR, NEW_YEAR + 9 * DAY), st.integers(0, 3 * DAY))

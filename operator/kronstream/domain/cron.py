@@ -68,6 +68,13 @@ class Cron:
             return dst.following(self._wall, self.zone, max(second, begin), "Skip", "Both")
         return dst.following(self._wall, self.zone, max(second, begin), self.gap, self.repeat)
 
+    def until(self, second: int) -> int:
+        """The end of the stretch that holds a matching second of a clock without a zone, its day's end at the latest.
+
+        Five fields match whole minutes.
+        """
+        return self._wall.until(second, whole=not self.seconds)
+
 
 @lru_cache(maxsize=131_072)
 def _after(cron: Cron, second: int) -> int | None:

@@ -19,14 +19,11 @@ from kronstream.domain.schedule import Schedule, counted, said
 from kronstream.domain.zone import DAY, Zone
 
 # how many excluded stretches one search passes over before it says that nothing is left
-STRETCHES = 2_000
+STRETCHES = 1_500
 
 _UNIX = date(1970, 1, 1).toordinal()
 _DATES = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:/([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
 _INSTEAD = "write a date like 2026-12-24, a range like 2026-12-24/2027-01-02, or a cron expression"
-# fields that hold every minute, or every hour
-_EVERY_MINUTE = {"*", "*/1", "0-59", "0-59/1"}
-_EVERY_HOUR = {"*", "*/1", "0-23", "0-23/1"}
 
 
 class Exclusion(Protocol):
@@ -61,7 +58,7 @@ class Times:
 
     def __init__(self, expression: Cron) -> None:
         self._cron = expression
-        self._unit = _unit(expression)
+        self._unit = 1 if expression.seconds else 60
         self._free = (0, 0)  # a stretch that is known to be left alone
 
     def end(self, wall: int) -> int | None:
@@ -72,19 +69,9 @@ class Times:
         floor = wall - wall % self._unit
         found = self._cron.next_second(floor - 1)
         if found == floor:
-            return floor + self._unit
+            return self._cron.until(wall)
         self._free = (floor, floor + self._unit if found is None else found)
         return None
-
-
-def _unit(expression: Cron) -> int:
-    """The seconds that one match covers: an hour when all of its minutes match, a day when all of its hours do."""
-    *seconds, minute, hour, _, _, _ = expression.expression.split()
-    if seconds and seconds[0] not in _EVERY_MINUTE:
-        return 1
-    if minute not in _EVERY_MINUTE:
-        return 60
-    return DAY if hour in _EVERY_HOUR else 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +106,22 @@ class Excluding:
 
     def _search(self, instant: int) -> tuple[int | None, bool]:
         """The first instant that is not excluded, or the last one looked at and True."""
-        at = self.inner.after(instant)
-        for _ in range(STRETCHES):
-            end = None if at is None else self._end(at)
-            if end is None:
-                return at, False
-            at = self.inner.after(end - 1)
-        return at, at is not None
+        at, steps = self.inner.after(instant), 2 * STRETCHES
+        while at is not None and (end := self._end(at)) is not None:
+            # a stretch that touches another goes on in it
+            while steps > 1 and (further := self._end(end)) is not None:
+                end, steps = further, steps - 1
+            at, steps = self.inner.after(end - 1), steps - 2
+            if steps <= 0:
+                break
+        return at, at is not None and steps <= 0
 
     def _end(self, instant: int) -> int | None:
-        """The end of the excluded stretch that holds the instant, at most where the clock changes."""
+        """The end of an excluded stretch that holds the instant, at most where the clock changes."""
         second = instant // 1000
         span = self.zone.span(second)
         wall = second + span.offset
-        end = max((end for one in self.exclusions if (end := one.end(wall)) is not None), default=None)
+        end = next((end for one in self.exclusions if (end := one.end(wall)) is not None), None)
         return None if end is None else min(end - span.offset, span.end) * 1000
 
 

@@ -8,6 +8,7 @@ LAST = -1
 _UNIX = date(1970, 1, 1).toordinal()
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SEVENTHS = sum(1 << 7 * week for week in range(5))
+_SIXTY = (1 << 60) - 1
 # 9990-01-01: dates end soon after
 _END = 253_086_681_600
 
@@ -84,6 +85,26 @@ class Wall:
             length = _length(year, month)
             if self._months >> month & 1 and (days := self._month(length, (begin + 1) % 7)):
                 return (begin + _lowest(days) - _UNIX) * DAY + self._earliest
+
+    def until(self, wall: int, *, whole: bool) -> int:
+        """The first second after a matching one that does not match, the end of the day at the latest.
+
+        ``whole``: every second of a matching minute matches.
+        """
+        begin, time = wall - wall % DAY, wall % DAY // 60
+        seconds = _SIXTY if whole else self._seconds
+        if free := ~seconds & _SIXTY & -1 << wall % 60:
+            return begin + time * 60 + _lowest(free)
+        time += 1
+        while time < DAY // 60:
+            hour, minute = divmod(time, 60)
+            if not (self._hours >> hour & 1 and self._minutes >> minute & 1):
+                break
+            if seconds != _SIXTY:
+                return begin + time * 60 + _lowest(~seconds & _SIXTY)
+            free = ~self._minutes & _SIXTY & -1 << minute
+            time = hour * 60 + (_lowest(free) if free else 60)
+        return begin + time * 60
 
     def _month(self, length: int, first: int) -> int:
         """The mask of a kind of month; there are 28 kinds."""
