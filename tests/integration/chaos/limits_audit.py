@@ -5,7 +5,7 @@ worker stood still for longer than a lease counts until the lease may have ended
 and for a moment after the thaw, until the worker is told, two handlers do (`tails`). Nothing else may overlap.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -82,6 +82,18 @@ def spans(calls: Iterable[Call], harm: Harm) -> list[Span]:
         until = min(at for at in (until, *(one.lost for one in lost if one.lost > call.began), NEVER) if at is not None)
         found.append(Span(call, call.began, until))
     return sorted(found, key=lambda span: span.since)
+
+
+def forgotten(found: Sequence[Book], at: int, told: Container[str]) -> list[Book]:
+    """The books without the rest of attempts that ran when Redis was lost (ms) and of which no status had told.
+
+    Until their workers' next heartbeat nobody knows of them, and others may have their slots.
+    """
+
+    def cut(span: Span) -> Span:
+        return replace(span, until=at) if span.since < at < span.until and span.call.run not in told else span
+
+    return [replace(book, spans=[cut(span) for span in book.spans]) for book in found]
 
 
 def tails(found: Iterable[Book], harm: Harm) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 from eventually import eventually
 from integration.chaos.asker import Asker
 from integration.chaos.harm import TAIL, Harm
-from integration.chaos.limits_audit import Book, books, faults, left, limits, tails, wiped
+from integration.chaos.limits_audit import Book, books, faults, forgotten, left, limits, tails, wiped
 from integration.chaos.limits_load import RUNS, limited
 from integration.chaos.trial import Trial, uid_of
 from integration.chaos.verdict import nothing_wrong
@@ -91,8 +91,9 @@ def test_redis_is_lost(trial: Trial) -> None:
 
     found = books(trial, harm)
     usual = [wiped(book) for book in found if "endAfter" not in book.job["spec"]]
-    told = (*before.faults(usual), *limits(found), *left(trial), *_asked_at_most(found, asker, before))
-    nothing_wrong([*told, *_ended(found, before), *trial.site.complaints()])
+    told = {run for status in before.statuses.values() for run in status["unfinished"]}
+    wrong = [*before.faults(usual), *limits(forgotten(found, before.at, told)), *left(trial), *_ended(found, before)]
+    nothing_wrong([*wrong, *_asked_at_most(found, asker, before), *trial.site.complaints()])
 
 
 def _asked_at_most(found: list[Book], asker: Asker, before: Before) -> list[str]:
@@ -105,8 +106,9 @@ def _asked_at_most(found: list[Book], asker: Asker, before: Before) -> list[str]
             wrong.append(f"{book.account.name}: runs that nobody asked for: {stray}")
         if missing := wanted - seen - before.in_flight:
             wrong.append(f"{book.account.name}: values without a run: {missing}")
-        again = [run for run in seen - before.in_flight if len(book.account.calls[run]) > 1]
-        wrong += [f"{run} ran more than once" for run in again]
+        unknown = before.in_flight | set(before.statuses[uid_of(book.job)]["unfinished"])
+        ends = {run: [call for call in book.account.calls[run] if call.ended] for run in seen - unknown}
+        wrong += [f"{run} ran more than once: {calls}" for run, calls in ends.items() if len(calls) > 1]
     return wrong
 
 
