@@ -15,7 +15,7 @@ from kronstream.operations.runs import SKIP_LIMIT
 from kronstream.resources import KINDS, Spec
 from kronstream.resources.late import CatchUp
 from kronstream.settings import OperatorSettings
-from unit import docparts, docruns
+from unit import docpage, docparts, docruns
 from unit.docpage import ROOT, SCHEDULES, Block, Table, blocks, tables
 
 BLOCKS = blocks()
@@ -25,6 +25,7 @@ TABLES = tables()
 # of yaml blocks: the one that is no job
 PAUSES = next(block for block in YAML if "kind: ConfigMap" in block.text)
 PAGE = SCHEDULES.read_text("utf-8")
+CRONTAB = docpage.table("Where a crontab means something else")
 SCHEMA = Spec.model_json_schema(by_alias=True)["properties"]
 
 
@@ -99,6 +100,31 @@ def test_the_table_of_changed_clocks_has_a_change_in_every_policy() -> None:
         elapsed = [row for row in table.rows if re.search(r"\d \* \* \* \*|/30 \* \* \* \*|every:", row[0])]
         assert elapsed
         assert all((row[1], row[3]) == (row[2], row[4]) for row in elapsed)
+
+
+def test_our_side_of_the_comparison_is_ours() -> None:
+    ours = {docpage.code(row[0].split(",")[0].split(" before")[0].split(" in ")[0]): row[1] for row in CRONTAB.rows}
+    assert ours.keys() == {"0 0 */2 * MON", "L", "0 0 31 2 *", "@every 90s", "@reboot", "TZ=…", "7"}
+    for text in ("@every 90s", "@reboot", "TZ=UTC 0 0 * * *"):
+        with pytest.raises(Invalid):
+            docruns.instants({"schedule": text})
+    assert [name for name, here in ours.items() if here.startswith("refused")] == ["@every 90s", "@reboot", "TZ=…"]
+    for text in ("0 0 L * *", "0 0 15W * *", "0 0 * * 5#2", "H H * * *", "0 0 0 * * *"):
+        assert docruns.instants({"schedule": text}).after(docruns.CREATED) is not None
+    never = docruns.instants({"schedule": "0 0 31 2 *"})
+    assert never.after(docruns.CREATED) is None
+    sundays = [docruns.following({"schedule": f"0 0 * * {day}"}, "2026-12-01T00:00:00Z", 9, "%a") for day in "07"]
+    assert sundays == [", ".join(["Sun"] * 9)] * 2
+
+
+def test_our_row_of_changed_clocks_is_ours() -> None:
+    (row,) = [row for row in docpage.table("When clocks change").rows if row[0] == "**kronstream**"]
+    ny = docpage.table("New York").rows
+    spring = next(cells for cells in ny if "30 2 * * *" in cells[0])[1]
+    autumn = next(cells for cells in ny if "30 1 * * *" in cells[0])[3]
+
+    assert row[1:3] == (f"runs at {spring.split()[0]}", "runs once")
+    assert len(autumn.split(", ")) == 1
 
 
 def test_the_config_map_pauses_what_it_names() -> None:
