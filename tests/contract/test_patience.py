@@ -2,7 +2,7 @@
 
 import pytest
 
-from builders import adoption, dispatch
+from builders import UID, adoption, dispatch
 from contract.acts import adopted, dispatched, ended, job, more, rid, taken
 from contract.stores import EPOCH, LEASE, Store
 from kronstream.ports import Pause, Seed, Verdict
@@ -94,3 +94,14 @@ async def test_what_comes_due_in_a_pause_of_all_by_its_jitter_is_of_the_pause(st
     assert await store.ledger.dispatch(EPOCH, [item]) == [(Verdict.OK, 0)]
     assert [claim.nominal for claim in await taken(store)] == [since - 2000]
     assert (await job(store)).skipped == {"Paused": 1}
+
+
+async def test_how_far_the_jitter_may_put_off_is_told(store: Store) -> None:
+    await adopted(store, jitter=5_000)
+    known = await store.requests.stored(UID)
+    assert known
+    assert known.jitter == 5_000
+    await adopted(store, generation=2)
+    known = await store.requests.stored(UID)
+    assert known
+    assert known.jitter == 0

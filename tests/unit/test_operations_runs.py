@@ -242,6 +242,15 @@ async def test_the_next_runs_are_skipped_and_taken_back(office: Office) -> None:
     assert (await office.state(UID)).skip_next == ()
 
 
+async def test_the_next_run_is_one_that_its_jitter_puts_off(office: Office) -> None:
+    await office.adopt(manifest("put-off", every="5s", jitter="4s"))
+    assert await office.runs.skip_next("put-off") == (NOW,)
+    # what the jitter cannot put off until now is over, or an outage left it
+    await office.adopt(manifest("put-off", generation=2, every="5s", jitter="3s"))
+    office.stage.time.advance(4_000)
+    assert await office.runs.next_instants("put-off", 1) == (NOW + 5_000,)
+
+
 @pytest.mark.parametrize("number", [0, 21])
 async def test_a_number_of_runs_that_nobody_means(office: Office, number: int) -> None:
     no = await refusal(office.runs.skip_next(UID, number))

@@ -225,6 +225,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         keep_bad=spec.history.failed,
         keep_age=spec.history.max_age_ms,
         starting_deadline=spec.starting_deadline_ms,
+        jitter=spec.jitter_ms or 0,
         max_concurrent=0 if spec.concurrency_policy == "Allow" else spec.max_concurrent,
         max_queued=spec.max_queued,
         group=spec.concurrency_group.name if spec.concurrency_group else "",

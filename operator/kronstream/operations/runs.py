@@ -94,7 +94,8 @@ class Runs:
         """The next instants of a job, skipped ones included. Raises Refused."""
         stored = await self._stored(uid)
         schedule = schedule_of(stored.when)
-        begin = max(stored.cursor, await self._requests.now())
+        # what came, but is put off by the jitter, is still the next
+        begin = max(stored.cursor, await self._requests.now() - stored.jitter)
         return upcoming(schedule, begin, number) if schedule is not None else ()
 
     async def skip_next(self, uid: str, number: int = 1) -> tuple[int, ...]:

@@ -64,6 +64,7 @@ class Adoption:
     keep_bad: int = 10
     keep_age: int = 604_800_000
     starting_deadline: int | None = None
+    jitter: int = 0
     max_concurrent: int = 0
     max_queued: int = 100
     group: str = ""

@@ -63,7 +63,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is in force for a job, to reason from; ``work`` is the stored form of what its runs execute."""
+    """What is in force for a job, to reason from.
+
+    ``work`` is the stored form of what its runs execute, ``jitter`` by how many milliseconds an instant may be put off.
+    """
 
     uid: str
     namespace: str
@@ -72,6 +75,7 @@ class Stored:
     when: str
     cursor: int
     work: str | None
+    jitter: int = 0
 
 
 class Requests(Protocol):

@@ -160,6 +160,7 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "keep_good": a.keep_good,
         "keep_bad": a.keep_bad,
         "keep_age": a.keep_age,
+        "jitter": a.jitter,
         "deadline": -1 if a.starting_deadline is None else a.starting_deadline,
         "limit": a.max_concurrent,
         "queued": a.max_queued,

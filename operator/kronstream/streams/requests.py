@@ -34,14 +34,14 @@ class RedisRequests:
 
     async def stored(self, uid: str) -> Stored | None:
         """See Requests."""
-        fields = ("ns", "name", "gen", "when", "cur")
+        fields = ("ns", "name", "gen", "when", "cur", "jit")
         values = await self._redis.hmget(self._keys.job(uid), *fields)
-        namespace, name, generation, when, cursor = (None if value is None else str(value) for value in values)
+        namespace, name, generation, when, cursor, jitter = (None if value is None else str(value) for value in values)
         if namespace is None or name is None or generation is None or cursor is None:
             return None
         text = await self._redis.hget(self._keys.work(uid), generation)
         work = None if text is None else str(text)
-        return Stored(uid, namespace, name, int(generation), when or "", int(cursor), work)
+        return Stored(uid, namespace, name, int(generation), when or "", int(cursor), work, int(jitter or 0))
 
     async def request(self, epoch: str, requests: Sequence[Request]) -> list[tuple[Word, str]]:
         """See Requests."""

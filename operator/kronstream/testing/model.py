@@ -73,6 +73,7 @@ class Job:
     keep_bad: int = 10
     keep_age: int = 604_800_000
     starting_deadline: int | None = None
+    jitter: int = 0
     limit: int = 0
     max_queued: int = 100
     group: str = ""

@@ -35,7 +35,7 @@ class MemoryRequests:
         if job is None:
             return None
         work = self._store.work(uid, job.generation)
-        return Stored(uid, job.namespace, job.name, job.generation, job.when, job.cursor, work)
+        return Stored(uid, job.namespace, job.name, job.generation, job.when, job.cursor, work, job.jitter)
 
     async def request(self, epoch: str, requests: Sequence[Request]) -> list[tuple[Word, str]]:
         """See Requests."""

@@ -127,7 +127,8 @@ local function adopt(a)
   -- an invalid generation keeps what was in force: its fix is compared with that, and runs still end by it
   if fresh or a.invalid == 0 then
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
-      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline))
+      num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
+      'jit', num(a.jitter))
     limit(a, job)
     if spent(a.uid, a.end_runs, a.end_successes) then call('HSET', job, 'end', 1) else call('HDEL', job, 'end') end
   end
