@@ -147,13 +147,14 @@ def test_what_counts_from_the_creation_is_previewed_from_the_object(installation
         agree(born, job)
 
 
-@pytest.mark.parametrize(("form", "says"), [("own-minute", "H 3 * * *"), ("several", None)])
+@pytest.mark.parametrize(("form", "says"), [("own-minute", "H 3 * * *"), ("several", None), ("rule", None)])
 def test_kubectl_shows_the_schedule_as_written_and_as_resolved(
     form: str, says: str | None, installation: Installation
 ) -> None:
     jobs = in_force(installation, {form: FORMS[form]})
     wide = installation.plane.kubectl("get", "sched", form, "-o", "wide").splitlines()
 
+    assert len(wide) == 2, "a row is a line, also of a rule that has several"
     assert jobs[form][1]["status"]["schedule"] in wide[1]
     if says is not None:
         assert says in wide[1]

@@ -249,6 +249,22 @@ def test_an_interval_of_a_job_that_was_created_counts_from_then() -> None:
     assert found["notes"] == []
 
 
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [('schedule: "H 3 * * *"', True), ("{every: 1h, anchor: 2026-01-01T00:00:00Z, jitter: 5m}", True),
+     ('schedule: "0 3 * * THU"', False)],
+)  # fmt: skip
+def test_a_name_that_the_server_will_make_is_noted(when: str, told: bool) -> None:
+    """H and jitter come from the whole name: what is shown is not what will be."""
+    text = job(when=when).replace("  name: report", "  generateName: report-")
+    if when.startswith("{"):
+        text = text.replace(when, "\n  ".join(when.strip("{}").split(", ")))
+    (found,) = data("-", "-n", "1", stdin=text)
+
+    assert bool(found["notes"]) is told
+    assert not told or found["notes"][0].startswith("H and jitter will be others: the API server adds to generateName")
+
+
 def test_an_interval_counts_from_a_whole_second_and_first_runs_an_interval_later() -> None:
     """As in the cluster: nothing is due at the creation itself, which the preview showed as the first run."""
     lines = table("--every", "90s", "--from", "2026-12-24T00:00:00.250Z", "-n", "2")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kronstream.domain import preview, zone
+from kronstream.domain.hashed import is_hashed
 from kronstream.domain.when import When
 from kronstream.resources import Spec, instant, parse_spec
 from kronstream.resources.judged import judge
@@ -31,9 +32,17 @@ class NextRuns:
 
 
 def next_runs(
-    spec: Mapping[str, Any], identity: str, created: int | None, start: str | None, now: int, number: int
+    spec: Mapping[str, Any],
+    identity: str,
+    created: int | None,
+    start: str | None,
+    now: int,
+    number: int,
+    *,
+    named: bool = True,
 ) -> NextRuns:
-    """The next runs of a spec after `now`, or from `start` on. `created` is None for a job that was not created yet.
+    """The next runs of a spec after `now`, or from `start` on. `created` is None for a job that was not created yet,
+    `named` False for one whose name the API server will complete.
 
     Raises Invalid as the operator would, ValueError for a start that is none.
     """
@@ -48,13 +57,18 @@ def next_runs(
         after = max(after, born)  # nothing is due at the creation itself
     if schedule is None:
         return NextRuns(
-            identity, when, 0, (), "it runs only when asked: nothing in its spec says when", _notes(read, created)
+            identity,
+            when,
+            0,
+            (),
+            "it runs only when asked: nothing in its spec says when",
+            _notes(read, created, named=named),
         )
     rows = tuple(preview.rows(when, schedule, identity, spread, after, number))
     runs = [row.at for row in rows if not row.skipped]
     last = runs[-1] if runs else after
     end = schedule.why_none(last) if len(runs) < number and schedule.after(last) is None else ""
-    return NextRuns(identity, when, spread, rows, end, _notes(read, created))
+    return NextRuns(identity, when, spread, rows, end, _notes(read, created, named=named))
 
 
 def _instant(text: str, name: str) -> int:
@@ -73,7 +87,7 @@ def _instant(text: str, name: str) -> int:
     return (wall - found.offset(wall - found.offset(wall))) * 1000
 
 
-def _notes(spec: Spec, created: int | None) -> tuple[str, ...]:
+def _notes(spec: Spec, created: int | None, *, named: bool) -> tuple[str, ...]:
     """What else decides whether a run starts."""
     found = []
     if spec.suspend:
@@ -88,4 +102,7 @@ def _notes(spec: Spec, created: int | None) -> tuple[str, ...]:
         found.append("counted from here; in the cluster from the creation of the job, unless anchor says from when")
     if created is None and spec.rrule is not None and "DTSTART" not in spec.rrule.upper():
         found.append("counted from here; in the cluster from the creation of the job, unless DTSTART says from when")
+    texts = (*spec.schedules, spec.schedule or "")
+    if not named and (spec.jitter_ms or any(is_hashed(field) for text in texts for field in text.split())):
+        found.append("H and jitter will be others: the API server adds to generateName")
     return tuple(found)

@@ -99,8 +99,9 @@ def _of_files(files: tuple[str, ...], namespace: str, ask: dict[str, Any]) -> tu
         faults += errors
         if not errors:
             value = manifest.document.value
+            named = "name" in value["metadata"]
             try:
-                found.append(next_runs(value["spec"], identity(value, namespace), created(value), **ask))
+                found.append(next_runs(value["spec"], identity(value, namespace), created(value), **ask, named=named))
             except ValueError as fault:
                 raise click.UsageError(str(fault)) from None
     faults += reader.unread
