@@ -34,7 +34,7 @@ def serve(sock: socket.socket, output: int, registry: Registry, parent: int, log
         while (task := wire.receive(sock)) is not None:
             wire.send(sock, {"started": True})
             wire.send(sock, _execute(registry, task))
-    except BrokenPipeError:
+    except ConnectionError:
         pass  # the loop process is gone
     except BaseException:
         logging.getLogger(__name__).exception("a process for sync handlers failed")

@@ -73,7 +73,8 @@ class Nursery:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # the bell rings only for signals that have a handler
-        with selectors.DefaultSelector() as selector:
+        # killed with a word of ours unread, it does not end the connection but breaks it
+        with selectors.DefaultSelector() as selector, contextlib.suppress(ConnectionError):
             selector.register(self._sock, selectors.EVENT_READ)
             selector.register(alarm, selectors.EVENT_READ)
             while True:
