@@ -130,6 +130,13 @@ def excluding(inner: Schedule, texts: Sequence[str], name: str) -> Excluding:
     return Excluding(inner, _exclusions(tuple(texts)), zone.load(name))
 
 
+def holding(texts: Sequence[str], name: str, instant: int) -> str | None:
+    """The first of the texts that excludes an instant, None when none does; raises ValueError as ``parse`` does."""
+    second = instant // 1000
+    wall = second + zone.load(name).offset(second)
+    return next((text for text in texts if any(one.end(wall) is not None for one in _exclusions((text,)))), None)
+
+
 def parse(text: str) -> tuple[int, int] | Cron:
     """The days, or the cron expression on a clock without a zone; raises ValueError with what to write instead."""
     if not re.fullmatch(r"[0-9][0-9TZ:./-]*", text.strip()):

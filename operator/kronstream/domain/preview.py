@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from kronstream.domain import cron, jitter, zone
-from kronstream.domain.exclusion import excluding
-from kronstream.domain.schedule import Once, Schedule
+from kronstream.domain.exclusion import holding
+from kronstream.domain.schedule import Schedule
 from kronstream.domain.when import When
 from kronstream.domain.zone import Zone
 
@@ -88,9 +88,7 @@ class _Hidden:
     def _why(self, at: int) -> str:
         if self._plain is None or self._plain.after(at - 1) != at:
             return f"{_gone(self._when, at)}, and dst.gap is Skip"
-        name = self._when.zone or "UTC"
-        named = (text for text in self._when.exclude if excluding(Once(at), (text,), name).after(at - 1) is None)
-        return f"excluded by {next(named)}"
+        return f"excluded by {holding(self._when.exclude, self._when.zone or 'UTC', at)}"
 
 
 def _marks(when: When, schedule: Schedule, at: int) -> Iterator[str]:
