@@ -8,7 +8,7 @@ from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Pause, 
 from kronstream.testing.admission import new_run
 from kronstream.testing.ending import spent
 from kronstream.testing.model import Job, Works
-from kronstream.testing.slots import release_group, release_waiting
+from kronstream.testing.slots import group_has_room, release_group, release_waiting
 from kronstream.testing.store import MemoryStore
 
 # the identity of a run that the schedule or a backfill made
@@ -131,6 +131,7 @@ def _bring_back(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
     # of any other run nobody knows whether it had a payload of its own, which is lost
     nominals = {run: int(made[1]) for run in seed.unfinished if (made := MADE.search(run))}
     nominals |= {run: store.now for run in seed.unfinished if run == seed.asked}
+    free = len(nominals) if a.policy == "Allow" else max(a.max_concurrent, 1)
     # they stand in line again in their order, whichever the status told them in
     for run in sorted(nominals, key=nominals.__getitem__):
         if store.run(run):
@@ -146,6 +147,10 @@ def _bring_back(store: MemoryStore, job: Job, a: Adoption, seed: Seed) -> None:
             a.lane,
         )
         known.group, known.group_max, known.revived = _group(a), a.group_max, True
+        # the oldest are those that may run
+        if known.group and free and group_has_room(store, known.group, a.group_max):
+            store.groups[known.group].add(run)
+            free -= 1
         store.active[a.uid][run] = -known.nominal
         store.waiting[a.uid].append(run)
         store.unfinished[run] = store.now + REGISTERING

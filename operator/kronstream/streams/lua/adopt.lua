@@ -16,13 +16,21 @@ local function bring_back(a, s)
     return string.match(id, '%-s(%d+)$') or string.match(id, '%-b%x+%.(%d+)$') or (id == s.asked and num(now)) or nil
   end
   table.sort(s.unfinished, function(a, b) return tonumber(nominal_of(a) or 0) < tonumber(nominal_of(b) or 0) end)
+  local free = a.policy == 'Allow' and math.huge or math.max(a.limit, 1)
   for _, id in ipairs(s.unfinished) do
     local nominal = nominal_of(id)
     if nominal and call('EXISTS', P .. 'run:' .. id) == 0 then
       -- no entry yet: a worker that still holds the run says so first, then the sweep dispatches it again
       call('HSET', P .. 'run:' .. id, 'st', 'queued', 'uid', a.uid, 'ns', a.ns, 'nm', a.name, 'nom', nominal,
         'gen', num(a.gen), 'q', a.queue, 'ln', a.lane, 'att', 0, 'at', num(now), 'rv', 1)
-      if a.group ~= '' then call('HSET', P .. 'run:' .. id, 'grp', a.group, 'gmx', num(a.group_max)) end
+      if a.group ~= '' then
+        call('HSET', P .. 'run:' .. id, 'grp', a.group, 'gmx', num(a.group_max))
+        -- the oldest are those that may run
+        if free > 0 and group_has_room(a.group, a.group_max) then
+          call('ZADD', P .. 'group:' .. a.group, num(now), id)
+          free = free - 1
+        end
+      end
       call('ZADD', P .. 'active:' .. a.uid, '-' .. nominal, id)
       line_up(P .. 'waiting:' .. a.uid, id)
       call('ZADD', P .. 'unfinished', num(now + 3000), id)
