@@ -91,8 +91,12 @@ def test_redis_is_lost(trial: Trial) -> None:
 
     found = books(trial, harm)
     usual = [wiped(book) for book in found if "endAfter" not in book.job["spec"]]
-    told = {run for status in before.statuses.values() for run in status["unfinished"]}
-    wrong = [*before.faults(usual), *limits(forgotten(found, before.at, told)), *left(trial), *_ended(found, before)]
+    wrong = [
+        *before.faults(usual),
+        *limits(forgotten(found, before.at, before.told)),
+        *left(trial),
+        *_ended(found, before),
+    ]
     nothing_wrong([*wrong, *_asked_at_most(found, asker, before), *trial.site.complaints()])
 
 
@@ -106,7 +110,7 @@ def _asked_at_most(found: list[Book], asker: Asker, before: Before) -> list[str]
             wrong.append(f"{book.account.name}: runs that nobody asked for: {stray}")
         if missing := wanted - seen - before.in_flight:
             wrong.append(f"{book.account.name}: values without a run: {missing}")
-        unknown = before.in_flight | set(before.statuses[uid_of(book.job)]["unfinished"])
+        unknown = before.in_flight | before.told
         ends = {run: [call for call in book.account.calls[run] if call.ended] for run in seen - unknown}
         wrong += [f"{run} ran more than once: {calls}" for run, calls in ends.items() if len(calls) > 1]
     return wrong

@@ -18,10 +18,14 @@ EVERY = 0.3  # seconds between two looks at all counters
 
 @dataclass(frozen=True)
 class Before:
-    """What was known at the instant of the loss: statuses as the API server has them, and runs not finished."""
+    """What was known at the instant of the loss: statuses as the API server has them, and runs not finished.
+
+    `told` are the unfinished runs of the statuses before it and right after it, for one may have been on its way.
+    """
 
     at: int
     statuses: dict[str, Object]
+    told: frozenset[str]
     in_flight: frozenset[str]
 
     def faults(self, found: Iterable[Account]) -> list[str]:
@@ -40,13 +44,12 @@ class Before:
 
     def _again(self, account: Account) -> Iterable[str]:
         """Only what status tells as unfinished may run again."""
-        told = set(self.statuses[uid_of(account.job)]["unfinished"])
         for run, calls in account.calls.items():
             over = [call for call in calls if call.ended is not None and call.ended < self.at]
-            if over and any(call.began > self.at for call in calls) and run not in told | self.in_flight:
+            if over and any(call.began > self.at for call in calls) and run not in self.told | self.in_flight:
                 yield f"{run} had ended and was fired again"
         if older := [
-            at for at in account.records if f"{uid_of(account.job)}-s{at}" not in told and self._told(account, at)
+            at for at in account.records if f"{uid_of(account.job)}-s{at}" not in self.told and self._told(account, at)
         ]:
             yield f"instants before the cursor in status were fired again: {older}"
 
@@ -68,12 +71,18 @@ class Before:
 
 def wipe(trial: Trial) -> Before:
     """Empties Redis."""
-    statuses = {uid_of(job): trial.site.objects.get(job)["status"] for job in trial.jobs}
+    statuses = _statuses(trial)
     with trial.site.redis.pipeline(transaction=True) as pipe:
         pipe.zrange(trial.site.keys.unfinished, 0, -1)
         pipe.flushall()
         in_flight, _ = pipe.execute()
-    return Before(now(), statuses, frozenset(in_flight))
+    at = now()
+    told = {run for status in (*statuses.values(), *_statuses(trial).values()) for run in status["unfinished"]}
+    return Before(at, statuses, frozenset(told), frozenset(in_flight))
+
+
+def _statuses(trial: Trial) -> dict[str, Object]:
+    return {uid_of(job): trial.site.objects.get(job)["status"] for job in trial.jobs}
 
 
 class Counters:
