@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kronstream.operations import Preview, Refused
+from kronstream.operations import Preview, Refused, backfills
 from kronstream.operations.refused import Why
 from kronstream.ports import Backfill
 from unit.fakecluster import NOW, UID, manifest
@@ -49,6 +49,15 @@ async def test_the_same_key_begins_one(office: Office) -> None:
     assert (first.total, first.state, first.by, first.interval, first.concurrent) == (3, "running", "anna", 5, 1)
     assert {each.id for each in await office.backfills.of_job(UID)} == {first.id, other.id}
     assert {each.id for each in await office.backfills.due(10)} == {first.id, other.id}
+
+
+async def test_one_of_another_job_is_not_taken_for_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfills, "digest", lambda *_: "0" * 20)
+    await office.adopt(manifest("another"))
+    await office.backfills.start("another", "k", BEGIN, END)
+    with pytest.raises(Refused, match="another key") as no:
+        await office.backfills.start(UID, "k", BEGIN, END)
+    assert no.value.why is Why.CONFLICT
 
 
 async def test_every_instant_has_its_run_and_the_end_comes_with_the_last(office: Office) -> None:

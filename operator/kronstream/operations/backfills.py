@@ -76,7 +76,11 @@ class Backfills:
             raise gone(f"job {uid}")
         if answer is Change.FULL:
             raise Refused(Why.CONFLICT, "as many backfills of this job are running as there may be; cancel one or wait")
-        return await self.get(backfill.id)
+        known = await self.get(backfill.id)
+        if known.uid != uid:
+            # the identity has few digits, so that those of its runs fit a label
+            raise Refused(Why.CONFLICT, "a backfill of another job has this identity; ask with another key")
+        return known
 
     async def get(self, backfill: str) -> Backfill:
         """A backfill; raises Refused when there is none."""
