@@ -120,6 +120,29 @@ async def test_a_jitter_puts_runs_off_and_leaves_their_nominal_time() -> None:
     assert job.due > NOW + 10_000 - 1
 
 
+@pytest.mark.parametrize(
+    ("edit", "runs", "skipped"),
+    [
+        ({"every": "20s", "jitter": "9s"}, [], {"Edited": 1}),
+        ({"every": "10s", "jitter": "9s", "payload": {}}, [NOW], {}),
+        ({"every": "10s"}, [NOW], {}),
+    ],
+)
+async def test_what_a_jitter_puts_off_over_an_edit_is_accounted_for(
+    edit: dict[str, Any], runs: list[int], skipped: dict[str, int]
+) -> None:
+    clock = Watchmaker()
+    (job,) = await clock.adopt(manifest(every="10s", anchor=render(NOW), jitter="9s"))
+    assert job.due is not None
+    assert NOW + 100 < job.due < NOW + 9_000
+    clock.stage.time.now = NOW + 100
+    await clock.ticker.fire(NOW + 100)
+    await clock.adopt(manifest(generation=2, anchor=render(NOW), **edit))
+    clock.stage.time.now = NOW + 9_100
+    await clock.ticker.fire(NOW + 9_100)
+    assert (clock.runs(), (await status(clock))["skipped"]) == (runs, skipped)
+
+
 async def test_what_is_paused_or_was_asked_to_be_skipped_makes_no_run() -> None:
     clock = Watchmaker()
     requests = MemoryRequests(clock.stage.store)
