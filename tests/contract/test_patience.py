@@ -88,6 +88,8 @@ async def test_what_comes_due_in_a_pause_of_all_by_its_jitter_is_of_the_pause(st
     await adopted(store, cursor=store.now() - 60_000)
     since = store.now() - 1000
     await store.ledger.declare_pauses("test", {"*": Pause(since, None)}, since)
+    await store.ledger.declare_pauses("test", {})
+    await store.jump(1000)
     (cursor,) = await store.ledger.cursors([(await job(store)).uid])
     assert cursor
     item = dispatch(cursor, since - 2000, since - 1000, delays=(500, 1500))

@@ -110,10 +110,13 @@ def _ran(store: MemoryStore, job: Job, key: str, nominal: int) -> bool:
 
 
 def _excuse(store: MemoryStore, job: Job, nominal: int, delay: int) -> Skip | None:
-    """Why an instant makes no run though its job fires. With a jitter it comes due later than it is."""
+    """Why an instant makes no run though its job fires.
+
+    With a jitter it comes due later than it is; what is late starts in no pause either.
+    """
     scopes = [pause for (_, scope), pause in store.scopes.items() if scope in ("*", job.namespace)]
     pauses = (*scopes, *([job.pause] if job.pause else ()))
-    if any(pause.covers(at) for pause in pauses for at in (nominal, nominal + delay)):
+    if any(pause.covers(at) for pause in pauses for at in (nominal, nominal + delay, store.now)):
         return Skip.PAUSED
     if nominal in job.skip_next:
         job.skip_next = tuple(at for at in job.skip_next if at != nominal)

@@ -59,10 +59,11 @@ local function ran(id, h, at)
   return (at <= tonumber(h[24]) and at > tonumber(h[25])) or call('EXISTS', P .. 'claim:' .. id) == 1
 end
 
--- Why an instant makes no run though its job fires. With a jitter it comes due later than it is.
+-- Why an instant makes no run though its job fires. With a jitter it comes due later than it is; what is late starts
+-- in no pause either.
 local function excuse(uid, h, nominal, delay)
   local at = tonumber(nominal)
-  if paused(h, at) or (delay > 0 and paused(h, at + delay)) then return 'Paused' end
+  if paused(h, at) or (delay > 0 and paused(h, at + delay)) or paused(h, now) then return 'Paused' end
   if h[23] and string.find(',' .. h[23] .. ',', ',' .. nominal .. ',', 1, true) then
     local left = string.gsub(',' .. h[23] .. ',', ',' .. nominal .. ',', ',', 1)
     left = string.match(left, '^,(.*),$') or ''
