@@ -81,5 +81,7 @@ def test_wiped(trial: Trial) -> None:
     first = min(run.dispatched for account in found for at, run in account.records.items() if at > before.at)
     print(f"opened again after {opened - before.at} ms, first dispatch after {first - before.at} ms")
 
-    nothing_wrong([*before.faults(found), *quiet_faults(trial, found), *counters.fallen, *trial.site.complaints()])
+    nothing_wrong(
+        [*before.faults(found), *quiet_faults(trial, found, before.at), *counters.fallen, *trial.site.complaints()]
+    )
     assert first - before.at < FIRING_AGAIN
