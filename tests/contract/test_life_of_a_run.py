@@ -8,7 +8,7 @@ from contract.stores import LEASE, Store
 from kronstream.domain.plan import Skipped
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import Lane, Skip, State
-from kronstream.ports import Epoch, Failure, Verdict
+from kronstream.ports import Before, Epoch, Failure, Verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -272,3 +272,14 @@ async def test_what_is_not_unicode_is_replaced(store: Store) -> None:
     known = await job(store)
     assert known.last is not None
     assert known.last.message == "half ? a pair"
+
+
+async def test_the_run_before_is_told_without_the_whole_job(store: Store) -> None:
+    await dispatched(store)
+    assert await store.ledger.lasts([UID, "unknown"]) == [Before(None, 0), Before(None, 0)]
+    (claim,) = await store.queue.take(card(), 10)
+    await store.queue.finish(card(), [failure(claim)])
+    known = await job(store)
+    assert await store.ledger.lasts([UID]) == [Before(known.last, 1)]
+    assert known.last
+    assert known.last.state == "failed"

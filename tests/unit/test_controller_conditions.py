@@ -9,7 +9,7 @@ from kronstream.controller.conditions import Conditions, judged, told, verdict_f
 from kronstream.controller.job import Job, read
 from kronstream.domain.plan import Plan, Skipped
 from kronstream.domain.run import Skip, State, Trigger
-from kronstream.ports import JobState, LastRun
+from kronstream.ports import Before, JobState, LastRun
 from kronstream.testing import FixedClock, MemoryLedger, MemoryStore
 from unit.fakecluster import EPOCH, NOW, UID, manifest
 from unit.test_controller_view import STATE
@@ -117,9 +117,9 @@ class Counting(MemoryLedger):
         super().__init__(MemoryStore(FixedClock(NOW), EPOCH))
         self.asked: list[str] = []
 
-    async def describe(self, uids: Any) -> list[JobState | None]:
+    async def lasts(self, uids: Any) -> list[Before]:
         self.asked += uids
-        return await super().describe(uids)
+        return await super().lasts(uids)
 
 
 async def test_jobs_without_a_condition_cost_nothing() -> None:

@@ -156,3 +156,11 @@ async def test_the_second_replica_asks_nobody_about_one_time_jobs_that_the_first
     await clock.ticker.fire(NOW)
     await clock.ticker.fire(NOW)
     assert (clock.refreshed, clock.runs(), job.cursor, job.wake) == ([], [NOW], NOW, None)
+
+
+async def test_jobs_that_ask_of_the_run_before_hold_no_other_up() -> None:
+    clock = Watchmaker()
+    await clock.adopt(manifest("asking", runIf='last.status == "none"'), manifest("plain"))
+    await clock.ticker.fire(NOW)
+    assert [[item.uid for item in items] for items in clock.ledger.asked] == [["plain"], ["asking"]]
+    assert clock.runs("asking") == clock.runs("plain")

@@ -61,7 +61,7 @@ class Backfilling:
         job = self._roster.get(backfill.uid)
         if job is None or job.condition is None:
             return await self._backfills.step(self._replicas.epoch, backfill, lambda _: True)
-        last = told((await self._ledger.describe([job.uid]))[0])
+        last = told((await self._ledger.lasts([job.uid]))[0])
         return await self._backfills.step(
             self._replicas.epoch, backfill, lambda at: verdict_for(job, at, Trigger.BACKFILL, last).holds
         )

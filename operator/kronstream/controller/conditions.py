@@ -9,7 +9,7 @@ from kronstream.controller.job import Job
 from kronstream.domain.condition import Verdict
 from kronstream.domain.plan import Plan, Skipped
 from kronstream.domain.run import Skip, Trigger, run_id
-from kronstream.ports import JobState, Ledger
+from kronstream.ports import Before, JobState, Ledger
 
 Planned = list[tuple[Job, Plan]]
 
@@ -25,16 +25,16 @@ class Conditions:
         asked = [job.uid for job, owed in planned if job.condition is not None and owed.due]
         if not asked:
             return planned
-        states = dict(zip(asked, await self._ledger.describe(asked), strict=True))
-        return [(job, judged(job, owed, states[job.uid]) if job.uid in states else owed) for job, owed in planned]
+        befores = dict(zip(asked, await self._ledger.lasts(asked), strict=True))
+        return [(job, judged(job, owed, befores[job.uid]) if job.uid in befores else owed) for job, owed in planned]
 
 
-def judged(job: Job, owed: Plan, state: JobState | None) -> Plan:
+def judged(job: Job, owed: Plan, before: Before | JobState | None) -> Plan:
     """A plan without the instants for which the job's condition does not hold; those are skipped, range by range.
 
     Notes in the job why the last one did not, for its status.
     """
-    last = told(state)
+    last = told(before)
     kept: list[int] = []
     skipped = list(owed.skipped)
     verdicts = {nominal: verdict_for(job, nominal, Trigger.SCHEDULE, last) for nominal in owed.due}
@@ -62,7 +62,7 @@ def verdict_for(job: Job, nominal: int, trigger: Trigger, last: Mapping[str, Any
     return job.condition.holds({"namespace": job.namespace, "name": job.name}, run, last)
 
 
-def told(state: JobState | None) -> Mapping[str, Any] | None:
+def told(state: Before | JobState | None) -> Mapping[str, Any] | None:
     """What a condition may know of the run before; None before the first."""
     if state is None or state.last is None:
         return None

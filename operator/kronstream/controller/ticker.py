@@ -115,16 +115,16 @@ class Ticker:
         """What the jobs owe, in portions that keep neither the store nor this loop for long: there may be much to
         make up for, and counting what was missed takes time, too."""
         portion: Planned = []
+        asking: Planned = []  # the store is asked about the runs before: the others do not wait for that
         runs, begin = 0, time.monotonic()
         for job in jobs:
             if owed := self._owed(job, now):
-                portion.append((job, owed))
+                (portion if job.condition is None else asking).append((job, owed))
                 runs += len(owed.due)
             if runs >= RUNS or time.monotonic() - begin > LONG:
-                yield portion
-                portion, runs, begin = [], 0, time.monotonic()
-        if portion:
-            yield portion
+                yield from filter(None, (portion, asking))
+                portion, asking, runs, begin = [], [], 0, time.monotonic()
+        yield from filter(None, (portion, asking))
 
     def _owed(self, job: Job, now: int) -> Plan | None:
         if not job.firing:

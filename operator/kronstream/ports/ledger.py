@@ -164,6 +164,14 @@ class LastRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """The run before, as a condition may ask of it."""
+
+    last: LastRun | None
+    consecutive_failures: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """A pause beside the spec: instants in [since, until) make no runs; ``until`` None means until it is resumed.
 
@@ -251,6 +259,10 @@ class Ledger(Protocol):
 
     async def describe(self, uids: Sequence[str]) -> list[JobState | None]:
         """State of jobs; None for one that the store does not know."""
+        ...
+
+    async def lasts(self, uids: Sequence[str]) -> list[Before]:
+        """The newest finished run of each job; of one that the store does not know there is none."""
         ...
 
     async def cursors(self, uids: Sequence[str]) -> list[int | None]:

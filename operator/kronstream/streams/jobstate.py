@@ -5,7 +5,7 @@ from typing import Any
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Skip
-from kronstream.ports import JobState, LastRun, Pause
+from kronstream.ports import Before, JobState, LastRun, Pause
 
 
 def _int(fields: Mapping[str, str], name: str) -> int | None:
@@ -27,6 +27,15 @@ def _last(fields: Mapping[str, str]) -> LastRun | None:
         duration=_int(fields, "lrdur"),
         message=fields.get("lrmsg", ""),
     )
+
+
+LAST = ("lr", "lrst", "lrsta", "lrdur", "lrmsg", "cf")
+
+
+def before(fields: Mapping[str, str | None]) -> Before:
+    """Read the fields LAST of a job's hash."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    return Before(_last(known), _int(known, "cf") or 0)
 
 
 def _last_skip(fields: Mapping[str, str]) -> Skipped | None:

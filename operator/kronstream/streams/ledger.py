@@ -11,6 +11,7 @@ from kronstream.ports import (
     Adopted,
     Adoption,
     Beat,
+    Before,
     Conflict,
     Dispatch,
     Epoch,
@@ -23,7 +24,7 @@ from kronstream.ports import (
     WorkerCard,
 )
 from kronstream.streams.cards import live_workers
-from kronstream.streams.jobstate import job_state
+from kronstream.streams.jobstate import LAST, before, job_state
 from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import clean
 from kronstream.streams.scripts import Scripts
@@ -63,6 +64,13 @@ class RedisLedger:
         """See Ledger."""
         rows = await self._scripts.run("describe", *uids) if uids else []
         return [job_state(uid, row) for uid, row in zip(uids, rows, strict=True)]
+
+    async def lasts(self, uids: Sequence[str]) -> list[Before]:
+        """See Ledger."""
+        pipe = self._redis.pipeline(transaction=False)
+        for uid in uids:
+            pipe.hmget(self._keys.job(uid), *LAST)
+        return [before(dict(zip(LAST, row, strict=True))) for row in await pipe.execute()] if uids else []
 
     async def cursors(self, uids: Sequence[str]) -> list[int | None]:
         """See Ledger."""

@@ -7,6 +7,7 @@ from kronstream.ports import (
     Adopted,
     Adoption,
     Beat,
+    Before,
     Conflict,
     Dispatch,
     Epoch,
@@ -87,6 +88,11 @@ class MemoryLedger:
             skip_next=tuple(at for at in job.skip_next if at > job.cursor),
             run_now=job.run_now,
         )
+
+    async def lasts(self, uids: Sequence[str]) -> list[Before]:
+        """See Ledger."""
+        jobs = [self._store.jobs.get(uid) for uid in uids]
+        return [Before(job.last, job.consecutive_failures) if job else Before(None, 0) for job in jobs]
 
     async def cursors(self, uids: Sequence[str]) -> list[int | None]:
         """See Ledger."""
