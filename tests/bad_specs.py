@@ -97,6 +97,7 @@ WORDED: dict[str, tuple[dict[str, Any], str]] = {
     "max-age-too-short": (spec(history={"maxAge": "1s"}), "spec.history.maxAge"),
     "backoff-too-long": (spec(retry={"backoff": {"initial": "2d"}}), "spec.retry.backoff.initial"),
     "backoff-falls": (spec(retry={"backoff": {"initial": "1m", "max": "59s"}}), "spec.retry.backoff.max"),
+    "nothing-to-execute": (spec(handler={}), "spec.handler"),
     "name-is-code": (spec(handler={"function": {"name": "os.system('id')"}}), "spec.handler.function.name"),
     "name-empty": (spec(handler={"function": {"name": ""}}), "spec.handler.function.name"),
     "queue-with-blank": (spec(queue="my queue"), "spec.queue"),
@@ -107,7 +108,6 @@ WORDED: dict[str, tuple[dict[str, Any], str]] = {
 # judged by the schema: the API server has its own words
 BOUNDED: dict[str, tuple[dict[str, Any], str]] = {
     "handler-missing": ({"every": "10s"}, "spec.handler"),
-    "function-missing": (spec(handler={}), "spec.handler.function"),
     "name-missing": (spec(handler={"function": {}}), "spec.handler.function.name"),
     "schedule-too-long": (only(schedule="1," * 150 + "1 * * * *"), "spec.schedule"),
     "schedules-empty": (only(schedules=[]), "spec.schedules"),

@@ -142,7 +142,7 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
     catch_up = spec.catch_up
     job.policy = _policy(grace, catch_up.policy, catch_up.window_ms, catch_up.max_runs, spec.starting_deadline_ms)
     job.suspended = spec.suspend
-    job.function = spec.handler.function.name
+    job.function = spec.handler.offered
     job.queue = spec.queue
     return job, _adoption(job, spec, status)
 
@@ -211,6 +211,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         timeout=spec.timeout_ms,
         retry=retry,
         platform_id=spec.platform_id,
+        call=spec.handler.call,
     )
     return replace(
         _held(job, status),

@@ -4,7 +4,7 @@ The JSON form is versioned by ``v``; a worker that reads a higher one leaves the
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from kronstream.domain.retry import Retry
@@ -14,7 +14,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One generation of a job as the worker needs it. Durations are milliseconds; ``payload`` is any JSON."""
+    """One generation of a job as the worker needs it. Durations are milliseconds; ``payload`` is any JSON.
+
+    ``function`` is the name that workers offer: of a registered function, or of a handler type (``@http``), whose block
+    of the spec is ``call``.
+    """
 
     namespace: str
     name: str
@@ -23,19 +27,31 @@ class Work:
     timeout: int = 300_000
     retry: Retry = field(default_factory=Retry)
     platform_id: str | None = None
+    call: dict[str, Any] | None = None
 
     def dump(self) -> str:
         """The stored form: compact JSON."""
-        return json.dumps({"v": VERSION, **asdict(self)}, separators=(",", ":"))
+        fields = asdict(self)
+        if self.call is None:
+            del fields["call"]
+        return json.dumps({"v": VERSION, **fields}, separators=(",", ":"))
 
     @classmethod
     def load(cls, text: str | bytes) -> "Work":
-        """Read the stored form; raises ValueError for another version or shape."""
+        """Read the stored form; raises ValueError for another version or shape.
+
+        A field that a newer version added is passed over: what it adds to is another handler type, with a name that
+        only newer workers offer, or can be done without.
+        """
         raw = json.loads(text)
         version = raw.pop("v", None) if isinstance(raw, dict) else None
         if version != VERSION:
             raise ValueError(f"work of version {version!r}; this worker reads {VERSION}")
         try:
-            return cls(**{**raw, "retry": Retry(**raw["retry"])})
+            known = {name: raw[name] for name in _FIELDS & raw.keys()}
+            return cls(**{**known, "retry": Retry(**raw["retry"])})
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a stored work: {error}") from error
+
+
+_FIELDS = frozenset(one.name for one in fields(Work))

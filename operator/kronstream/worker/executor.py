@@ -54,6 +54,8 @@ class Attempt:
 
     async def _in_loop(self, function: Function) -> Ended:
         try:
+            if function.is_type:
+                return Ended(result=encode(await function.call(self.claim, self._make_run())))
             return Ended(result=encode(await function.invoke(self.claim.work.payload, self._make_run)))
         except asyncio.CancelledError:
             if self.ending is not None:

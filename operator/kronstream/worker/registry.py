@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from kronstream.ports import Claim
 from kronstream.worker.context import Run
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")  # as the resources' function name
@@ -22,9 +23,26 @@ class HandlerError(ValueError):
     """A function that cannot be offered, and why."""
 
 
+class HandlerType(Protocol):
+    """A way to execute a run other than by a function: its name begins with @; `claim.work.call` is its block."""
+
+    name: str
+
+    async def execute(self, claim: Claim, run: Run) -> Any:
+        """Do it; what it returns is the result. Raises what a handler may raise; cancelled, it cleans up."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A registered function. `args` and `kwargs` tell what it is called with; `place` is `file:line`."""
+    """A registered function. `args` and `kwargs` tell what it is called with; `place` is `file:line`.
+
+    That of a handler type takes the claim and the Run.
+    """
 
     name: str
     call: Callable[..., Any]
@@ -32,6 +50,7 @@ class Function:
     args: tuple[Part, ...]
     kwargs: tuple[tuple[str, Part], ...]
     place: str
+    is_type: bool = False
 
     def invoke(self, payload: Any, run: Callable[[], Run]) -> Any:
         """Call it; a Run is made only for a function that takes one."""
@@ -75,6 +94,10 @@ class Registry:
                 f"two handlers are called {name!r}: one at {other.place} and one at {function.place}; rename one"
             )
         self._functions[name] = function
+
+    def add_type(self, kind: HandlerType) -> None:
+        """Offer a handler type."""
+        self._functions[kind.name] = Function(kind.name, kind.execute, True, (), (), "built in", is_type=True)
 
     def get(self, name: str) -> Function | None:
         """The function of a name, or None."""
