@@ -4,8 +4,10 @@
 -- A job's fields, in this order; those from `lim` on are read only for a job that says with `odd` that it has any:
 -- most have none, and reading costs.
 local function load_job(job)
-  local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once', 'odd')
-  if not h[14] then return h end
+  local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once', 'odd',
+    'seq')
+  h.odd, h.seq, h[15] = h[14], h[15], false
+  if not h.odd then return h end
   local more = call('HMGET', job, 'lim', 'mq', 'grp', 'gmx', 'end', 'er', 'es', 'psn', 'pun', 'sx', 'ran', 'ranf')
   for i = 1, #more do h[13 + i] = more[i] end
   return h
@@ -24,6 +26,7 @@ end
 
 -- Whether the job may start no more runs, by `endAfter`.
 local function ended(uid, h)
+  if not h.odd then return false end
   if h[18] then return true end
   if not spent(uid, h[19], h[20]) then return false end
   call('HSET', P .. 'job:' .. uid, 'end', 1, 'odd', 1)

@@ -62,6 +62,8 @@ end
 -- Why an instant makes no run though its job fires. With a jitter it comes due later than it is; what is late starts
 -- in no pause either.
 local function excuse(uid, h, nominal, delay)
+  local all, own = scope_pauses(h[10])
+  if not (h.odd or all or own) then return nil end
   local at = tonumber(nominal)
   if paused(h, at) or (delay > 0 and paused(h, at + delay)) or paused(h, now) then return 'Paused' end
   if h[23] and string.find(',' .. h[23] .. ',', ',' .. nominal .. ',', 1, true) then
@@ -148,6 +150,14 @@ local function dispatch(uid, gen, rev, from, to, due, skips)
   end
   ended(uid, h)
   if h[24] and tonumber(to) >= tonumber(h[24]) then call('HDEL', job, 'ran', 'ranf') end
+  if h.last and not h.odd then
+    -- nothing else has touched the job meanwhile: one write for all
+    local seq = num((h.seq or 0) + 1)
+    call('HSET', job, 'cur', to, 'ls', h.last, 'seq', seq)
+    dirty[#dirty + 1] = seq
+    dirty[#dirty + 1] = uid
+    return 'ok'
+  end
   if h.last then call('HSET', job, 'cur', to, 'ls', h.last) else call('HSET', job, 'cur', to) end
   mark(uid)
   return 'ok'
