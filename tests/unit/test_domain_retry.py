@@ -54,3 +54,13 @@ def test_runs_that_failed_together_come_back_apart() -> None:
 @pytest.mark.parametrize("attempt", [1, 64, 65, 100])
 def test_large_exponents_do_not_overflow(attempt: int) -> None:
     assert delay(Retry(limit=100, factor=10.0, jitter=0.0), attempt, "") == min(10_000 * 10 ** (attempt - 1), 600_000)
+
+
+def test_a_wait_that_was_asked_for_stands_within_the_limit_and_a_day() -> None:
+    retry = Retry(limit=2, initial=1000)
+    assert [delay(retry, attempt, "", asked=0) for attempt in (1, 2, 3)] == [0, 0, None]
+    assert delay(retry, 1, "", asked=10**12) == 86_400_000
+
+
+def test_the_fields_of_a_newer_version_are_passed_over() -> None:
+    assert Retry.load({"limit": 1, "initial": 5, "mood": "good"}) == Retry(limit=1, initial=5)

@@ -42,10 +42,10 @@ def registry() -> Registry:
 class Bench:
     """An executor with its children, and what it reported."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, handlers: str = HOSTILE) -> None:
         self.registry = registry
         self.slate = Slate(100)
-        self.children = Children({"handlers": [HOSTILE], "log_format": "text", "log_level": "info"})
+        self.children = Children({"handlers": [handlers], "log_format": "text", "log_level": "info"})
         self.executor = Executor(registry, self.children, self.slate, self._done, cancel_grace=0.1)
         self.reports: dict[str, asyncio.Future[Outcome | None]] = {}
         self._slots = iter(range(100))

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     """Why an attempt or a run ended as it did, in the words of the execution record."""
 
     ERROR = "error"
+    PERMANENT = "permanent"
     TIMEOUT = "timeout"
     WORKER_LOST = "worker_lost"
     CRASHED = "crashed"

@@ -40,8 +40,8 @@ class Work:
     def load(cls, text: str | bytes) -> "Work":
         """Read the stored form; raises ValueError for another version or shape.
 
-        A field that a newer version added is passed over: what it adds to is another handler type, with a name that
-        only newer workers offer, or can be done without.
+        A field that a newer version added, here or in its retry, is passed over: what it adds to is another handler
+        type, with a name that only newer workers offer, or can be done without.
         """
         raw = json.loads(text)
         version = raw.pop("v", None) if isinstance(raw, dict) else None
@@ -49,8 +49,8 @@ class Work:
             raise ValueError(f"work of version {version!r}; this worker reads {VERSION}")
         try:
             known = {name: raw[name] for name in _FIELDS & raw.keys()}
-            return cls(**{**known, "retry": Retry(**raw["retry"])})
-        except (KeyError, TypeError) as error:
+            return cls(**{**known, "retry": Retry.load(raw["retry"])})
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a stored work: {error}") from error
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from kronstream import logs
 from kronstream.domain.run import Reason
-from kronstream.worker import failure, wire
-from kronstream.worker.context import run_of
+from kronstream.worker import wire
+from kronstream.worker.context import Run, run_of
+from kronstream.worker.outcome import Ended, raised
 from kronstream.worker.output import LOG_FORMAT
 from kronstream.worker.registry import Registry
 from kronstream.worker.result import Unfit, encode
@@ -64,13 +65,13 @@ def _redirect(output: int, log_format: str) -> None:
 
 def _execute(registry: Registry, task: dict[str, Any]) -> wire.Message:
     answer: wire.Message
+    made: list[Run] = []
     try:
-        answer = {"result": _call(registry, task)}
+        answer = {"result": _call(registry, task, made)}
     except Unfit as unfit:
         answer = {"reason": Reason.RESULT, "type": "InvalidResult", "message": str(unfit)}
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are failed attempts too
-        told = failure.describe(error)
-        answer = {"reason": Reason.ERROR, "type": told.type, "message": told.message, "traceback": told.traceback}
+        answer = _told(raised(error, made[0].wait if made else None))
     with contextlib.suppress(Exception):  # a handler may have closed or replaced them
         sys.stdout.flush()
         sys.stderr.flush()
@@ -79,8 +80,23 @@ def _execute(registry: Registry, task: dict[str, Any]) -> wire.Message:
     return answer
 
 
-def _call(registry: Registry, task: dict[str, Any]) -> str | None:
+def _told(ended: Ended) -> wire.Message:
+    told = ended.failure
+    assert told is not None
+    return {
+        "reason": ended.reason, "type": told.type, "message": told.message, "traceback": told.traceback,
+        "wait": ended.wait,
+    }  # fmt: skip
+
+
+def _call(registry: Registry, task: dict[str, Any], made: list[Run]) -> str | None:
+    """The result as JSON; the Run that the handler is given is left in `made`."""
     function = registry.get(task["function"])
     if function is None:
         raise LookupError(f"the process for sync handlers does not know {task['function']!r}")
-    return encode(function.invoke(task["payload"], lambda: run_of(task["run"])))
+
+    def make() -> Run:
+        made.append(run_of(task["run"]))
+        return made[0]
+
+    return encode(function.invoke(task["payload"], make))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from kronstream.domain.run import trigger_of
 from kronstream.ports import Claim
+from kronstream.worker.rulings import milliseconds
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -25,7 +26,8 @@ class Run:
 
     `id` is the same for all attempts of a run: use it as an idempotency key. `nominal` is when the run was due,
     `deadline` when this attempt times out, `trigger` why the run exists (schedule, manual, event, retry, backfill).
-    `cancelled` turns True just before the attempt is cancelled.
+    `cancelled` turns True just before the attempt is cancelled. `wait` is what
+    `retry_after` was last told, in milliseconds.
     """
 
     id: str = "run"
@@ -38,6 +40,14 @@ class Run:
     platform_id: str | None = None
     trigger: str = "schedule"
     cancelled: bool = False
+    wait: int | None = field(default=None, init=False)
+
+    def retry_after(self, seconds: float) -> None:
+        """Should the handler raise: wait so long before the next one, a day at most, instead of the job's backoff.
+
+        Raises TypeError for what is not a number, ValueError for a negative or infinite one.
+        """
+        self.wait = milliseconds(seconds)
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:

@@ -14,7 +14,7 @@ from kronstream.ports import Claim, Failure, Outcome
 from kronstream.worker import failure
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.context import Run, facts, run_of
-from kronstream.worker.outcome import Ended, cancelled, outcome
+from kronstream.worker.outcome import Ended, cancelled, outcome, raised
 from kronstream.worker.output import Tail, capture
 from kronstream.worker.registry import Function, Registry
 from kronstream.worker.result import Unfit, encode
@@ -64,7 +64,7 @@ class Attempt:
         except Unfit as unfit:
             return Ended(None, Reason.RESULT, Failure("InvalidResult", str(unfit)))
         except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop with every other run
-            return Ended(None, Reason.ERROR, failure.describe(error))
+            return raised(error, self.run.wait if self.run is not None else None)
 
     async def _in_child(self, function: Function) -> Ended:
         claim = self.claim
@@ -76,7 +76,7 @@ class Attempt:
         if "reason" not in answer:
             return Ended(result=answer.get("result"))
         told = Failure(answer["type"], answer["message"], answer.get("traceback", ""))
-        return Ended(None, Reason(answer["reason"]), told)
+        return Ended(None, Reason(answer["reason"]), told, answer.get("wait"))
 
     def _make_run(self) -> Run:
         self.run = run_of(facts(self.claim, self._deadline()))
@@ -119,7 +119,7 @@ class Attempt:
         ended: Ended | None = None
         if not task.cancelled():
             error = task.exception()
-            ended = task.result() if error is None else Ended(None, Reason.ERROR, failure.describe(error))
+            ended = task.result() if error is None else raised(error)
         self.executor.finished(self, self._ended(ended))
 
     def _ended(self, ended: Ended | None) -> Outcome | None:

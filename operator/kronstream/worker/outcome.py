@@ -7,15 +7,28 @@ from dataclasses import dataclass
 from kronstream.domain.retry import delay
 from kronstream.domain.run import Reason, State
 from kronstream.ports import Claim, Failure, Outcome
+from kronstream.worker.failure import describe
+from kronstream.worker.rulings import asked_wait, is_permanent
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a handler left: a result (JSON text or None), or a reason and a failure."""
+    """What a handler left: a result (JSON text or None), or a reason and a failure.
+
+    `wait` is when it wants to be tried again, in milliseconds; None leaves that to the job's backoff.
+    """
 
     result: str | None = None
     reason: Reason | None = None
     failure: Failure | None = None
+    wait: int | None = None
+
+
+def raised(error: BaseException, wait: int | None = None) -> Ended:
+    """What an exception of a handler means; `wait` is what its Run was told, and an exception that tells one counts."""
+    if is_permanent(error):
+        return Ended(None, Reason.PERMANENT, describe(error))
+    return Ended(None, Reason.ERROR, describe(error), asked_wait(error, wait))
 
 
 def outcome(claim: Claim, ended: Ended, duration: int, output: str = "") -> Outcome:
@@ -25,7 +38,9 @@ def outcome(claim: Claim, ended: Ended, duration: int, output: str = "") -> Outc
             claim.run, claim.token, State.SUCCESS, duration, result=ended.result, output=output,
             generation=claim.generation, nominal=claim.nominal,
         )  # fmt: skip
-    retry_in = delay(claim.work.retry, claim.attempt, claim.run)
+    retry_in = None
+    if ended.reason is not Reason.PERMANENT:
+        retry_in = delay(claim.work.retry, claim.attempt, claim.run, ended.wait)
     return Outcome(
         run=claim.run,
         token=claim.token,
