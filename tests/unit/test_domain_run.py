@@ -64,7 +64,7 @@ def test_a_work_is_read_as_it_was_stored(payload: object, platform: str | None, 
         ("[1]", "work of version None; this worker reads 1"),
         ('{"v":1}', "not a stored work: 'retry'"),
         ('{"v":1,"retry":7}', "not a stored work: "),
-        ('{"v":1,"retry":{"colour":"red"},"namespace":"a","name":"b","function":"c"}', "not a stored work: "),
+        ('{"v":1,"retry":{"limit":3},"namespace":"a","name":"b"}', "not a stored work: "),
         ("", "Expecting value"),
     ],
 )
@@ -77,6 +77,7 @@ def test_what_a_newer_version_added_is_passed_over() -> None:
     work = Work("a", "b", "c", call={"url": "https://example.com"})
     assert Work.load(work.dump()) == work
     assert Work.load(work.dump().replace('{"v":1', '{"v":1,"colour":"red"')) == work
+    assert Work.load(work.dump().replace('"retry":{', '"retry":{"colour":"red",')) == work
 
 
 def test_a_verdict_names_field_fault_and_what_to_write() -> None:
