@@ -45,7 +45,7 @@ def judged(job: Job, owed: Plan, before: Before | JobState | None) -> Plan:
             kept += instants
         else:
             skipped.append(Skipped(Skip.CONDITION, len(instants), instants[0], instants[-1]))
-    delays = tuple(delay for at, delay in zip(owed.due, owed.delays, strict=False) if at in kept)
+    delays = tuple(delay for at, delay in zip(owed.due, owed.delays, strict=False) if verdicts[at].holds)
     return replace(owed, due=tuple(kept), skipped=tuple(skipped), delays=delays)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kronstream.controller.clock import StoreClock
+from kronstream.controller.pauses import in_force
 from kronstream.controller.pausetext import Written
 from kronstream.ports import Ledger, Pause
 
@@ -27,8 +28,7 @@ class Declaring:
     async def in_force(self) -> frozenset[tuple[str, Pause]]:
         """Pauses that hold jobs now, whoever declared them, by scope."""
         now = self._clock.now()
-        known = await self._ledger.declared_pauses()
-        return frozenset((scope, one) for scope, pauses in known.items() for one in pauses if one.covers(now))
+        return in_force(await self._ledger.declared_pauses(), now)
 
     async def declare(self, written: Written) -> bool:
         """What holds from now on; True when that is something new.
@@ -65,7 +65,7 @@ class Declaring:
 
     async def _lasting(self, pauses: Scopes, known: Mapping[str, tuple[Pause, ...]], now: int) -> bool:
         lasting = _lasting(pauses, now)
-        old = {scope for scope, ones in known.items() if any(one.covers(now) for one in ones)}
+        old = {scope for scope, _ in in_force(known, now)}
         late = {scope: one.since for scope, one in lasting.items() if scope not in old and 0 < one.since < now - LATE}
         changed = False
         if late:

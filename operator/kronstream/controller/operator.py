@@ -19,6 +19,7 @@ from kronstream.controller.budget import Budget
 from kronstream.controller.clock import StoreClock
 from kronstream.controller.declaring import Declaring
 from kronstream.controller.job import REVISION, Job
+from kronstream.controller.looking import look_every
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
 from kronstream.controller.pausemap import PauseMap
@@ -175,15 +176,11 @@ class Operator:
 
     async def _look(self) -> None:
         trouble = Trouble(log, "reading the workers' cards failed, tried again")
-        while True:
-            await self._replicas.open.wait()
-            try:
-                await self._offers.look(self._writer.changed)
-                trouble.over()
-            except (RedisError, OSError, TimeoutError) as error:
-                trouble.tell(error)
-            self._measures.jobs.set(len(self._roster))
-            await asyncio.sleep(LOOK)
+        await look_every(LOOK, self._replicas.open, self._look_at_workers, trouble)
+
+    async def _look_at_workers(self) -> None:
+        self._measures.jobs.set(len(self._roster))
+        await self._offers.look(self._writer.changed)
 
     def _refresh(self, job: Job) -> None:
         self._reconciler.refresh(job)

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from redis.exceptions import RedisError
-
 from kronstream.controller.clock import StoreClock
+from kronstream.controller.looking import look_every
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.controller.trouble import Trouble
@@ -20,6 +19,11 @@ LOOK = 1.0
 CHUNK = 1000
 ALL = "*"
 Scope = Literal["Namespace", "Installation"]
+
+
+def in_force(known: Mapping[str, tuple[Pause, ...]], now: int) -> frozenset[tuple[str, Pause]]:
+    """Of known pauses those that hold jobs now, each with its scope."""
+    return frozenset((scope, pause) for scope, pauses in known.items() for pause in pauses if pause.covers(now))
 
 
 def _nobody(uid: str) -> None:
@@ -51,24 +55,14 @@ class Pauses:
     async def run(self) -> None:
         """Look until cancelled."""
         trouble = Trouble(log, "reading the pauses failed, tried again")
-        while True:
-            await self._replicas.open.wait()
-            try:
-                await self.look()
-                trouble.over()
-            except (RedisError, OSError, TimeoutError) as error:
-                trouble.tell(error)
-            await asyncio.sleep(LOOK)
+        await look_every(LOOK, self._replicas.open, self.look, trouble)
 
     async def look(self) -> None:
         """Read the pauses once; one that begins or ends changes the status of every job that it holds."""
         self._known = await self._ledger.declared_pauses()
-        now = self._clock.now()
-        in_force = frozenset(
-            (scope, pause) for scope, pauses in self._known.items() for pause in pauses if pause.covers(now)
-        )
-        touched = {scope for scope, _ in in_force ^ self._in_force}
-        self._in_force = in_force
+        holding = in_force(self._known, self._clock.now())
+        touched = {scope for scope, _ in holding ^ self._in_force}
+        self._in_force = holding
         if not touched:
             return
         for number, job in enumerate(self._roster):

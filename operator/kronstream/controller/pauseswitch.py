@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from redis.exceptions import RedisError
-
+from kronstream.controller.looking import look_every
+from kronstream.controller.pauses import ALL
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger, Pause
@@ -14,7 +14,6 @@ log = logging.getLogger(__name__)
 
 BY = "setting KRONSTREAM_PAUSED"
 SOURCE = "setting"
-ALL = "*"
 LOOK = 1.0
 
 
@@ -39,14 +38,7 @@ class PauseSwitch:
     async def run(self) -> None:
         """Declare it, or end it, until cancelled."""
         trouble = Trouble(log, f"declaring the pause by {BY} failed, tried again")
-        while True:
-            await self._replicas.open.wait()
-            try:
-                await self.look()
-                trouble.over()
-            except (RedisError, OSError, TimeoutError) as error:
-                trouble.tell(error)
-            await asyncio.sleep(LOOK)
+        await look_every(LOOK, self._replicas.open, self.look, trouble)
 
     async def look(self) -> None:
         """Once; raises what Ledger raises."""

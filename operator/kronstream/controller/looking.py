@@ -1,0 +1,22 @@
+"""Looking again and again, for as long as the store is open."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
+
+from kronstream.controller.trouble import Trouble
+
+
+async def look_every(
+    seconds: float, opened: asyncio.Event, look: Callable[[], Awaitable[None]], trouble: Trouble
+) -> None:
+    """Look until cancelled; a store that is away is told as a trouble, and looked at again."""
+    while True:
+        await opened.wait()
+        try:
+            await look()
+            trouble.over()
+        except (RedisError, OSError, TimeoutError) as error:
+            trouble.tell(error)
+        await asyncio.sleep(seconds)
