@@ -280,7 +280,7 @@ async def test_an_event_that_cannot_be_posted_holds_nothing_up(
 
 async def test_very_many_refused_runs_are_not_all_told() -> None:
     desk = Desk()
-    desk.asking._event_budget = Budget(0.0, 0.0, 0.0, 0.0)
+    desk.asking._herald._budget = Budget(0.0, 0.0, 0.0, 0.0)
     async with desk.reading():
         job = await desk.office.adopt(annotated("1", concurrencyPolicy="Forbid"))
         await answered(desk, job, "1")

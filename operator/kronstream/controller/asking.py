@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller import news
 from kronstream.controller.clock import StoreClock
+from kronstream.controller.herald import Herald
 from kronstream.controller.job import RUN_NOW, Job, asking_key, wanted_run
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
@@ -35,11 +35,10 @@ class Asking:
     ) -> None:
         self._roster = roster
         self._jobs = jobs
-        self._events = events
+        self._herald = Herald(events)
         self._runs = runs
         self._replicas = replicas
         self._clock = clock
-        self._event_budget = news.event_budget(time.monotonic())
         self._waiting: dict[str, None] = {}
         self._some = asyncio.Event()
 
@@ -98,14 +97,8 @@ class Asking:
 
     async def _tell(self, job: Job, value: str, refused: Refused) -> None:
         """An Event, for whoever asked looks at the job; the other replicas tell the same one."""
-        if not self._event_budget.take(1, time.monotonic()):
-            return
         item = news.News("Warning", "RunRefused", f"no run for {RUN_NOW}={value[:80]}: {refused}", value)
-        try:
-            await self._events.post(job.namespace, news.event(job, item, self._clock.now()))
-        except (ApiError, OSError, TimeoutError) as error:
-            if not isinstance(error, ApiError) or error.status != 409:
-                log.info("%s/%s: the Event %s was not posted: %s", job.namespace, job.name, item.reason, error)
+        await self._herald.tell(job, [item], self._clock.now())
 
 
 def _asked(live: Mapping[str, Any], uid: str) -> str | None:

@@ -1,6 +1,7 @@
 """What a person looks for in ``kubectl describe``: Kubernetes Events, few and budgeted."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -77,20 +78,28 @@ def _told(job: Job) -> bool:
 
 
 def event(job: Job, news: News, now: int) -> dict[str, Any]:
-    """The Event object."""
+    """The Event object about a job."""
+    about = {
+        "apiVersion": "kronstream.dev/v1",
+        "kind": "ScheduledJob",
+        "namespace": job.namespace,
+        "name": job.name,
+        "uid": job.uid,
+    }
+    return event_about(about, news, f"{job.uid}/{news.reason}/{news.about}", now)
+
+
+def event_about(about: Mapping[str, str], news: News, identity: str, now: int) -> dict[str, Any]:
+    """The Event object about any object; those of one identity are one Event. ``now`` is milliseconds."""
     at = render(now // 1000 * 1000)
-    identity = sha256(f"{job.uid}/{news.reason}/{news.about}".encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{job.name[:200]}.{identity}", "namespace": job.namespace},
-        "involvedObject": {
-            "apiVersion": "kronstream.dev/v1",
-            "kind": "ScheduledJob",
-            "namespace": job.namespace,
-            "name": job.name,
-            "uid": job.uid,
+        "metadata": {
+            "name": f"{about['name'][:200]}.{sha256(identity.encode()).hexdigest()[:16]}",
+            "namespace": about["namespace"],
         },
+        "involvedObject": dict(about),
         "type": news.kind,
         "reason": news.reason,
         "message": news.message[:MESSAGE],

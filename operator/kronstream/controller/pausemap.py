@@ -7,7 +7,6 @@ nothing either: what was declared stays in force.
 import asyncio
 import logging
 import time
-from hashlib import sha256
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -16,11 +15,11 @@ from kronstream.cluster.api import ApiError
 from kronstream.cluster.configmaps import ConfigMap, Object
 from kronstream.cluster.events import Events
 from kronstream.controller.declaring import Declaring
+from kronstream.controller.news import News, event_about
 from kronstream.controller.pausetext import NOTHING, Written, read
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.trouble import Trouble
 from kronstream.ports import Pause
-from kronstream.resources.instant import render
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,6 @@ REFUSALS = 3  # an API server that is starting refuses for a moment
 FORBIDDEN = (401, 403)
 BRIEF = 1.0
 FAULTS = 10
-MESSAGE = 1000
 _AWAY = (ApiError, OSError, TimeoutError)
 
 
@@ -172,19 +170,6 @@ class PauseMap:
 
 def _event(meta: dict[str, Any], fault: str) -> dict[str, Any]:
     """The Event; replicas that tell the same of the same object make one of it."""
-    at = render(time.time_ns() // 1_000_000_000 * 1000)
-    identity = sha256(f"{meta['uid']}/{fault}".encode()).hexdigest()[:16]
-    about = {name: meta[name] for name in ("namespace", "name", "uid")}
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{meta['name'][:200]}.{identity}", "namespace": meta["namespace"]},
-        "involvedObject": {"apiVersion": "v1", "kind": "ConfigMap", **about},
-        "type": "Warning",
-        "reason": "UnreadablePause",
-        "message": fault[:MESSAGE],
-        "source": {"component": "kronstream-operator"},
-        "firstTimestamp": at,
-        "lastTimestamp": at,
-        "count": 1,
-    }
+    about = {"apiVersion": "v1", "kind": "ConfigMap", **{name: meta[name] for name in ("namespace", "name", "uid")}}
+    item = News("Warning", "UnreadablePause", fault, fault)
+    return event_about(about, item, f"{meta['uid']}/{fault}", time.time_ns() // 1_000_000)

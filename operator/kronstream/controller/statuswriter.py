@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import islice
 
 from redis.exceptions import RedisError
@@ -14,6 +14,7 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller import news
 from kronstream.controller.budget import Budget
 from kronstream.controller.clock import StoreClock
+from kronstream.controller.herald import Herald
 from kronstream.controller.job import Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
@@ -66,14 +67,13 @@ class StatusWriter:
         self._roster = roster
         self._ledger = ledger
         self._jobs = jobs
-        self._events = events
+        self._herald = Herald(events)
         self._replicas = replicas
         self._offers = offers
         self._pauses = pauses
         self._clock = clock
         self._measures = measures
         self._budget = budget
-        self._event_budget = news.event_budget(time.monotonic())
         self._fresh: dict[str, None] = {}
         self._results: dict[str, None] = {}
         self._forced: set[str] = set()
@@ -201,7 +201,7 @@ class StatusWriter:
             job.written = state.seq
             self._written.append((job.uid, state.seq))
             news.remember(job, state)
-            await self._tell(job, found, now)
+            await self._herald.tell(job, found, now)
         finally:
             self._flying.discard(job.uid)
 
@@ -240,15 +240,6 @@ class StatusWriter:
         """A refusal that is about this job costs the others nothing; its mark stays, and it is tried again later."""
         self._misfit.tell(f"{job.namespace}/{job.name}: {error}")
         job.written_at = time.monotonic() + seconds
-
-    async def _tell(self, job: Job, found: Sequence[news.News], now: int) -> None:
-        for item in found[: self._event_budget.take(len(found), time.monotonic())]:
-            try:
-                await self._events.post(job.namespace, news.event(job, item, now))
-            except (ApiError, OSError, TimeoutError) as error:
-                if isinstance(error, ApiError) and error.status == 409:
-                    continue  # another replica was first
-                log.info("%s/%s: the Event %s was not posted: %s", job.namespace, job.name, item.reason, error)
 
     async def _flush(self) -> None:
         written, self._written = self._written, []
