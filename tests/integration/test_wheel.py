@@ -42,7 +42,7 @@ def test_dev_works_from_an_empty_environment(wheel: Path, tmp_path: Path) -> Non
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock")], check=True)
+    subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.lock")], check=True)
     subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("KRONSTREAM_", "PYTHON"))}
     environ |= {name: os.environ[name] for name in ("KRONSTREAM_CACHE",) if name in os.environ}
