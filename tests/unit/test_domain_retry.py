@@ -1,10 +1,13 @@
 """Whether and when an attempt is tried again."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kronstream.domain.retry import Retry, delay
+from kronstream.domain.retry import Retry, covers, delay
 
 retries = st.builds(
     Retry,
@@ -64,3 +67,45 @@ def test_a_wait_that_was_asked_for_stands_within_the_limit_and_a_day() -> None:
 
 def test_the_fields_of_a_newer_version_are_passed_over() -> None:
     assert Retry.load({"limit": 1, "initial": 5, "mood": "good"}) == Retry(limit=1, initial=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "same"),
+    [
+        ("ValueError", "ValueError", True),
+        ("ValueError", "json.decoder.JSONDecodeError", False),
+        ("json.*", "json.decoder.JSONDecodeError", True),
+        ("*", "anything", True),
+        ("http:503", "http:503", True),
+        ("http:5xx", "http:503", True),
+        ("http:50x", "http:514", False),
+        ("http:5xx", "http:404", False),
+        ("http:5xx", "http:5034", False),
+        ("exit:3", "exit:3", True),
+        ("exit:3", "exit:33", False),
+        ("timeout", "timeout", True),
+    ],
+)
+def test_what_a_name_of_a_failure_means(name: str, code: str, *, same: bool) -> None:
+    assert covers(name, code) is same
+
+
+@pytest.mark.parametrize(
+    ("only_on", "not_on", "codes", "again"),
+    [
+        ((), (), (), True),
+        ((), (), ("ValueError", "error"), True),
+        (("http:5xx",), (), ("http:503", "error"), True),
+        (("http:5xx",), (), ("http:404", "error"), False),
+        (("timeout",), (), ("timeout",), True),
+        ((), ("ValueError",), ("UnicodeDecodeError", "ValueError", "error"), False),
+        (("OSError",), ("ConnectionError",), ("ConnectionResetError", "ConnectionError", "OSError"), False),
+        (("OSError",), ("ConnectionError",), ("FileNotFoundError", "OSError"), True),
+    ],
+)
+def test_which_failures_are_tried_again(
+    only_on: tuple[str, ...], not_on: tuple[str, ...], codes: tuple[str, ...], *, again: bool
+) -> None:
+    retry = Retry(only_on=only_on, not_on=not_on)
+    assert retry.tries_again(codes) is again
+    assert Retry.load(json.loads(json.dumps(asdict(retry)))) == retry

@@ -64,10 +64,15 @@ class ClusterApi:
         kind: str = "application/json",
         accept: str = "application/json",
         want: bool = True,
+        account: tuple[str, str] | None = None,
     ) -> Any:
-        """One request; the parsed answer, or None when it is not wanted (it is read all the same, not parsed)."""
+        """One request; the parsed answer, or None when it is not wanted (it is read all the same, not parsed).
+
+        ``account`` is the (namespace, name) of a service account whose rights decide instead of one's own, which must
+        hold the verb impersonate for it.
+        """
         try:
-            answer = await self._request(method, path, body, kind, accept, TIMEOUT)
+            answer = await self._request(method, path, body, kind, accept, TIMEOUT, account)
             data = await answer.read()
         except ClientError as error:
             # a connection that ends in the middle of an answer is no OSError in aiohttp
@@ -97,8 +102,19 @@ class ClusterApi:
         except ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
 
-    async def _request(self, method: str, path: str, body: Any, kind: str, accept: str, timeout: float) -> Any:
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        kind: str,
+        accept: str,
+        timeout: float,
+        account: tuple[str, str] | None = None,
+    ) -> Any:
         headers = {"Content-Type": kind, "Accept": accept, "User-Agent": "kronstream"}
+        if account is not None:
+            headers["Impersonate-User"] = f"system:serviceaccount:{account[0]}:{account[1]}"
         headers["Accept-Encoding"] = "identity"  # a compressed list costs both sides more than the bytes do
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         return await self._client.rest_client.request(

@@ -202,7 +202,15 @@ def _held(job: Job, status: Mapping[str, Any]) -> Adoption:
 
 def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
     backoff = spec.retry.backoff
-    retry = Retry(spec.retry.limit, backoff.initial_ms, backoff.factor, backoff.longest_ms, backoff.jitter)
+    retry = Retry(
+        spec.retry.limit,
+        backoff.initial_ms,
+        backoff.factor,
+        backoff.longest_ms,
+        backoff.jitter,
+        spec.retry.only_on,
+        spec.retry.not_on,
+    )
     work = Work(
         namespace=job.namespace,
         name=job.name,
@@ -212,6 +220,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         retry=retry,
         platform_id=spec.platform_id,
         call=spec.handler.call,
+        account=spec.service_account_name,
     )
     return replace(
         _held(job, status),

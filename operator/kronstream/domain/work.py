@@ -17,7 +17,8 @@ class Work:
     """One generation of a job as the worker needs it. Durations are milliseconds; ``payload`` is any JSON.
 
     ``function`` is the name that workers offer: of a registered function, or of a handler type (``@http``), whose block
-    of the spec is ``call``.
+    of the spec is ``call``. ``account`` is the service account, of the job's namespace, by which Secrets are read and
+    resources made for it.
     """
 
     namespace: str
@@ -28,6 +29,7 @@ class Work:
     retry: Retry = field(default_factory=Retry)
     platform_id: str | None = None
     call: dict[str, Any] | None = None
+    account: str = "default"
 
     def dump(self) -> str:
         """The stored form: compact JSON."""

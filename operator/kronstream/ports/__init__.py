@@ -1,6 +1,7 @@
 """The protocols between the rooms, and the shapes that pass. All instants are integer milliseconds since the epoch."""
 
 from kronstream.ports.backfill import Backfill
+from kronstream.ports.externals import Completion, Externals
 from kronstream.ports.ledger import (
     Adopted,
     Adoption,
@@ -21,7 +22,7 @@ from kronstream.ports.ledger import (
 )
 from kronstream.ports.records import Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
-from kronstream.ports.runqueue import Claim, Failure, Outcome, Pulse, RunQueue, WorkerCard
+from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Pulse, RunQueue, WorkerCard
 
 __all__ = [
     "Adopted",
@@ -31,15 +32,18 @@ __all__ = [
     "Before",
     "Change",
     "Claim",
+    "Completion",
     "Conflict",
     "Dispatch",
     "Epoch",
     "Execution",
     "Expect",
+    "Externals",
     "Failure",
     "Gone",
     "JobState",
     "LastRun",
+    "LastSuccess",
     "Ledger",
     "Outcome",
     "Pause",

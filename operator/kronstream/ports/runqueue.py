@@ -12,8 +12,22 @@ from kronstream.domain.work import Work
 
 
 @dataclass(frozen=True, slots=True)
+class LastSuccess:
+    """A job's last successful run: its id, its nominal time, and whether its record has a result."""
+
+    run: str
+    nominal: int
+    has_result: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt at a run, handed to one worker under a token; ``work`` has the run's own payload, if it has one."""
+    """One attempt at a run, handed to one worker under a token; ``work`` has the run's own payload, if it has one.
+
+    ``previous`` is the nominal time of the scheduled run before. ``external`` is the token of work that an earlier
+    worker of this same attempt started elsewhere: go on with it instead of starting another; that began at
+    ``started``. ``trace`` is the trace id that came with the run.
+    """
 
     run: str
     token: str
@@ -24,6 +38,11 @@ class Claim:
     deliveries: int
     lane: Lane
     work: Work
+    previous: int | None = None
+    last_success: LastSuccess | None = None
+    external: str | None = None
+    started: int | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kronstream.domain import duration
 from kronstream.resources.base import Part
 from kronstream.resources.rule import Rule, Ruled, written
-from kronstream.resources.scalars import Span, cel_is_duration, cel_ms
+from kronstream.resources.scalars import FailureCode, Span, cel_is_duration, cel_ms, each_once
 
 WAIT = Span("0s", "1d")
 
@@ -50,6 +50,13 @@ class Backoff(Ruled):
         return self.max_ms if "max_ms" in self.model_fields_set else max(self.initial_ms, self.max_ms)
 
 
+FailureCodes = Annotated[
+    tuple[FailureCode, ...],
+    Field(strict=False, max_length=32, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    AfterValidator(each_once),
+]
+
+
 class Retry(Part):
     """What happens after a failed attempt."""
 
@@ -57,3 +64,11 @@ class Retry(Part):
     """How many retries there may be after the first attempt, from 0 to 100. 0 means one attempt only."""
     backoff: Backoff = Backoff()
     """How long to wait before each retry."""
+    # not `on`: YAML reads that word as true
+    only_on: FailureCodes = ()
+    """Which failures are tried again: class names of errors (`ConnectionError`, a base such as `OSError`, with or
+    without the module), `http:503`, `http:5xx`, `exit:3`, and `timeout`, `worker_lost`, `crashed`. A name may end in
+    `*`. All, when left out.
+    """
+    not_on: FailureCodes = ()
+    """Which failures are not tried again, in the same words; goes before onlyOn."""

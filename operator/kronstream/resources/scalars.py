@@ -229,6 +229,26 @@ QueueName = Annotated[
         "like default or gpu-jobs",
     ),
 ]
+AccountName = Annotated[
+    str,
+    Words(
+        "a service account's name",
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
+        253,
+        "write lower-case letters, digits, '-' and '.', with a letter or digit at both ends (253 at most), "
+        "like default",
+    ),
+]
+FailureCode = Annotated[
+    str,
+    Words(
+        "a failure's name",
+        "[A-Za-z_][A-Za-z0-9_.:-]*[*]?",
+        200,
+        "write the class name of an error, http:503, http:5xx, exit:3, timeout, worker_lost or crashed; "
+        "a name may end in *",
+    ),
+]
 GroupName = Annotated[
     str,
     Words(

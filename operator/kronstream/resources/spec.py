@@ -15,7 +15,7 @@ from kronstream.resources.overlap import Overlap
 from kronstream.resources.payload import Payload
 from kronstream.resources.retry import Retry
 from kronstream.resources.rule import Rule
-from kronstream.resources.scalars import QueueName, Span, each_once
+from kronstream.resources.scalars import AccountName, QueueName, Span, each_once
 from kronstream.resources.timing import Timing
 
 
@@ -54,6 +54,10 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     """Workers take waiting runs of a higher priority first."""
     queue: Annotated[QueueName, Field(json_schema_extra=SHOWN_DEFAULT)] = "default"
     """The queue, and so the pool of workers, that executes the runs."""
+    service_account_name: AccountName = "default"
+    """The service account of this namespace whose rights decide which Secrets are read and which resources are made for
+    the runs. default when left out.
+    """
 
     display_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """A name for people; any text of up to 255 characters."""

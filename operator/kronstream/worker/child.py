@@ -85,7 +85,7 @@ def _told(ended: Ended) -> wire.Message:
     assert told is not None
     return {
         "reason": ended.reason, "type": told.type, "message": told.message, "traceback": told.traceback,
-        "wait": ended.wait,
+        "wait": ended.wait, "codes": ended.codes,
     }  # fmt: skip
 
 

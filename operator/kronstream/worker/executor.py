@@ -76,7 +76,7 @@ class Attempt:
         if "reason" not in answer:
             return Ended(result=answer.get("result"))
         told = Failure(answer["type"], answer["message"], answer.get("traceback", ""))
-        return Ended(None, Reason(answer["reason"]), told, answer.get("wait"))
+        return Ended(None, Reason(answer["reason"]), told, answer.get("wait"), tuple(answer.get("codes", ())))
 
     def _make_run(self) -> Run:
         self.run = run_of(facts(self.claim, self._deadline()))
@@ -130,6 +130,8 @@ class Attempt:
             ended = Ended(None, Reason.TIMEOUT, failure.timed_out(claim.work.timeout))
         elif self.ending is not None:
             return cancelled(claim, self.ending, self.duration, output)
+        if ended is not None and ended.parked:
+            return None
         if ended is None:
             ended = Ended(None, Reason.ERROR, Failure("CancelledError", "the handler's task was cancelled"))
         return outcome(claim, ended, self.duration, output)

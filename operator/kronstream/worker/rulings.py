@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from kronstream.domain.retry import LONGEST_WAIT
+from kronstream.domain.run import Reason
 
 
 class Permanent(Exception):  # noqa: N818 - read as `raise Permanent("no such customer")`
@@ -21,6 +22,35 @@ class RetryAfter(Exception):  # noqa: N818 - read as `raise RetryAfter(30)`
     def __init__(self, seconds: float, message: str = "") -> None:
         self.wait = milliseconds(seconds)
         super().__init__(message or f"to be tried again in {seconds:g} s")
+
+
+class Fault(Exception):  # noqa: N818 - what became of the work
+    """What a handler type raises: ``kind`` is the type of the failure in the record.
+
+    ``codes`` are what ``retry.onlyOn`` and ``retry.notOn`` may name, such as ``http:503`` or ``exit:3``; ``permanent``
+    rules out another attempt, ``wait`` is when it is worth one, in milliseconds.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        codes: tuple[str, ...] = (),
+        permanent: bool = False,
+        wait: int | None = None,
+        reason: Reason = Reason.ERROR,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.codes = codes
+        self.permanent = permanent
+        self.reason = reason
+        self.wait = None if wait is None else min(max(wait, 0), LONGEST_WAIT)
+
+
+class Parked(Exception):  # noqa: N818 - no failure
+    """What a handler type raises once its attempt was parked: it goes on elsewhere, and has no outcome here."""
 
 
 def milliseconds(seconds: float) -> int:
