@@ -218,11 +218,17 @@ METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 
 
 @dataclass(frozen=True)
+class TypeSettings:
+    """What the administrator allows the handler types other than function to do."""
+
+
+@dataclass(frozen=True)
 class WorkerSettings:
     """A worker: what it takes, from where, and how it ends. `grace` is milliseconds."""
 
     redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
     log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
+    types: TypeSettings = field(default_factory=TypeSettings, metadata={"part": TypeSettings})
     queue: str = setting("KRONSTREAM_QUEUE", "queue whose runs are executed", queue_name, "default")
     consumer_name: str = setting(
         "KRONSTREAM_CONSUMER_NAME", "name of this worker in the group, unlike any other's", visible,

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from kronstream.ports import Ledger, Requests, RunQueue, RunRecords
+from kronstream.ports import Externals, Ledger, Requests, RunQueue, RunRecords
 
 GROUP = "scheduler-workers"
 LEASE = 10_000
@@ -18,6 +18,7 @@ class Store(ABC):
     ledger: Ledger
     records: RunRecords
     requests: Requests
+    externals: Externals
 
     @abstractmethod
     def now(self) -> int:

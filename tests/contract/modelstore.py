@@ -9,6 +9,7 @@ from contract.harness import EPOCH, LEASE, Store
 from kronstream.domain.run import Lane
 from kronstream.testing import (
     FixedClock,
+    MemoryExternals,
     MemoryLedger,
     MemoryRecords,
     MemoryRequests,
@@ -30,6 +31,7 @@ class ModelStore(Store):
         self.ledger = MemoryLedger(self.memory)
         self.records = MemoryRecords(self.memory)
         self.requests = MemoryRequests(self.memory)
+        self.externals = MemoryExternals(self.memory)
 
     def now(self) -> int:
         return self.clock.now

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from builders import now
 from contract.harness import EPOCH, GROUP, LEASE, Store
+from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.records import Records
@@ -31,6 +32,8 @@ for _, key in ipairs(call('KEYS', '*')) do
     end
   elseif string.find(key, P .. 'run:', 1, true) == 1 and call('HEXISTS', key, 'dl') == 1 then
     call('HINCRBY', key, 'dl', -ms)
+  elseif string.find(key, P .. 'run:', 1, true) == 1 and call('HEXISTS', key, 'pk') == 1 then
+    call('HINCRBY', key, 'pk', -ms)
   elseif string.find(key, P .. 'job:', 1, true) == 1 and (call('HGET', key, 'pun') or '') ~= '' then
     call('HINCRBY', key, 'pun', -ms)
   end
@@ -98,6 +101,7 @@ class RedisStore(Store):
         self.ledger = RedisLedger(redis, self.keys, GROUP)
         self.records = Records(redis, self.keys)
         self.requests = RedisRequests(redis, self.keys, GROUP)
+        self.externals = RedisExternals(redis, self.keys, GROUP)
         self.offset = 0
 
     async def open(self) -> None:
@@ -114,7 +118,7 @@ class RedisStore(Store):
     async def jump(self, ms: int) -> None:
         self.offset += ms
         scripts = JumpedScripts(self.redis, self.keys, self.offset)
-        for part in (self.queue, self.ledger, self.requests):
+        for part in (self.queue, self.ledger, self.requests, self.externals):
             part._scripts = scripts
         self.requests.now = self._now
         await self.redis.eval(EXPIRE, 0, ms)

@@ -61,6 +61,12 @@ def covers(name: str, code: str) -> bool:
 _FIELDS = frozenset(one.name for one in fields(Retry))
 
 
+def backoff(retry: Retry, attempt: int) -> float:
+    """Milliseconds until the attempt after ``attempt``, without its jitter."""
+    # the exponent is capped: 2.0 ** 2000 overflows a float, and the maximum is reached long before
+    return min(retry.initial * retry.factor ** min(attempt - 1, 64), float(retry.maximum))
+
+
 def delay(retry: Retry, attempt: int, seed: str, asked: int | None = None) -> int | None:
     """Milliseconds until the attempt after ``attempt`` (1 is the first), or None when there is none left.
 
@@ -71,7 +77,6 @@ def delay(retry: Retry, attempt: int, seed: str, asked: int | None = None) -> in
         return None
     if asked is not None:
         return min(asked, LONGEST_WAIT)
-    # the exponent is capped: 2.0 ** 2000 overflows a float, and the maximum is reached long before
-    base = min(retry.initial * retry.factor ** min(attempt - 1, 64), float(retry.maximum))
+    base = backoff(retry, attempt)
     digest = blake2b(f"{seed}:{attempt}".encode(), digest_size=4).digest()
     return int(base * (1 + retry.jitter * int.from_bytes(digest) / 0xFFFFFFFF))

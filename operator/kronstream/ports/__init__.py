@@ -20,13 +20,14 @@ from kronstream.ports.ledger import (
     Stale,
     Verdict,
 )
-from kronstream.ports.records import Execution, RunRecords
+from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
 from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Pulse, RunQueue, WorkerCard
 
 __all__ = [
     "Adopted",
     "Adoption",
+    "Attempt",
     "Backfill",
     "Beat",
     "Before",

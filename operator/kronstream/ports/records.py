@@ -8,10 +8,24 @@ from kronstream.domain.run import State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON.
+class Attempt:
+    """One attempt at a run; the last one may not have ended. ``error`` is "type: message", cut, '' for none."""
 
-    ``payload`` is the JSON text of a run that was asked for with its own.
+    number: int
+    worker: str | None
+    started: int | None
+    finished: int | None
+    reason: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The record of one run; instants and durations are milliseconds, ``result`` and ``error`` parsed JSON,
+    ``progress`` what its handler or its work elsewhere last said of itself.
+
+    ``attempts`` are the last 20, ``previous`` is the nominal time of the scheduled run before. ``payload`` is
+    the JSON text of a run that was asked for with its own.
     """
 
     id: str
@@ -36,6 +50,9 @@ class Execution:
     requested_by: str | None = None
     trace: str | None = None
     payload: str | None = None
+    progress: Any = None
+    previous: int | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 class RunRecords(Protocol):

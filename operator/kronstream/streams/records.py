@@ -1,12 +1,12 @@
 """Execution records, read from Redis."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from redis.asyncio import Redis
 
 from kronstream.domain.run import State, trigger_of
-from kronstream.ports import Execution
+from kronstream.ports import Attempt, Execution
 from kronstream.streams.keys import Keys
 
 
@@ -37,7 +37,25 @@ def _execution(run: str, fields: Mapping[str, str]) -> Execution:
         requested_by=fields.get("by"),
         trace=fields.get("tr"),
         payload=fields.get("pl"),
+        progress=json.loads(fields["pg"]) if "pg" in fields else None,
+        previous=number("pv"),
+        attempts=tuple(_attempts(fields)),
     )
+
+
+def _attempts(fields: Mapping[str, str]) -> Iterator[Attempt]:
+    """Those that others followed, then the last one, if one began."""
+    for line in fields.get("atts", "").splitlines():
+        raw = json.loads(line)
+        error = f"{raw['type']}: {raw['message']}" if raw["type"] else ""
+        yield Attempt(raw["n"], raw["wk"] or None, raw.get("sta"), raw["fin"], raw["why"], error)
+    number, state = int(fields["att"]), State(fields["st"])
+    if number and state is not State.RETRYING and "sta" in fields and state is not State.QUEUED:
+        told = json.loads(fields["err"]) if "err" in fields and state.terminal else None
+        error = f"{told['type']}: {told['message'][:512]}" if told else ""
+        finished = int(fields["fin"]) if fields.get("fin") else None
+        reason = fields.get("why") if state.terminal else None
+        yield Attempt(number, fields.get("wk"), int(fields["sta"]), finished, reason, error)
 
 
 class Records:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from kronstream.domain.run import Lane
 from kronstream.domain.work import Work
-from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
+from kronstream.ports import Claim, Epoch, LastSuccess, Outcome, Pulse, WorkerCard
 from kronstream.streams.cards import live_workers
 from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
@@ -112,7 +112,8 @@ class RedisRunQueue:
 
 
 def _claim(row: Sequence[Any]) -> Claim:
-    run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload = row
+    run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload, more = row
+    context = _context(more) if more else {}
     return Claim(
         run=run,
         token=token,
@@ -123,7 +124,19 @@ def _claim(row: Sequence[Any]) -> Claim:
         deliveries=int(deliveries),
         lane=Lane(lane),
         work=Work.load(work) if not payload else replace(Work.load(work), payload=json.loads(payload)),
+        **context,
     )
+
+
+def _context(more: str) -> dict[str, Any]:
+    previous, last, last_nominal, has_result, external, started, trace = more.split("|", 6)
+    return {
+        "previous": int(previous) if previous else None,
+        "last_success": LastSuccess(last, int(last_nominal), has_result == "1") if last else None,
+        "external": external or None,
+        "started": int(started) if started else None,
+        "trace": trace or None,
+    }
 
 
 def _outcome(outcome: Outcome) -> list[str | int]:

@@ -1,10 +1,20 @@
 """The ports in memory, for tests without Redis: same answers as the Redis adapters, time by an injected clock."""
 
 from kronstream.testing.clock import Clock, FixedClock
+from kronstream.testing.externals import MemoryExternals
 from kronstream.testing.ledger import MemoryLedger
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.requests import MemoryRequests
 from kronstream.testing.runqueue import MemoryRunQueue
 from kronstream.testing.store import MemoryStore
 
-__all__ = ["Clock", "FixedClock", "MemoryLedger", "MemoryRecords", "MemoryRequests", "MemoryRunQueue", "MemoryStore"]
+__all__ = [
+    "Clock",
+    "FixedClock",
+    "MemoryExternals",
+    "MemoryLedger",
+    "MemoryRecords",
+    "MemoryRequests",
+    "MemoryRunQueue",
+    "MemoryStore",
+]

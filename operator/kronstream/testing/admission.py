@@ -44,6 +44,7 @@ def start(store: MemoryStore, job: Job, run: Run) -> Skip | None:
         waits = bool(line) or running(store, job.uid) >= job.limit
     if waits and job.policy == "Queue" and len(line) >= job.max_queued:
         return Skip.QUEUE_FULL
+    run.previous = job.last_schedule
     store.runs[run.id] = run
     active[run.id] = -run.nominal
     store.unfinished[run.id] = store.now + RECHECK
@@ -85,7 +86,7 @@ def _replace(store: MemoryStore, job: Job) -> int | None:
     unended = [store.runs[key] for key in oldest_first(active)]
     staying = [run for run in unended if run.id not in line and not run.cancel]
     for run in staying[: max(len(staying) + len(line) + 1 - job.limit, 0)]:
-        if run.state is State.RUNNING:
+        if run.state is State.RUNNING and run.parked is None:
             run.cancel = Reason.REPLACED.value
             continue
         if place is None:

@@ -1,18 +1,22 @@
 """Ends of runs: history, counters, and what follows from them (``ending.lua``)."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from kronstream.domain.plan import Skipped
+from kronstream.domain.retry import backoff
 from kronstream.domain.run import Reason, Skip, State
 from kronstream.domain.work import Work
-from kronstream.ports import LastRun, Pause
+from kronstream.ports import Attempt, LastRun, LastSuccess, Outcome, Pause
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import release_waiting, vacate
 from kronstream.testing.store import ORPHAN_AGE, MemoryStore
+from kronstream.testing.texts import cut, storable
 
 SKIPS = {Reason.DEADLINE: Skip.DEADLINE, Reason.OVERLAP: Skip.OVERLAP}
 OURSELVES = "kronstream"
+MESSAGE_LIMIT = 256
+ATTEMPTS = 20
 
 
 def settle(
@@ -22,6 +26,7 @@ def settle(
     store.withdraw(run)
     run.state, run.finished, run.reason = state, store.now, reason
     run.cancel, run.revived, run.deadline = None, False, None
+    run.external = run.parked = run.parked_by = None
     vacate(store, run)
     if run.backfill:
         _tell_backfill(store, run, run.backfill)
@@ -46,13 +51,48 @@ def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
     run.error = json.dumps({"type": reason.value, "message": message, "traceback": ""})
     job, text = store.jobs.get(run.uid), store.work(run.uid, run.generation)
     retry = Work.load(text).retry if text else None
-    if job is None or retry is None or run.attempt > retry.limit or bereft(run):
+    again = retry is not None and run.attempt <= retry.limit and retry.tries_again((reason.value,))
+    if job is None or retry is None or not again or bereft(run):
         settle(store, run, State.FAILED, reason.value, None, message)
         return
+    postpone(store, job, run, reason.value, int(backoff(retry, run.attempt)))
+    run.worker = run.incarnation = None
+
+
+def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int) -> None:
+    """A failed attempt: the run waits for the next one."""
+    run.attempts = (*run.attempts, _followed(store, run, reason))[-ATTEMPTS:]
     store.withdraw(run)
-    run.state, run.reason, run.worker, run.incarnation = State.RETRYING, reason.value, None, None
-    store.unfinished[run.id] = store.now + retry.initial
+    run.state, run.reason, run.deliveries = State.RETRYING, reason, 0
+    run.external = run.parked = run.parked_by = run.progress = None
+    store.unfinished[run.id] = store.now + wait
     store.touch(job)
+
+
+def _followed(store: MemoryStore, run: Run, reason: str | None) -> Attempt:
+    told = json.loads(run.error) if run.error else None
+    error = f"{told['type']}: {cut(told['message'])}" if told else ""
+    return Attempt(run.attempt, run.worker, run.started, store.now, reason, error)
+
+
+def conclude(store: MemoryStore, run: Run, outcome: Outcome) -> None:
+    """The end of an attempt whose token was found to be current."""
+    run.duration, run.result, run.output = (
+        outcome.duration,
+        storable(outcome.result or "") or None,
+        storable(outcome.output),
+    )
+    run.error = storable(json.dumps(asdict(outcome.failure), ensure_ascii=False)) if outcome.failure else None
+    reason = outcome.reason.value if outcome.reason else None
+    job = store.jobs.get(run.uid)
+    if run.cancel and outcome.state is not State.SUCCESS:
+        settle(store, run, State.CANCELLED, run.cancel, outcome.duration)
+    elif outcome.retry_in is not None and job and not bereft(run):
+        postpone(store, job, run, reason, outcome.retry_in)
+    else:
+        state = State.FAILED if outcome.state is State.RETRYING else outcome.state
+        message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
+        settle(store, run, state, reason, outcome.duration, message)
 
 
 def bereft(run: Run) -> bool:
@@ -109,6 +149,7 @@ def _count(store: MemoryStore, job: Job, run: Run, duration: int | None, message
     job.last = LastRun(run.id, state.value, run.started, duration, message)
     if state is State.SUCCESS:
         job.last_success, job.consecutive_failures = store.now, 0
+        job.last_good = LastSuccess(run.id, run.nominal, run.result is not None)
         if job.end_successes is not None and job.runs[state.value] >= job.end_successes:
             job.ended = True
     elif state in (State.FAILED, State.DEAD):

@@ -1,18 +1,12 @@
 """The ends of attempts, and runs of which the store knows less than the worker that holds them."""
 
-import json
-from dataclasses import asdict
-
 from kronstream.domain.run import State, Trigger, trigger_of
 from kronstream.ports import Claim, Outcome, WorkerCard
 from kronstream.testing.admission import new_run
-from kronstream.testing.ending import bereft, settle
+from kronstream.testing.ending import conclude
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import seize
 from kronstream.testing.store import MemoryStore
-from kronstream.testing.texts import storable
-
-MESSAGE_LIMIT = 256
 
 
 def revive(store: MemoryStore, key: str, uid: str, generation: int, nominal: int, token: str) -> Run | None:
@@ -75,27 +69,5 @@ def finish(store: MemoryStore, outcome: Outcome) -> bool:
         return False
     elif run.state is not State.RUNNING:
         return True
-    _end(store, run, outcome)
+    conclude(store, run, outcome)
     return True
-
-
-def _end(store: MemoryStore, run: Run, outcome: Outcome) -> None:
-    run.duration, run.result, run.output = (
-        outcome.duration,
-        storable(outcome.result or "") or None,
-        storable(outcome.output),
-    )
-    run.error = storable(json.dumps(asdict(outcome.failure), ensure_ascii=False)) if outcome.failure else None
-    reason = outcome.reason.value if outcome.reason else None
-    job = store.jobs.get(run.uid)
-    if run.cancel and outcome.state is not State.SUCCESS:
-        settle(store, run, State.CANCELLED, run.cancel, outcome.duration)
-    elif outcome.retry_in is not None and job and not bereft(run):
-        store.withdraw(run)
-        run.state, run.reason, run.deliveries = State.RETRYING, reason, 0
-        store.unfinished[run.id] = store.now + outcome.retry_in
-        store.touch(job)
-    else:
-        state = State.FAILED if outcome.state is State.RETRYING else outcome.state
-        message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
-        settle(store, run, state, reason, outcome.duration, message)

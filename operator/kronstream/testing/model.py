@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
-from kronstream.ports import LastRun, Pause, WorkerCard
+from kronstream.ports import Attempt, LastRun, LastSuccess, Pause, WorkerCard
 
 
 @dataclass(slots=True)
@@ -48,6 +48,12 @@ class Run:
     requested_by: str | None = None
     trace: str | None = None
     expires: int | None = None
+    external: str | None = None
+    parked: int | None = None
+    parked_by: str | None = None
+    progress: str | None = None
+    previous: int | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(slots=True)
@@ -93,6 +99,7 @@ class Job:
     last: LastRun | None = None
     last_schedule: int | None = None
     last_success: int | None = None
+    last_good: LastSuccess | None = None
     last_failure: int | None = None
     consecutive_failures: int = 0
     timed: int = 0

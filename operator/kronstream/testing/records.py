@@ -1,9 +1,10 @@
 """RunRecords in memory."""
 
 import json
+from collections.abc import Iterator
 
-from kronstream.domain.run import trigger_of
-from kronstream.ports import Execution
+from kronstream.domain.run import State, trigger_of
+from kronstream.ports import Attempt, Execution
 from kronstream.testing.model import Run
 from kronstream.testing.store import MemoryStore
 
@@ -32,7 +33,19 @@ def _execution(run: Run) -> Execution:
         requested_by=run.requested_by,
         trace=run.trace,
         payload=run.payload,
+        progress=json.loads(run.progress) if run.progress else None,
+        previous=run.previous,
+        attempts=tuple(_attempts(run)),
     )
+
+
+def _attempts(run: Run) -> Iterator[Attempt]:
+    yield from run.attempts
+    if run.attempt and run.started is not None and run.state not in (State.RETRYING, State.QUEUED):
+        told = json.loads(run.error) if run.error and run.state.terminal else None
+        error = f"{told['type']}: {told['message'][:512]}" if told else ""
+        reason = run.reason if run.state.terminal else None
+        yield Attempt(run.attempt, run.worker, run.started, run.finished, reason, error)
 
 
 class MemoryRecords:

@@ -94,7 +94,9 @@ class MemoryRunQueue:
     def _start(self, card: WorkerCard, run: Run) -> list[Claim]:
         now, job = self._store.now, self._store.jobs.get(run.uid)
         run.state, run.attempt, run.deliveries = State.RUNNING, run.attempt + 1, run.deliveries + 1
-        run.worker, run.incarnation, run.started, run.revived = card.consumer, card.incarnation, now, False
+        run.worker, run.incarnation, run.revived = card.consumer, card.incarnation, False
+        # work that goes on elsewhere goes on from where it began
+        run.started = run.started if run.external and run.started else now
         # tells a store that lost the record whether a payload went with it
         run.token = f"{id(self)}-{next(self._tokens)}{'p' if run.own else ''}:{job.born if job else ''}"
         self._store.unfinished[run.id] = now + self._lease
@@ -113,7 +115,14 @@ class MemoryRunQueue:
             return []
         if run.payload is not None:
             work = replace(work, payload=json.loads(run.payload))
-        return [Claim(run.id, token, run.uid, run.generation, run.attempt, run.nominal, run.deliveries, run.lane, work)]
+        job = self._store.jobs.get(run.uid)
+        return [
+            Claim(
+                run.id, token, run.uid, run.generation, run.attempt, run.nominal, run.deliveries, run.lane, work,
+                run.previous, job.last_good if job else None, run.external, run.started if run.external else None,
+                run.trace,
+            )
+        ]  # fmt: skip
 
     async def wait(self, queue: str, timeout: int) -> bool:
         """See RunQueue; the timeout is real time."""

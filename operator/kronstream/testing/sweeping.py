@@ -43,13 +43,40 @@ def _move(store: MemoryStore, key: str) -> bool:
         else:
             settle(store, run, State.CANCELLED, Reason.DELETED.value)
         return True
-    if run.state is State.RUNNING:
-        if leases_hold(store):
-            store.unfinished[key] = store.hold
-            return False
+    return _move_running(store, run) if run.state is State.RUNNING else _requeue(store, run)
+
+
+def _move_running(store: MemoryStore, run: Run) -> bool:
+    if run.parked is not None:
+        return _look_after_parked(store, run, run.parked)
+    if leases_hold(store):
+        store.unfinished[run.id] = store.hold
+        return False
+    if run.external is not None:
+        _pass_on(store, run)
+    else:
         lose(store, run, Reason.WORKER_LOST, f"the worker {run.worker or '?'} stopped sending heartbeats")
-        return True
-    return _requeue(store, run)
+    return True
+
+
+def _look_after_parked(store: MemoryStore, run: Run, deadline: int) -> bool:
+    if deadline > store.now:
+        store.unfinished[run.id] = deadline
+        return False
+    lose(store, run, Reason.TIMEOUT, "nobody said how the work that was started elsewhere ended before the timeout")
+    return True
+
+
+def _pass_on(store: MemoryStore, run: Run) -> None:
+    """Its work goes on elsewhere: another worker looks after it, in the same attempt."""
+    store.withdraw(run)
+    run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
+    run.token = run.worker = run.incarnation = None
+    store.active[run.uid][run.id] = -run.nominal
+    store.enqueue(run)
+    job = store.jobs.get(run.uid)
+    if job:
+        store.touch(job)
 
 
 def _end_pause(store: MemoryStore, key: str) -> None:

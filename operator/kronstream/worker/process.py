@@ -22,14 +22,16 @@ import uvloop
 
 from kronstream import logs
 from kronstream.ports import WorkerCard
-from kronstream.settings import RedisSettings
+from kronstream.settings import RedisSettings, TypeSettings
 from kronstream.worker import output, wire
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.consumer import Consumer
 from kronstream.worker.discovery import LoadError, load
 from kronstream.worker.registry import Registry
+from kronstream.worker.services import Cluster, Services
 from kronstream.worker.slate import TICK, Slate
 from kronstream.worker.store import opener
+from kronstream.worker.types import built_in
 
 TICK_EVERY = 0.1  # seconds
 REFUSED = 2  # exit code
@@ -79,6 +81,10 @@ def _leave_it_to_the_supervisor(number: int, frame: object) -> None:
 
 async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, registry: Registry) -> None:
     store = opener(hello["store"])(RedisSettings(**hello["redis"]), hello["block_ms"])
+    services = Services(Cluster(), store.externals, TypeSettings(**hello["types"]))
+    kinds = built_in(services)
+    for kind in kinds:
+        registry.add_type(kind)
     card = WorkerCard(**{**hello["card"], "functions": registry.names})
     names = ("handlers", "log_format", "log_level")
     children = Children({name: hello[name] for name in names})
@@ -97,8 +103,9 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
         obeying.cancel()
     starting.cancel()
     await children.close()
-    with contextlib.suppress(Exception):
-        await store.close()
+    for closing in (*(kind.close() for kind in kinds), services.cluster.close(), store.close()):
+        with contextlib.suppress(Exception):
+            await closing
 
 
 def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:

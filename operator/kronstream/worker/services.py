@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kronstream.cluster.api import ClusterApi
 from kronstream.ports import Externals
+from kronstream.settings import TypeSettings
 
 
 class Cluster:
@@ -35,3 +36,4 @@ class Services:
 
     cluster: Cluster
     externals: Externals
+    settings: TypeSettings

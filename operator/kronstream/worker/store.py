@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Callable
 from typing import Protocol
 
-from kronstream.ports import RunQueue
+from kronstream.ports import Externals, RunQueue
 from kronstream.settings import RedisSettings
 from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, verify
+from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import RedisRunQueue
 
@@ -17,6 +18,7 @@ class Store(Protocol):
     """An open store."""
 
     queue: RunQueue
+    externals: Externals
 
     async def fault(self) -> str:
         """What to change before the store may be used; empty when it is fit. Raises what the store raises."""
@@ -48,6 +50,7 @@ class RedisStore:
         self._blocking = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
         keys = Keys(settings.base_stream)
         self.queue: RunQueue = RedisRunQueue(self._redis, keys, settings.group, blocking=self._blocking)
+        self.externals: Externals = RedisExternals(self._redis, keys, settings.group)
 
     async def fault(self) -> str:
         """See Store."""

@@ -243,6 +243,7 @@ class Supervisor:
             "store": self._store_place,
             "redis": asdict(settings.redis),
             "handlers": settings.handlers,
+            "types": asdict(settings.types),
             "batch_size": settings.batch_size,
             "block_ms": settings.block_ms,
             "cancel_grace": self._cancel_grace,

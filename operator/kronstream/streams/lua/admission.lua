@@ -5,8 +5,8 @@
 -- most have none, and reading costs.
 local function load_job(job)
   local h = call('HMGET', job, 'gen', 'rev', 'cur', 'sus', 'inv', 'q', 'ln', 'pol', 'max', 'ns', 'name', 'sdl', 'once', 'odd',
-    'seq')
-  h.odd, h.seq, h[15] = h[14], h[15], false
+    'seq', 'ls')
+  h.odd, h.seq, h.ls, h[15], h[16] = h[14], h[15], h[16] or '', false, false
   if not h.odd then return h end
   local more = call('HMGET', job, 'lim', 'mq', 'grp', 'gmx', 'end', 'er', 'es', 'psn', 'pun', 'sx', 'ran', 'ranf')
   for i = 1, #more do h[13 + i] = more[i] end
@@ -63,7 +63,7 @@ local function replace(uid, limit)
     -- read again: the end of one may have moved another on
     local id = staying[i]
     local r = load_run(id)
-    if r.st == 'running' then
+    if r.st == 'running' and not r.pk then
       call('HSET', P .. 'run:' .. id, 'cx', 'replaced')
     else
       place = place or r.grp and call('ZSCORE', P .. 'gwait:' .. r.grp, id) or nil
@@ -114,11 +114,11 @@ local function start(uid, h, id, nominal, late, extra)
     local eid = call('XADD', stream, '*', 'v', '1', 'run', id, 'uid', uid, 'namespace', h[10], 'name', h[11],
       'nominal', nominal, 'generation', h[1])
     call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
-      'ln', priority, 'att', '0', 'at', now_text, 'eid', eid)
+      'ln', priority, 'att', '0', 'at', now_text, 'pv', h.last or h.ls, 'eid', eid)
     wakes[queue] = (wakes[queue] or 0) + 1
   else
     call('HSET', key, 'st', 'queued', 'uid', uid, 'ns', h[10], 'nm', h[11], 'nom', nominal, 'gen', h[1], 'q', queue,
-      'ln', priority, 'att', '0', 'at', now_text)
+      'ln', priority, 'att', '0', 'at', now_text, 'pv', h.last or h.ls)
   end
   lengths[stream] = lengths[stream] + 1
   if late ~= '' and h[12] and h[12] ~= '-1' then call('HSET', key, 'dl', num(late + h[12])) end

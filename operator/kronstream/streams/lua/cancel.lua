@@ -6,7 +6,7 @@ local function cancel(id)
   if not r then return 'unknown' end
   if call('HEXISTS', P .. 'run:' .. id, 'fin') == 1 then return 'over' end
   call('HSET', P .. 'run:' .. id, 'cby', ARGV[2])
-  if r.st == 'running' then
+  if r.st == 'running' and not r.pk then
     call('HSETNX', P .. 'run:' .. id, 'cx', 'requested')
     return 'asked'
   end

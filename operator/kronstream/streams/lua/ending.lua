@@ -70,7 +70,7 @@ local function settle(id, r, state, why, duration, message)
   local key, job = P .. 'run:' .. id, P .. 'job:' .. r.uid
   call('HSET', key, 'st', state, 'fin', num(now))
   if why then call('HSET', key, 'why', why) else call('HDEL', key, 'why') end
-  call('HDEL', key, 'cx', 'rv', 'dl')
+  call('HDEL', key, 'cx', 'rv', 'dl', 'xt', 'pk', 'ptk')
   vacate(id, r)
   if r.bf then tell_backfill(id, r.bf, state) end
   local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end')
@@ -89,7 +89,7 @@ local function settle(id, r, state, why, duration, message)
   end
   call('HSET', job, 'lr', id, 'lrst', state, 'lrsta', r.sta or '', 'lrdur', duration or '', 'lrmsg', message or why or '')
   if state == 'success' then
-    call('HSET', job, 'lok', num(now), 'cf', 0)
+    call('HSET', job, 'lok', num(now), 'cf', 0, 'lokr', id, 'lokn', r.nom, 'lokh', r.has and 1 or '')
     if j[7] and j[7] ~= '' and tonumber(call('HGET', job, 'n:success')) >= tonumber(j[7]) then call('HSET', job, 'end', 1, 'odd', 1) end
   elseif state == 'failed' or state == 'dead' then
     call('HSET', job, 'lbad', num(now))
@@ -111,7 +111,78 @@ local function bereft(id, r)
   return r.own and call('HEXISTS', P .. 'run:' .. id, 'pl') == 0
 end
 
--- An attempt that its worker never ended: tried again by the job's policy, or the end of the run.
+local ATTEMPTS = 20
+local ATTEMPT_MESSAGE = 512
+
+-- The beginning of a text, without half a character at its end.
+local function cut(text)
+  if #text <= ATTEMPT_MESSAGE then return text end
+  return (string.gsub(string.sub(text, 1, ATTEMPT_MESSAGE), '[\192-\255][\128-\191]*$', '')) .. '…'
+end
+
+-- What is kept of an attempt that others follow; of very many the last ones.
+local function note_attempt(key, r, why)
+  local err = call('HGET', key, 'err')
+  local told = err and cjson.decode(err) or {}
+  local line = cjson.encode({ n = tonumber(r.att), wk = r.wk or '', sta = tonumber(r.sta or ''), fin = now, why = why,
+    type = told.type or '', message = cut(told.message or '') })
+  local known = call('HGET', key, 'atts')
+  if known then
+    local lines = {}
+    for one in string.gmatch(known, '[^\n]+') do lines[#lines + 1] = one end
+    lines[#lines + 1] = line
+    line = table.concat(lines, '\n', math.max(1, #lines - ATTEMPTS + 1))
+  end
+  call('HSET', key, 'atts', line)
+end
+
+-- A failed attempt: the run waits for the next one.
+local function postpone(id, r, why, wait)
+  local key = P .. 'run:' .. id
+  note_attempt(key, r, why)
+  withdraw(id, r)
+  call('HSET', key, 'st', 'retrying', 'why', why)
+  call('HDEL', key, 'dlv', 'xt', 'pk', 'ptk', 'pg')
+  call('ZADD', P .. 'unfinished', num(now + tonumber(wait)), id)
+  touch(r.uid)
+end
+
+-- The end of an attempt whose token was found to be current: the end of its run, or the wait for the next attempt.
+-- `why`, `retry_in`, `result`, `err`, `out` may be ''.
+local function conclude(id, r, state, why, retry_in, duration, result, err, out, message)
+  local key = P .. 'run:' .. id
+  call('HDEL', key, 'res', 'err', 'out')
+  call('HSET', key, 'dur', duration)
+  r.has = result ~= ''
+  if r.has then call('HSET', key, 'res', result) end
+  if err ~= '' then call('HSET', key, 'err', err) end
+  if out ~= '' then call('HSET', key, 'out', out) end
+  if r.cx and state ~= 'success' then
+    settle(id, r, 'cancelled', r.cx, duration)
+  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 and not bereft(id, r) then
+    postpone(id, r, why, retry_in)
+  else
+    if state == 'retrying' then state = 'failed' end
+    settle(id, r, state, why ~= '' and why or nil, duration, message)
+  end
+end
+
+-- Whether a job's retry policy lets a failure of this code be tried again.
+local function covered(names, code)
+  for _, name in ipairs(type(names) == 'table' and names or {}) do
+    if name == code or (string.sub(name, -1) == '*' and string.sub(code, 1, #name - 1) == string.sub(name, 1, -2)) then
+      return true
+    end
+  end
+  return false
+end
+
+local function tries_again(retry, code)
+  if covered(retry.not_on, code) then return false end
+  return type(retry.only_on) ~= 'table' or #retry.only_on == 0 or covered(retry.only_on, code)
+end
+
+-- An attempt that nobody ended: tried again by the job's policy, or the end of the run.
 local function lose(id, r, why, message)
   -- whoever held the run may not speak for it any more
   call('HDEL', P .. 'run:' .. id, 'tok')
@@ -119,12 +190,11 @@ local function lose(id, r, why, message)
   local text = call('HGET', P .. 'work:' .. r.uid, r.gen)
   local work = text and cjson.decode(text)
   call('HSET', P .. 'run:' .. id, 'err', cjson.encode({ type = why, message = message, traceback = '' }))
-  if not work or not call('HGET', P .. 'job:' .. r.uid, 'gen') or tonumber(r.att) > work.retry.limit or bereft(id, r) then
+  if not work or not call('HGET', P .. 'job:' .. r.uid, 'gen') or tonumber(r.att) > work.retry.limit or bereft(id, r)
+    or not tries_again(work.retry, why) then
     return settle(id, r, 'failed', why, nil, message)
   end
-  withdraw(id, r)
-  call('HSET', P .. 'run:' .. id, 'st', 'retrying', 'why', why)
+  local wait = math.floor(math.min(work.retry.initial * work.retry.factor ^ math.min(tonumber(r.att) - 1, 64), work.retry.maximum))
+  postpone(id, r, why, wait)
   call('HDEL', P .. 'run:' .. id, 'wk', 'inc')
-  call('ZADD', P .. 'unfinished', num(now + work.retry.initial), id)
-  touch(r.uid)
 end

@@ -17,24 +17,7 @@ local function finish(id, token, state, why, retry_in, duration, result, err, ou
     call('HDEL', P .. 'run:' .. id, 'rv')
     seize(id, r)
   end
-  local key = P .. 'run:' .. id
-  call('HDEL', key, 'res', 'err', 'out')
-  call('HSET', key, 'dur', duration)
-  if result ~= '' then call('HSET', key, 'res', result) end
-  if err ~= '' then call('HSET', key, 'err', err) end
-  if out ~= '' then call('HSET', key, 'out', out) end
-  if r.cx and state ~= 'success' then
-    settle(id, r, 'cancelled', r.cx, duration)
-  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 and not bereft(id, r) then
-    withdraw(id, r)
-    call('HSET', key, 'st', 'retrying', 'why', why)
-    call('HDEL', key, 'dlv')
-    call('ZADD', P .. 'unfinished', num(now + tonumber(retry_in)), id)
-    touch(r.uid)
-  else
-    if state == 'retrying' then state = 'failed' end
-    settle(id, r, state, why ~= '' and why or nil, duration, message)
-  end
+  conclude(id, r, state, why, retry_in, duration, result, err, out, message)
   return 1
 end
 

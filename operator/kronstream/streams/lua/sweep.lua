@@ -53,8 +53,22 @@ local function move(id)
   elseif r.st == 'retrying' then
     if call('EXISTS', P .. 'job:' .. r.uid) == 0 then settle(id, r, 'cancelled', 'deleted') else enqueue(id, r) end
     moved = moved + 1
+  elseif r.st == 'running' and r.pk and tonumber(r.pk) > now then
+    call('ZADD', P .. 'unfinished', r.pk, id)
+  elseif r.st == 'running' and r.pk then
+    lose(id, r, 'timeout', 'nobody said how the work that was started elsewhere ended before the timeout')
+    moved = moved + 1
   elseif r.st == 'running' and held then
     call('ZADD', P .. 'unfinished', held, id)
+  elseif r.st == 'running' and r.xt then
+    -- its work goes on elsewhere: another worker looks after it, in the same attempt
+    withdraw(id, r)
+    call('HSET', P .. 'run:' .. id, 'att', math.max(tonumber(r.att) - 1, 0))
+    call('HDEL', P .. 'run:' .. id, 'tok', 'wk', 'inc')
+    call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)
+    enqueue(id, r)
+    touch(r.uid)
+    moved = moved + 1
   elseif r.st == 'running' then
     lose(id, r, 'worker_lost', 'the worker ' .. (r.wk or '?') .. ' stopped sending heartbeats')
     moved = moved + 1

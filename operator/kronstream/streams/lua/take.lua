@@ -1,7 +1,9 @@
 #!lua flags=allow-oom
 -- Reads entries for a consumer and starts their runs in the same step. ARGV: group, consumer, incarnation, queue,
 -- slots, lease ms, token stem, 'new' | 'pending', then (pending) the run ids the worker already holds.
--- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or ''} for each started run.
+-- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or '', more} for each started run; `more` is '' or, between
+-- bars, the nominal time of the scheduled run before, the last success (run, nominal time, 1 with a result), the token and
+-- the start of work elsewhere, and the trace id.
 local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
@@ -49,19 +51,27 @@ local function errand(id, r)
   return call('HGET', P .. 'work:' .. r.uid, r.gen) or '', r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
 end
 
+local function more(id, r, j)
+  if not (r.xt or r.tr or j[2] or (r.pv and r.pv ~= '')) then return '' end
+  return table.concat({ r.pv or '', j[2] or '', j[3] or '', j[4] or '', r.xt or '', r.xt and r.sta or '', r.tr or '' }, '|')
+end
+
 local function start(id, r, eid, priority)
   local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
-  local born = call('HGET', P .. 'job:' .. r.uid, 'born')
+  local j = call('HMGET', P .. 'job:' .. r.uid, 'born', 'lokr', 'lokn', 'lokh')
+  local born = j[1]
   -- tells a store that lost the record whether a payload went with it
   local token = stem .. ':' .. #taken .. (r.own and 'p' or '') .. ':' .. (born or '')
   local key = P .. 'run:' .. id
+  if not (r.xt and r.sta) then r.sta = num(now) end
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
-    'sta', num(now))
+    'sta', r.sta)
   call('HDEL', key, 'rv')
   call('ZADD', P .. 'unfinished', num(now + lease), id)
   call('ZADD', P .. 'active:' .. r.uid, num(now), id)
   if born then touch(r.uid) end
-  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, errand(id, r) }
+  local work, own = errand(id, r)
+  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, work, own, more(id, r, j) }
 end
 
 local function consider(stream, entry, priority)
@@ -74,7 +84,9 @@ local function consider(stream, entry, priority)
   if r.st == 'running' then
     -- mine from a lost reply: answered again; a former process's: its lease decides
     if r.wk == consumer and r.inc == incarnation and not held[id] then
-      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, errand(id, r) }
+      local work, own = errand(id, r)
+      local j = call('HMGET', P .. 'job:' .. r.uid, 'born', 'lokr', 'lokn', 'lokh')
+      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, work, own, more(id, r, j) }
     end
     return
   end
