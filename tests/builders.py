@@ -42,7 +42,13 @@ def dispatch(cursor: int, *due: int, uid: str = UID, **fields: Any) -> Dispatch:
 
 def card(consumer: str = "worker-1", **fields: Any) -> WorkerCard:
     return WorkerCard(
-        **{"consumer": consumer, "incarnation": f"{consumer}-a", "queue": "default", "functions": ("echo",), **fields}
+        **{
+            "consumer": consumer,
+            "incarnation": f"{consumer}-a",
+            "queues": {"default": 10},
+            "functions": ("echo",),
+            **fields,
+        }
     )
 
 

@@ -7,29 +7,35 @@ absent) goes before the variable, the variable before the default.
 from __future__ import annotations
 
 import os
-import re
 import socket
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from kronstream.domain import duration
 from kronstream.domain.errors import Invalid
+from kronstream.domain.limits import Limits
+from kronstream.readers import (
+    choice,
+    config_map_name,
+    listed,
+    namespace_name,
+    queue_slots,
+    redis_url,
+    span,
+    stream_name,
+    switch,
+    visible,
+    whole,
+    worker_limits,
+)
 
 DEFAULT_STREAM = "stream:scheduler:job.dispatch"
 DEFAULT_NAMESPACE = "kronstream-system"
 DEFAULT_GROUP = "scheduler-workers"
-TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-SCHEMES = ("redis", "rediss", "unix")
 
-_VISIBLE = re.compile(r"[!-~]{1,255}")
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_CONFIG_MAP = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
 
 Settings = TypeVar("Settings")
 
@@ -89,109 +95,6 @@ def _read(item: Field[Any], given: str | tuple[str, ...]) -> Any:
         raise Invalid(flag, f"{shown} cannot be used", str(error)) from None
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
-    """Reads a whole number between two bounds, both allowed."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise ValueError(f"write a whole number from {low} to {high}")
-        return value
-
-    return read
-
-
-def span(low: str, high: str) -> Callable[[str], int]:
-    """Reads a duration between two bounds, both allowed, into milliseconds."""
-
-    def read(text: str) -> int:
-        try:
-            value = duration.parse(text)
-        except ValueError:
-            value = -1
-        if not duration.parse(low) <= value <= duration.parse(high):
-            raise ValueError(f"write a duration from {low} to {high}, like 1500ms, 90s or 2h30m")
-        return value
-
-    return read
-
-
-def switch(text: str) -> bool:
-    """Reads true or false."""
-    if text.lower() in TRUE:
-        return True
-    if text.lower() in FALSE:
-        return False
-    raise ValueError("write true or false")
-
-
-def choice(*words: str) -> Callable[[str], str]:
-    """Reads one of some words, in any case."""
-
-    def read(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"write {' or '.join(words)}")
-        return text.lower()
-
-    return read
-
-
-def visible(text: str) -> str:
-    """Reads a name without blanks and control characters."""
-    if not _VISIBLE.fullmatch(text):
-        raise ValueError("write 1 to 255 printable ASCII characters without blanks")
-    return text
-
-
-def stream_name(text: str) -> str:
-    """Reads a stream's name; braces would move its other keys to another slot of a Redis Cluster."""
-    if "{" in text or "}" in text:
-        raise ValueError("write a name without braces: keys derived from it are put into braces")
-    return visible(text)
-
-
-def queue_name(text: str) -> str:
-    """Reads a queue's name."""
-    if not _QUEUE.fullmatch(text):
-        raise ValueError("write lower-case letters, digits and '-' (63 at most), like default or gpu-jobs")
-    return text
-
-
-def namespace_name(text: str) -> str:
-    """Reads a namespace's name."""
-    if not _NAMESPACE.fullmatch(text):
-        raise ValueError("write a namespace: lower-case letters, digits and '-' (63 at most), like kronstream-system")
-    return text
-
-
-def config_map_name(text: str) -> str:
-    """Reads a ConfigMap's name."""
-    if not _CONFIG_MAP.fullmatch(text):
-        raise ValueError("write lower-case letters, digits, '-' and '.' (253 at most), like kronstream-pauses")
-    return text
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Reads what stands between commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def redis_url(text: str) -> str:
-    """Reads a Redis URL; its text is never part of a message, for it may hold a password."""
-    instead = "write redis://[user:password@]host:port/db, rediss://… for TLS, or unix:///path"
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in SCHEMES and parts.port != 0 and (parts.scheme == "unix" or bool(parts.hostname))
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(instead)
-    return text
-
-
 @dataclass(frozen=True)
 class LogSettings:
     """How a process logs."""
@@ -229,12 +132,27 @@ class WorkerSettings:
     redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
     log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
     types: TypeSettings = field(default_factory=TypeSettings, metadata={"part": TypeSettings})
-    queue: str = setting("KRONSTREAM_QUEUE", "queue whose runs are executed", queue_name, "default")
+    queue: tuple[tuple[str, int | None], ...] = setting(
+        "KRONSTREAM_QUEUE",
+        "queue whose runs are executed, and how many at a time: reports=4 (several: again, or between commas)",
+        queue_slots, (("default", None),), shown="default",
+    )  # fmt: skip
     consumer_name: str = setting(
         "KRONSTREAM_CONSUMER_NAME", "name of this worker in the group, unlike any other's", visible,
         make=lambda: f"consumer-{uuid.uuid4()}", shown="consumer-<uuid>",
     )  # fmt: skip
-    concurrency: int = setting("KRONSTREAM_CONCURRENCY", "runs executed at a time", whole(1, 10_000), 10)
+    concurrency: int = setting(
+        "KRONSTREAM_CONCURRENCY",
+        "runs of a queue executed at a time, where the queue has no number",
+        whole(1, 10_000),
+        10,
+    )
+    limits: Limits = setting(  # noqa: RUF009 - a field, as the others
+        "KRONSTREAM_LIMITS",
+        "how many runs of a queue or a function all workers execute at a time, begin in a time, or both: "
+        "queue:reports=10, function:mail:send=3+100/1m (several: again, or between commas)",
+        worker_limits, make=lambda: Limits({}, {}), shown="none",
+    )  # fmt: skip
     batch_size: int = setting("KRONSTREAM_BATCH_SIZE", "runs taken at a time", whole(1, 10_000), 10)
     block_ms: int = setting(
         "KRONSTREAM_BLOCK_MS", "milliseconds to wait for a run before asking again", whole(1, 600_000), 5_000
@@ -251,6 +169,11 @@ class WorkerSettings:
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
     )
+
+    @property
+    def queues(self) -> dict[str, int]:
+        """How many runs of each queue are executed at a time."""
+        return {name: slots or self.concurrency for name, slots in self.queue}
 
 
 def _replica() -> str:

@@ -83,7 +83,7 @@ async def ask(store: Store, key: str = "1", uid: str = UID, **fields: object) ->
 
 async def taken(store: Store, slots: int = 10, consumer: str = "worker-1") -> list[Claim]:
     """What a worker gets."""
-    return await store.queue.take(card(consumer), slots)
+    return await store.queue.take(card(consumer), "default", slots)
 
 
 async def ended(store: Store, *claims: Claim) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from kronstream.ports import Externals, Ledger, Requests, RunQueue, RunRecords
+from kronstream.ports import Externals, Ledger, Queues, Requests, RunQueue, RunRecords
 
 GROUP = "scheduler-workers"
 LEASE = 10_000
@@ -19,6 +19,7 @@ class Store(ABC):
     records: RunRecords
     requests: Requests
     externals: Externals
+    queues: Queues
 
     @abstractmethod
     def now(self) -> int:

@@ -33,7 +33,7 @@ class RunMachine(Operators, Askers):
 
     @rule(worker=workers, slots=st.integers(1, 4), luck=st.integers(0, 5))
     def take(self, worker: str, slots: int, luck: int) -> None:
-        pairs = self.claimed(lambda store: store.queue.take(self.cards[worker], slots))
+        pairs = self.claimed(lambda store: store.queue.take(self.cards[worker], "default", slots))
         self.hold(worker, pairs if luck else [])  # without luck the reply is lost
 
     @rule(uid=uids, number=st.integers(1, 3), worker=workers, ends=st.lists(st.sampled_from(["success", *ENDS])))
@@ -48,7 +48,9 @@ class RunMachine(Operators, Askers):
     @rule(worker=workers, slots=st.integers(0, 4))
     def take_pending(self, worker: str, slots: int) -> None:
         held = list(self.held[worker])
-        self.hold(worker, self.claimed(lambda store: store.queue.take_pending(self.cards[worker], slots, held)))
+        self.hold(
+            worker, self.claimed(lambda store: store.queue.take_pending(self.cards[worker], "default", slots, held))
+        )
 
     def hold(self, worker: str, pairs: list[Pair]) -> None:
         for pair in pairs:

@@ -11,6 +11,7 @@ from kronstream.testing import (
     FixedClock,
     MemoryExternals,
     MemoryLedger,
+    MemoryQueues,
     MemoryRecords,
     MemoryRequests,
     MemoryRunQueue,
@@ -31,6 +32,7 @@ class ModelStore(Store):
         self.ledger = MemoryLedger(self.memory)
         self.records = MemoryRecords(self.memory)
         self.requests = MemoryRequests(self.memory)
+        self.queues = MemoryQueues(self.memory)
         self.externals = MemoryExternals(self.memory)
 
     def now(self) -> int:
@@ -57,7 +59,7 @@ class ModelStore(Store):
         vars(self.memory).update(copy.deepcopy(copied))
 
     async def inject(self, fields: Mapping[str, str], queue: str = "default", lane: str = "medium") -> None:
-        self._lane(queue, lane).add(dict(fields))
+        self._lane(queue, lane).add(dict(fields), self.now())
 
     def _lane(self, queue: str, lane: str) -> LaneStream:
         return self.memory.lanes[queue, Lane(lane)]

@@ -10,6 +10,7 @@ from contract.harness import EPOCH, GROUP, LEASE, Store
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
 from kronstream.streams.runqueue import RedisRunQueue
@@ -34,6 +35,10 @@ for _, key in ipairs(call('KEYS', '*')) do
     call('HINCRBY', key, 'dl', -ms)
   elseif string.find(key, P .. 'run:', 1, true) == 1 and call('HEXISTS', key, 'pk') == 1 then
     call('HINCRBY', key, 'pk', -ms)
+  elseif string.find(key, P .. 'run:', 1, true) == 1 and call('HEXISTS', key, 'nb') == 1 then
+    call('HINCRBY', key, 'nb', -ms)
+  elseif string.find(key, P .. 'pace:', 1, true) == 1 then
+    call('SET', key, string.format('%.3f', call('GET', key) - ms), 'KEEPTTL')
   elseif string.find(key, P .. 'job:', 1, true) == 1 and (call('HGET', key, 'pun') or '') ~= '' then
     call('HINCRBY', key, 'pun', -ms)
   end
@@ -102,6 +107,7 @@ class RedisStore(Store):
         self.records = Records(redis, self.keys)
         self.requests = RedisRequests(redis, self.keys, GROUP)
         self.externals = RedisExternals(redis, self.keys, GROUP)
+        self.queues = RedisQueues(redis, self.keys, GROUP)
         self.offset = 0
 
     async def open(self) -> None:
@@ -118,7 +124,7 @@ class RedisStore(Store):
     async def jump(self, ms: int) -> None:
         self.offset += ms
         scripts = JumpedScripts(self.redis, self.keys, self.offset)
-        for part in (self.queue, self.ledger, self.requests, self.externals):
+        for part in (self.queue, self.ledger, self.requests, self.externals, self.queues):
             part._scripts = scripts
         self.requests.now = self._now
         await self.redis.eval(EXPIRE, 0, ms)

@@ -54,7 +54,7 @@ async def test_nothing_is_answered_to_nothing(store: Store) -> None:
     assert await store.ledger.cursors([]) == []
     assert await store.ledger.forget([]) == 0
     assert await store.queue.finish(card(), []) == []
-    assert await store.queue.take(card(), 0) == []
+    assert await store.queue.take(card(), "default", 0) == []
     await store.queue.release(card(), [])
     await store.ledger.clean([])
 
@@ -97,7 +97,7 @@ async def test_an_edit_of_anything_but_the_schedule_keeps_the_cursor(store: Stor
     assert answer == Adopted(cursor, None, None)
     assert (await job(store)).seq > before.seq
     (due,) = await more(store, generation=2)
-    (claim,) = await store.queue.take(card(queue="gpu"), 10)
+    (claim,) = await store.queue.take(card(queues={"gpu": 10}), "gpu", 10)
     assert (claim.nominal, claim.generation, claim.work.payload) == (due, 2, 1)
 
 
@@ -180,7 +180,7 @@ async def test_a_restored_lower_generation_is_forced_by_naming_the_one_in_force(
     assert await adopt(store, generation=5, expect=expect(cursor, 7)) == Adopted(cursor, None, None)
     assert (await job(store)).generation == 5
     assert await store.ledger.dispatch(EPOCH, [dispatch(cursor, cursor + 1, generation=5)]) == [(Verdict.OK, 0)]
-    assert len(await store.queue.take(card(), 10)) == 1
+    assert len(await store.queue.take(card(), "default", 10)) == 1
 
 
 async def test_a_restored_lower_generation_with_another_schedule_moves_the_cursor(store: Store) -> None:
@@ -224,7 +224,7 @@ async def test_a_seed_brings_counters_back(store: Store) -> None:
         1000,
     )
     await more(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.queue.finish(card(), [success(claim)])
     known = await job(store)
     assert (known.runs, known.consecutive_failures) == ({"success": 42}, 0)
@@ -268,7 +268,7 @@ async def test_works_are_kept_while_a_run_needs_them(store: Store) -> None:
     await dispatched(store, work_fields={"payload": "old"})
     await adopt(store, generation=2, work_fields={"payload": "new"})
     assert await store.works(UID) == {1, 2}
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     assert claim.work.payload == "old"
     await adopt(store, generation=3)
     assert await store.works(UID) == {1, 3}
@@ -287,14 +287,14 @@ async def test_a_new_revision_replaces_the_work_of_its_generation(store: Store) 
     await adopt(store, revision="0002.2026f", work=work(payload="re-read").dump())
     answers = await store.ledger.dispatch(EPOCH, [dispatch(cursor, cursor + 1, revision="0002.2026f")])
     assert answers == [(Verdict.OK, 0)]
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     assert claim.work.payload == "re-read"
 
 
 async def test_an_invalid_generation_keeps_the_history_that_was_asked_for(store: Store) -> None:
     cursor = await adopted(store, cursor=store.now() - 40_000, keep_good=30)
     await store.ledger.dispatch(EPOCH, [dispatch(cursor, *(cursor + 1000 * number for number in range(1, 21)))])
-    claims = await store.queue.take(card(), 20)
+    claims = await store.queue.take(card(), "default", 20)
     await store.queue.finish(card(), [success(claim) for claim in claims[:-1]])
     await adopt(store, generation=2, invalid=True, when="", work=None)
     await store.queue.finish(card(), [success(claims[-1])])

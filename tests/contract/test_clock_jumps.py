@@ -233,7 +233,7 @@ async def test_a_handed_over_run_is_not_lost_when_the_clock_leaps(store: Store) 
     assert await store.queue.hand_over(card(), claim, "worker-2")
     await store.jump(HOUR)
     await store.queue.sweep()
-    claims = await store.queue.take_pending(card("worker-2"), 10) + await taken(store, consumer="worker-2")
+    claims = await store.queue.take_pending(card("worker-2"), "default", 10) + await taken(store, consumer="worker-2")
     assert [claim.nominal for claim in claims] == [nominal]
     await ended(store, *claims)
     assert (await job(store)).runs == {"success": 1}

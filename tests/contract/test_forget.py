@@ -42,13 +42,13 @@ async def test_a_job_that_the_api_server_has_again_is_adopted_again(store: Store
     assert await store.ledger.known() == [UID]
     await store.advance(61_000)
     await more(store)
-    (claim,) = await store.queue.take(card(), 1)
+    (claim,) = await store.queue.take(card(), "default", 1)
     assert claim.work.function == "echo"
 
 
 async def test_a_job_that_is_back_knows_what_still_runs(store: Store) -> None:
     (first,) = await dispatched(store, policy="Forbid", group="g")
-    (claim,) = await store.queue.take(card(), 1)
+    (claim,) = await store.queue.take(card(), "default", 1)
     await store.ledger.forget([UID])
     await adopted(store, cursor=first, alive=True, policy="Forbid", group="g")
     await more(store)
@@ -61,7 +61,7 @@ async def test_a_job_that_is_back_knows_what_still_runs(store: Store) -> None:
     assert (await job(store)).skipped == {"Overlap": 2}
     assert await store.queue.finish(card(), [success(claim)]) == [True]
     (nominal,) = await more(store)
-    assert [claim.nominal for claim in await store.queue.take(card(), 1)] == [nominal]
+    assert [claim.nominal for claim in await store.queue.take(card(), "default", 1)] == [nominal]
 
 
 async def test_a_job_adopted_after_the_list_is_not_forgotten(store: Store) -> None:
@@ -74,14 +74,14 @@ async def test_a_job_adopted_after_the_list_is_not_forgotten(store: Store) -> No
 
 async def test_queued_runs_are_cancelled(store: Store) -> None:
     first, second = await dispatched(store, 2)
-    (claim,) = await store.queue.take(card(), 1)
+    (claim,) = await store.queue.take(card(), "default", 1)
     await store.queue.finish(card(), [failure(claim, state=State.RETRYING, retry_in=0)])
     await store.ledger.forget([UID])
     for nominal in (first, second):
         found = await record(store, nominal)
         assert (found.state, found.reason) == (State.CANCELLED, "deleted")
     assert await store.queue.sweep() == 0
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     assert await store.entries() == []
     assert await store.undying(UID) == set()
 
@@ -89,7 +89,7 @@ async def test_queued_runs_are_cancelled(store: Store) -> None:
 @pytest.mark.parametrize("good", [True, False])
 async def test_a_running_run_may_finish(store: Store, good: bool) -> None:
     (nominal,) = await dispatched(store)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.ledger.forget([UID])
     assert await state(store, nominal) is State.RUNNING
     await store.advance(LEASE - 1000)
@@ -104,7 +104,7 @@ async def test_a_running_run_may_finish(store: Store, good: bool) -> None:
 
 async def test_a_running_run_whose_worker_dies_is_not_retried(store: Store) -> None:
     (nominal,) = await dispatched(store)
-    await store.queue.take(card(), 10)
+    await store.queue.take(card(), "default", 10)
     await store.ledger.forget([UID])
     await store.advance(LEASE + 1)
     assert await store.queue.sweep() == 1
@@ -116,15 +116,15 @@ async def test_a_running_run_whose_worker_dies_is_not_retried(store: Store) -> N
 @pytest.mark.parametrize("target", ["", "worker-2"])
 async def test_a_running_run_that_is_handed_back_ends(store: Store, target: str) -> None:
     (nominal,) = await dispatched(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.queue.beat(card("worker-2"), [])
     await store.ledger.forget([UID])
     if target:
         assert await store.queue.hand_over(card(), claim, target)
     else:
         await store.queue.release(card(), [claim])
-    assert await store.queue.take(card("worker-2"), 10) == []
-    assert await store.queue.take_pending(card("worker-2"), 10) == []
+    assert await store.queue.take(card("worker-2"), "default", 10) == []
+    assert await store.queue.take_pending(card("worker-2"), "default", 10) == []
     found = await record(store, nominal)
     assert (found.state, found.reason) == (State.CANCELLED, "deleted")
     assert await store.pending() == []
@@ -133,19 +133,19 @@ async def test_a_running_run_that_is_handed_back_ends(store: Store, target: str)
 
 async def test_a_waiting_replacement_is_cancelled_and_never_starts(store: Store) -> None:
     (first,) = await dispatched(store, policy="Replace")
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     (second,) = await more(store)
     await store.ledger.forget([UID])
     assert await state(store, second) is State.CANCELLED
     await store.queue.finish(card(), [success(claim)])
     assert await state(store, first) is State.SUCCESS
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     assert await store.undying(UID) == set()
 
 
 async def test_history_ends_after_its_age(store: Store) -> None:
     (nominal,) = await dispatched(store, keep_age=3_600_000)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.queue.finish(card(), [success(claim)])
     await store.ledger.forget([UID])
     await store.advance(3_000_000)
@@ -159,7 +159,7 @@ async def test_other_jobs_are_not_touched(store: Store) -> None:
     await dispatched(store)
     await dispatched(store, uid="another")
     await store.ledger.forget([UID])
-    assert [claim.uid for claim in await store.queue.take(card(), 10)] == ["another"]
+    assert [claim.uid for claim in await store.queue.take(card(), "default", 10)] == ["another"]
 
 
 async def test_runs_that_one_dispatch_replaced_leave_nothing(store: Store) -> None:

@@ -22,7 +22,7 @@ ENTRY = {"v": "1", "uid": "u", "namespace": "default", "name": "job", "nominal":
 )
 async def test_a_garbage_entry_is_set_aside(store: Store, fields: dict[str, str], reason: str) -> None:
     await store.inject(fields)
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     (letter,) = await store.dead_letters()
     assert reason in letter["reason"]
     assert {name.removeprefix("field."): value for name, value in letter.items() if name.startswith("field.")} == fields
@@ -32,7 +32,7 @@ async def test_a_garbage_entry_is_set_aside(store: Store, fields: dict[str, str]
 
 async def test_an_entry_of_an_unknown_run_is_dropped(store: Store) -> None:
     await store.inject({**ENTRY, "run": "u-s1"})
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     assert await store.dead_letters() == []
     assert await store.entries() == []
     assert await store.pending() == []
@@ -41,7 +41,7 @@ async def test_an_entry_of_an_unknown_run_is_dropped(store: Store) -> None:
 async def test_a_second_entry_of_a_run_is_dropped(store: Store) -> None:
     (nominal,) = await dispatched(store)
     await store.inject({**ENTRY, "run": rid(nominal)})
-    assert [claim.nominal for claim in await store.queue.take(card(), 10)] == [nominal]
+    assert [claim.nominal for claim in await store.queue.take(card(), "default", 10)] == [nominal]
     assert len(await store.entries()) == 1
     assert (await job(store)).active == 1
 
@@ -50,13 +50,13 @@ async def test_a_run_behind_garbage_is_reached_at_once(store: Store) -> None:
     for number in range(5):
         await store.inject({"noise": str(number)})
     (nominal,) = await dispatched(store)
-    claims = await store.queue.take(card(), 1)
+    claims = await store.queue.take(card(), "default", 1)
     assert [claim.nominal for claim in claims] == [nominal]
     assert len(await store.dead_letters()) == 5
 
 
 async def test_garbage_is_cut_to_a_bound(store: Store) -> None:
     await store.inject({"blob": "x" * 100_000, **{f"name-{number}": "y" for number in range(100)}})
-    await store.queue.take(card(), 10)
+    await store.queue.take(card(), "default", 10)
     (letter,) = await store.dead_letters()
     assert sum(len(name) + len(value) for name, value in letter.items()) < 4096

@@ -127,7 +127,7 @@ async def test_a_run_handed_back_keeps_the_groups_slot(store: Store, *, handed: 
     await store.queue.beat(card("worker-2"), [])
     if handed:
         assert await store.queue.hand_over(card(), claim, "worker-2")
-        (again,) = await store.queue.take_pending(card("worker-2"), 10)
+        (again,) = await store.queue.take_pending(card("worker-2"), "default", 10)
     else:
         await store.queue.release(card(), [claim])
         (again,) = await taken(store)

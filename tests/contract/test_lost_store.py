@@ -120,10 +120,10 @@ async def test_unfinished_runs_come_back_under_their_id(store: Store) -> None:
     known = await job(store)
     assert (known.unfinished, known.runs) == ((rid(nominal),), {"success": 7})
     assert await store.queue.sweep() == 0
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     await store.advance(REGISTERING)
     assert await store.queue.sweep() == 1
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     assert (claim.run, claim.nominal, claim.generation, claim.attempt) == (rid(nominal), nominal, 2, 1)
     await store.queue.finish(card(), [success(claim)])
     assert (await job(store)).runs == {"success": 8}
@@ -131,7 +131,7 @@ async def test_unfinished_runs_come_back_under_their_id(store: Store) -> None:
 
 async def test_a_worker_that_still_holds_an_unfinished_run_keeps_it(store: Store) -> None:
     (nominal,) = await dispatched(store)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.wipe()
     assert (await store.queue.beat(card(), claims)).lost == frozenset()  # its job is not known yet
     await adopted(store, seed=Seed({}, (rid(nominal),)))
@@ -147,7 +147,7 @@ async def test_a_worker_that_still_holds_an_unfinished_run_keeps_it(store: Store
 
 async def test_a_finish_may_come_before_the_first_beat(store: Store) -> None:
     (nominal,) = await dispatched(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.wipe()
     await adopted(store, seed=Seed({}, (rid(nominal),)))
     assert await store.queue.finish(card(), [success(claim)]) == [True]
@@ -160,7 +160,7 @@ async def test_a_finish_may_come_before_the_first_beat(store: Store) -> None:
 
 async def test_a_finish_of_a_run_that_no_status_listed_is_recorded(store: Store) -> None:
     (nominal,) = await dispatched(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.wipe()
     with pytest.raises(Epoch):  # its job is not known yet
         await store.queue.finish(card(), [success(claim)])
@@ -173,7 +173,7 @@ async def test_a_finish_of_a_run_that_no_status_listed_is_recorded(store: Store)
 
 async def test_a_run_whose_job_is_unknown_to_a_store_that_was_filled_again_is_lost(store: Store) -> None:
     await dispatched(store)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.wipe()
     await beat(store, phase="begin")
     await store.advance(1000)
@@ -185,7 +185,7 @@ async def test_a_run_whose_job_is_unknown_to_a_store_that_was_filled_again_is_lo
 async def test_ends_of_known_and_unknown_jobs_are_recorded_together_or_not_at_all(store: Store) -> None:
     await dispatched(store)
     await dispatched(store, uid="other")
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.wipe()
     await adopted(store, seed=Seed({}, (rid(claims[0].nominal),)))
     with pytest.raises(Epoch):
@@ -195,14 +195,14 @@ async def test_ends_of_known_and_unknown_jobs_are_recorded_together_or_not_at_al
 
 async def test_a_failed_run_that_no_status_listed_is_tried_again(store: Store) -> None:
     (nominal,) = await dispatched(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.wipe()
     await adopted(store, cursor=nominal)
     assert await store.queue.finish(card(), [failure(claim, state=State.RETRYING, retry_in=0)]) == [True]
     known = await job(store)
     assert (known.active, known.unfinished) == (1, (rid(nominal),))
     assert await store.queue.sweep() == 1
-    (again,) = await store.queue.take(card(), 10)
+    (again,) = await store.queue.take(card(), "default", 10)
     assert (again.run, again.attempt) == (claim.run, 2)
     await store.queue.finish(card(), [success(again)])
     known = await job(store)
@@ -212,19 +212,19 @@ async def test_a_failed_run_that_no_status_listed_is_tried_again(store: Store) -
 @pytest.mark.parametrize("listed", [True, False])
 async def test_a_generation_that_was_lost_is_tried_again_as_the_present_one(store: Store, *, listed: bool) -> None:
     (nominal,) = await dispatched(store)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.wipe()
     await adopted(store, cursor=nominal, generation=2, seed=Seed({}, (rid(nominal),) if listed else ()))
     assert (await store.queue.beat(card(), claims)).lost == frozenset()
     assert await store.queue.finish(card(), [failure(claims[0], state=State.RETRYING, retry_in=0)]) == [True]
     assert await store.queue.sweep() == 1
-    (again,) = await store.queue.take(card(), 10)
+    (again,) = await store.queue.take(card(), "default", 10)
     assert (again.run, again.generation, again.attempt) == (rid(nominal), 2, 2)
 
 
 async def test_a_beat_registers_a_run_that_no_status_listed(store: Store) -> None:
     (nominal,) = await dispatched(store)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.wipe()
     await adopted(store, cursor=nominal)
     assert (await store.queue.beat(card(), claims)).lost == frozenset()
@@ -236,10 +236,10 @@ async def test_a_beat_registers_a_run_that_no_status_listed(store: Store) -> Non
 async def test_a_beat_takes_back_a_run_that_an_older_copy_has_in_its_queue(store: Store) -> None:
     await dispatched(store)
     copy = await store.snapshot()
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.restore(copy)
     assert (await store.queue.beat(card(), claims)).lost == frozenset()
-    assert await store.queue.take(card("worker-2"), 10) == []
+    assert await store.queue.take(card("worker-2"), "default", 10) == []
     assert await store.queue.finish(card(), [success(claims[0])]) == [True]
     assert (await job(store)).runs == {"success": 1}
 
@@ -248,11 +248,11 @@ async def test_a_run_younger_than_the_older_copy_is_dispatched_again_and_kept(st
     await adopted(store)
     copy = await store.snapshot()
     (nominal,) = await more(store)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     await store.restore(copy)
     assert (await store.queue.beat(card(), claims)).lost == frozenset()
     assert await more(store) == [nominal]  # the cursor fell too; the run is known already
-    assert await store.queue.take(card("worker-2"), 10) == []
+    assert await store.queue.take(card("worker-2"), "default", 10) == []
     assert await store.queue.finish(card(), [success(claims[0])]) == [True]
     assert (await job(store)).runs == {"success": 1}
 
@@ -261,22 +261,22 @@ async def test_a_run_finished_after_the_older_copy_is_recorded_once(store: Store
     await adopted(store)
     copy = await store.snapshot()
     (nominal,) = await more(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.restore(copy)
     assert await store.queue.finish(card(), [success(claim)]) == [True]
     assert await more(store) == [nominal]
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     assert (await job(store)).runs == {"success": 1}
 
 
 @pytest.mark.parametrize("how", ["finish", "beat"])
 async def test_a_worker_that_thaws_after_its_runs_history_ended_says_nothing_new(store: Store, how: str) -> None:
     await dispatched(store, keep_good=1, work_fields={"retry": Retry(limit=1, initial=0)})
-    (frozen,) = await store.queue.take(card(), 10)
+    (frozen,) = await store.queue.take(card(), "default", 10)
     await store.advance(LEASE + 1)
     assert await store.queue.sweep() + await store.queue.sweep() == 2
     for _ in range(2):  # the second success drops the record of the first
-        (claim,) = await store.queue.take(card("worker-2"), 10)
+        (claim,) = await store.queue.take(card("worker-2"), "default", 10)
         await store.queue.finish(card("worker-2"), [success(claim)])
         await more(store)
     assert await store.records.get(frozen.run) is None
@@ -290,7 +290,7 @@ async def test_a_worker_that_thaws_after_its_runs_history_ended_says_nothing_new
 
 async def test_a_lost_reply_of_a_finish_longer_than_the_history_counts_once(store: Store) -> None:
     await dispatched(store, 5, keep_good=1)
-    claims = await store.queue.take(card(), 10)
+    claims = await store.queue.take(card(), "default", 10)
     outcomes = [success(claim) for claim in claims]
     await store.queue.finish(card(), outcomes)
     await store.queue.finish(card(), outcomes)
@@ -308,4 +308,4 @@ async def test_a_rebuilt_job_goes_on_where_it_was(store: Store) -> None:
     await store.ledger.adopt([adoption(cursor=nominal, rebuild=True)])
     assert await store.ledger.dispatch(epoch, [dispatch(nominal - 1000, nominal)]) == [(Verdict.CURSOR, nominal)]
     assert await store.ledger.dispatch(epoch, [dispatch(nominal, nominal + 1000)]) == [(Verdict.OK, 0)]
-    assert [claim.run for claim in await store.queue.take(card(), 10)] == [rid(nominal + 1000, UID)]
+    assert [claim.run for claim in await store.queue.take(card(), "default", 10)] == [rid(nominal + 1000, UID)]

@@ -32,7 +32,7 @@ async def test_it_is_dispatched_once_and_done_when_the_run_ended(store: Store) -
     assert await once(store, dispatch(item.to, item.to + 1, once=True)) is Verdict.DONE
     known = await job(store)
     assert (known.once, known.done) == (rid(item.to), None)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     begin = store.now()
     await store.queue.finish(card(), [success(claim)])
     known = await job(store)
@@ -43,11 +43,11 @@ async def test_it_is_dispatched_once_and_done_when_the_run_ended(store: Store) -
 
 async def test_a_retry_is_not_the_end_of_it(store: Store) -> None:
     await once(store, await due(store))
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.queue.finish(card(), [failure(claim, state=State.RETRYING, retry_in=0)])
     assert (await job(store)).done is None
     await store.queue.sweep()
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.queue.finish(card(), [failure(claim)])
     assert (await job(store)).done is not None
 
@@ -78,7 +78,7 @@ async def test_a_refused_run_is_the_end_of_it(store: Store) -> None:
 async def test_a_deadline_that_passed_in_the_queue_is_the_end_of_it(store: Store) -> None:
     item = await due(store, starting_deadline=100)
     await once(store, item)
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
     assert await state(store, item.to) is State.SKIPPED
     assert (await job(store)).done is not None
 
@@ -86,14 +86,14 @@ async def test_a_deadline_that_passed_in_the_queue_is_the_end_of_it(store: Store
 async def test_an_instant_that_had_run_by_a_schedule_before_is_done(store: Store) -> None:
     cursor = await adopted(store)
     await store.ledger.dispatch(EPOCH, [dispatch(cursor, cursor + 1)])
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     await store.queue.finish(card(), [success(claim)])
     item = dispatch(cursor + 1, cursor + 1, once=True)
     assert await once(store, item) is Verdict.OK
     known = await job(store)
     assert (known.once, known.runs) == (rid(cursor + 1), {"success": 1})
     assert known.done is not None
-    assert await store.queue.take(card(), 10) == []
+    assert await store.queue.take(card(), "default", 10) == []
 
 
 async def test_it_is_known_to_the_next_generation(store: Store) -> None:
@@ -101,7 +101,7 @@ async def test_it_is_known_to_the_next_generation(store: Store) -> None:
     await once(store, item)
     assert await store.ledger.adopt([adoption(generation=2, when=WHEN)]) == [Adopted(item.to, rid(item.to), None)]
     assert await once(store, dispatch(item.to, item.to + 1, generation=2, once=True)) is Verdict.DONE
-    assert [claim.uid for claim in await store.queue.take(card(), 10)] == [UID]
+    assert [claim.uid for claim in await store.queue.take(card(), "default", 10)] == [UID]
 
 
 async def test_a_replica_that_is_second_is_told_at_once_and_where_the_cursor_is(store: Store) -> None:

@@ -21,21 +21,21 @@ KINDS = {"active", "backfill", "backfills", "bfs", "claim", "group", "gwait", "j
 async def test_a_lease_ends_by_the_servers_clock(redis_store: RedisStore) -> None:
     store = RedisStore(redis_store.redis, lease=100)
     (nominal,) = await dispatched(store, work_fields={"retry": Retry(initial=50)})
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     with anyio.fail_after(5):
         while not await store.queue.sweep():
             await anyio.lowlevel.checkpoint()
         assert await state(store, nominal) is State.RETRYING
         while not await store.queue.sweep():
             await anyio.lowlevel.checkpoint()
-    (again,) = await store.queue.take(card(), 10)
+    (again,) = await store.queue.take(card(), "default", 10)
     assert (again.run, again.attempt) == (claim.run, 2)
 
 
 async def test_scripts_that_the_server_forgot_are_loaded_again(redis_store: RedisStore) -> None:
     await dispatched(redis_store)
     await redis_store.redis.script_flush()
-    (claim,) = await redis_store.queue.take(card(), 10)
+    (claim,) = await redis_store.queue.take(card(), "default", 10)
     await redis_store.redis.script_flush()
     assert await redis_store.queue.finish(card(), [success(claim)]) == [True]
 
@@ -49,7 +49,7 @@ async def test_every_key_lies_in_the_slot_of_the_base_stream(redis_store: RedisS
     await redis_store.ledger.declare_pauses("map", {"team": Pause(0, None)})
     await redis_store.queue.beat(card(), [])
     await redis_store.ledger.beat("replica-1", "ready", "x")
-    for claim in await redis_store.queue.take(card(), 1):
+    for claim in await redis_store.queue.take(card(), "default", 1):
         await redis_store.queue.finish(card(), [success(claim)])
     base = redis_store.keys.base
     keys = await redis_store.redis.keys("*")
@@ -102,7 +102,7 @@ async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(r
         assert await store.requests.resume([UID]) == [Change.OK]
         assert await store.requests.skip(UID, [second + 60_000]) is Change.OK
         assert await store.ledger.declare_pauses("map", {"team": Pause(0, None)})
-        (claim,) = await store.queue.take(card(), 10)
+        (claim,) = await store.queue.take(card(), "default", 10)
         await store.queue.beat(card(), [claim])
         assert await store.queue.finish(card(), [success(claim)]) == [True]
         await store.ledger.clean([(uid, (await job(store, uid)).seq) for uid in (UID, "queued")])
@@ -110,4 +110,4 @@ async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(r
     finally:
         await store.redis.config_set("maxmemory", 0)
     (third,) = await more(store)
-    assert [claim.run for claim in await store.queue.take(card(), 10)] == [rid(third)]
+    assert [claim.run for claim in await store.queue.take(card(), "default", 10)] == [rid(third)]

@@ -54,7 +54,7 @@ async def test_a_payload_of_its_own_goes_to_the_worker_at_every_attempt(store: S
     (again,) = await taken(store)
     assert again.work.payload == {"own": 1}
     # and when the reply was lost
-    (same,) = await store.queue.take_pending(card(), 10, [claims[1].run])
+    (same,) = await store.queue.take_pending(card(), "default", 10, [claims[1].run])
     assert same == again
 
 

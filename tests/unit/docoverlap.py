@@ -45,7 +45,7 @@ class Site:
                 state = State.SUCCESS if over else State.CANCELLED
                 await self.queue.finish(card(), [success(claim, state=state)])
                 self.running.remove(claim)
-        for claim in await self.queue.take(card(), 100):
+        for claim in await self.queue.take(card(), "default", 100):
             self.began[claim.run] = self.clock()
             self.running.append(claim)
 

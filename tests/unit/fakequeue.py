@@ -30,7 +30,7 @@ def claim(function: str = "echo", payload: Any = None, *, run: str = "", **field
 def card(
     consumer: str = "me", functions: tuple[str, ...] = (), concurrency: int = 4, queue: str = "default"
 ) -> WorkerCard:
-    return WorkerCard(consumer, f"{consumer}-1", queue, functions, concurrency)
+    return WorkerCard(consumer, f"{consumer}-1", {queue: concurrency}, functions)
 
 
 class FakeQueue:
@@ -68,13 +68,13 @@ class FakeQueue:
             self._changed.notify_all()
         self.broken(call)
 
-    async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
+    async def take(self, card: WorkerCard, queue: str, slots: int) -> list[Claim]:
         await self._note("take")
         found, self.queued = self.queued[:slots], self.queued[slots:]
         self.taken.append(slots)
         return found
 
-    async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:
+    async def take_pending(self, card: WorkerCard, queue: str, slots: int, held: Sequence[str] = ()) -> list[Claim]:
         await self._note("take_pending")
         found = [claim for claim in self.pending if claim.run not in held][:slots]
         self.pending = [claim for claim in self.pending if claim not in found]

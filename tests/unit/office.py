@@ -48,7 +48,7 @@ class Office:
 
     async def take(self) -> list[Claim]:
         """What waits for a worker, begun by one."""
-        return list(await self.queue.take(card(), 10))
+        return list(await self.queue.take(card(), "default", 10))
 
     async def finish(self, claim: Claim) -> Execution:
         """End a run well; its record."""

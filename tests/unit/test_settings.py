@@ -14,7 +14,7 @@ def test_defaults_of_a_worker() -> None:
     assert worker.redis.base_stream == "stream:scheduler:job.dispatch"
     assert worker.redis.group == "scheduler-workers"
     assert worker.consumer_name.startswith("consumer-")
-    assert (worker.batch_size, worker.block_ms, worker.enabled, worker.queue) == (10, 5000, True, "default")
+    assert (worker.batch_size, worker.block_ms, worker.enabled, worker.queues) == (10, 5000, True, {"default": 10})
     assert worker.grace == 30_000
     assert read_settings(WorkerSettings, {}).consumer_name != worker.consumer_name
 
@@ -22,9 +22,24 @@ def test_defaults_of_a_worker() -> None:
 def test_flag_goes_before_variable_before_default() -> None:
     environ = {"KRONSTREAM_BATCH_SIZE": "7", "KRONSTREAM_BLOCK_MS": "70", "KRONSTREAM_QUEUE": ""}
     worker = read_settings(WorkerSettings, environ, batch_size="3", stream_name="s", handlers=("a", "b.py"))
-    assert (worker.batch_size, worker.block_ms, worker.queue) == (3, 70, "default")
+    assert (worker.batch_size, worker.block_ms, worker.queues) == (3, 70, {"default": 10})
     assert worker.redis.base_stream == "s"
     assert worker.handlers == ("a", "b.py")
+
+
+def test_queues_and_limits_of_a_worker() -> None:
+    worker = read_settings(WorkerSettings, {"KRONSTREAM_LIMITS": "queue:mail=3, function:mail:send=2+100/1m"})
+    assert worker.limits.shape() == {
+        "queues": {"mail": {"name": "q/mail", "max": 3}},
+        "functions": {"mail:send": {"name": "f/mail:send", "max": 2, "count": 100, "per": 60_000}},
+    }
+    worker = read_settings(WorkerSettings, {}, queue=("reports=4", "default"), concurrency="100")
+    assert worker.queues == {"reports": 4, "default": 100}
+    worker = read_settings(WorkerSettings, {"KRONSTREAM_QUEUE": "reports=4,default=1"}, limits="function:a=5/1h")
+    assert (worker.queues, worker.limits.shape()) == (
+        {"reports": 4, "default": 1},
+        {"functions": {"a": {"name": "f/a", "count": 5, "per": 3_600_000}}},
+    )
 
 
 def test_lists_durations_and_switches_from_the_environment() -> None:
@@ -53,6 +68,18 @@ def test_lists_durations_and_switches_from_the_environment() -> None:
         ("grace", "2d", "from 0s to 1d"),
         ("queue", "GPU jobs", "lower-case"),
         ("queue", "a{b}", "lower-case"),
+        ("queue", "reports=0", "whole number from 1 to 10000"),
+        ("queue", "reports=x", "whole number from 1 to 10000"),
+        ("queue", "reports=4,reports", "each queue once"),
+        ("queue", "a=6000,b=6000", "10000 runs in all"),
+        ("limits", "reports=4", "queue:NAME=LIMIT"),
+        ("limits", "queue:=4", "queue:NAME=LIMIT"),
+        ("limits", "queue:Reports=4", "lower-case"),
+        ("limits", "queue:reports=0", "number from 1 to 10000"),
+        ("limits", "queue:reports=3+", "is no limit"),
+        ("limits", "function:mail:send=100/0s", "time from 1s to 1d"),
+        ("limits", "function:mail:send=x/1m", "number from 1 to 1000000"),
+        ("limits", ",".join(f"queue:q{number}=1" for number in range(101)), "at most 100"),
         ("stream_name", "a{b}", "without braces"),
         ("consumer_group", "a b", "without blanks"),
         ("consumer_name", "x" * 256, "255"),

@@ -179,7 +179,7 @@ async def test_while_the_store_is_away_it_tries_again_and_says_so_once(caplog: p
         await ends(queue, 1)
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(told) == 1
-    assert "cannot ask for runs (ConnectionError" in told[0]
+    assert "cannot ask for runs of the queue default (ConnectionError" in told[0]
     assert "hunter2" not in told[0]
 
 

@@ -109,7 +109,7 @@ class Watchmaker:
         """Take and end everything that waits; the nominal instants, an instant that came twice is there twice."""
         queue = MemoryRunQueue(self.stage.store)
         found = []
-        while claims := await queue.take(card(), 1000):
+        while claims := await queue.take(card(), "default", 1000):
             found += [claim.nominal for claim in claims]
             await queue.finish(card(), [success(claim) for claim in claims])
         return sorted(found)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from kronstream.domain.errors import Invalid
-from kronstream.settings import listed, read_settings, switch
+from kronstream.readers import listed, switch
+from kronstream.settings import read_settings
 
 Settings = TypeVar("Settings")
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -58,7 +58,7 @@ def _shape(card: WorkerCard) -> dict[str, Any]:
 def _print_table(cards: list[WorkerCard]) -> None:
     now = int(time.time() * 1000)
     rows: list[tuple[str, ...]] = [
-        ("CONSUMER", "QUEUE", "FUNCTIONS", "SLOTS", "PROCESSED", "SUCCEEDED", "FAILED", "UPTIME", "LAST BEAT")
+        ("CONSUMER", "QUEUES", "FUNCTIONS", "SLOTS", "PROCESSED", "SUCCEEDED", "FAILED", "UPTIME", "LAST BEAT")
     ]
     rows += [_row(card, now) for card in cards]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -70,4 +70,5 @@ def _row(card: WorkerCard, now: int) -> tuple[str, ...]:
     numbers = (len(card.functions), card.concurrency, card.processed, card.succeeded, card.failed)
     uptime = duration.render(card.uptime_seconds * 1000)
     last = duration.render(max(0, now - card.last_beat))
-    return card.consumer, card.queue, *(str(number) for number in numbers), uptime, f"{last} ago"
+    queues = ", ".join(f"{name}={slots}" for name, slots in card.queues.items())
+    return card.consumer, queues, *(str(number) for number in numbers), uptime, f"{last} ago"

@@ -39,8 +39,9 @@ class Offers:
         now = time.monotonic()
         self._looked = True
         for card in cards:
-            for function in card.functions:
-                self._seen[card.queue, function] = now
+            for queue in card.queues:
+                for function in card.functions:
+                    self._seen[queue, function] = now
         self._seen = {key: at for key, at in self._seen.items() if now - at < 10 * PATIENCE}
         for number, job in enumerate(self._roster):
             if number % CHUNK == CHUNK - 1:

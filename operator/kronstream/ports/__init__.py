@@ -20,6 +20,7 @@ from kronstream.ports.ledger import (
     Stale,
     Verdict,
 )
+from kronstream.ports.queues import Backlog, QueuePause, Queues
 from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
 from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Pulse, RunQueue, WorkerCard
@@ -29,6 +30,7 @@ __all__ = [
     "Adoption",
     "Attempt",
     "Backfill",
+    "Backlog",
     "Beat",
     "Before",
     "Change",
@@ -49,6 +51,8 @@ __all__ = [
     "Outcome",
     "Pause",
     "Pulse",
+    "QueuePause",
+    "Queues",
     "Request",
     "Requests",
     "RunQueue",

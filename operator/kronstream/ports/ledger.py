@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from kronstream.domain.limits import Gate
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane
 from kronstream.ports.runqueue import WorkerCard
@@ -43,6 +44,7 @@ class Adoption:
     a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from,
     ``alive`` True when the API server was just asked and has the job, though the store has it as deleted.
     ``max_concurrent`` 0 means what the policy says: any number with Allow, else one; a job of no ``group`` has ''.
+    ``function`` is what workers offer, ``keys`` are the gates of its runs' keys, by the payload of the spec.
     ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
     a row.
     """
@@ -72,6 +74,8 @@ class Adoption:
     end_runs: int | None = None
     end_successes: int | None = None
     suspend_after: int | None = None
+    function: str = ""
+    keys: tuple[Gate, ...] = ()
     work: str | None = None
     seed: Seed | None = None
     expect: Expect | None = None

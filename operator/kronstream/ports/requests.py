@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from kronstream.domain.limits import Gate
 from kronstream.ports.backfill import Backfill
 
 
@@ -13,7 +14,8 @@ class Request:
     """A run that somebody asks for, under an identity made by ``run_id``; instants are milliseconds.
 
     ``payload`` is the JSON text of its own payload (None: the job's), ``generation`` the one that the caller reasoned
-    from (None: any), ``retry_of`` the ended run that is done again, ``value`` that of the annotation run-now.
+    from (None: any), ``retry_of`` the ended run that is done again, ``value`` that of the annotation run-now,
+    ``keys`` the gates of its own payload's keys (None: the job's).
     """
 
     uid: str
@@ -25,6 +27,7 @@ class Request:
     by: str | None = None
     trace: str | None = None
     value: str | None = None
+    keys: tuple[Gate, ...] | None = None
 
 
 class Word(StrEnum):

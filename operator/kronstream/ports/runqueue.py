@@ -5,7 +5,7 @@ All instants are integer milliseconds since the epoch, all durations integer mil
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
@@ -80,20 +80,26 @@ class Outcome:
 class WorkerCard:
     """What a worker says of itself with each heartbeat.
 
-    ``incarnation`` is new for every process, ``consumer`` may be kept over restarts.
+    ``incarnation`` is new for every process, ``consumer`` may be kept over restarts. ``queues`` tells how many runs of
+    each queue it executes at a time, ``limits`` (``Limits.shape``) what holds for all workers together.
     """
 
     consumer: str
     incarnation: str
-    queue: str
+    queues: Mapping[str, int]
     functions: tuple[str, ...]
-    concurrency: int = 1
     started: int = 0
     processed: int = 0
     succeeded: int = 0
     failed: int = 0
     uptime_seconds: int = 0
     last_beat: int = 0
+    limits: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def concurrency(self) -> int:
+        """How many runs it executes at a time, of all its queues."""
+        return sum(self.queues.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +116,16 @@ class Pulse:
 class RunQueue(Protocol):
     """What a worker asks of the store. Every call may be repeated after a lost reply."""
 
-    async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
-        """Start up to ``slots`` queued runs, highest lane first; empty when there are none. Never blocks."""
+    async def take(self, card: WorkerCard, queue: str, slots: int) -> list[Claim]:
+        """Start up to ``slots`` runs of a queue; empty when there are none. Never blocks.
+
+        The critical lane is always read first. Of any eight calls five read the others from high to low, two read
+        medium before them, one low: no lane starves, however full the others are.
+        """
         ...
 
-    async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:
-        """What is pending for this consumer but not among ``held`` (run ids this worker process knows of).
+    async def take_pending(self, card: WorkerCard, queue: str, slots: int, held: Sequence[str] = ()) -> list[Claim]:
+        """What of a queue is pending for this consumer but not among ``held`` (run ids this worker process knows of).
 
         For the start, after a lost connection, and after a pulse that says ``handed``. Runs that a previous
         incarnation of this consumer had started are not answered: their lease ends and the sweep decides.

@@ -22,6 +22,6 @@ async def live_workers(redis: Redis, keys: Keys) -> list[WorkerCard]:
         if text is not None:
             raw = json.loads(text)
             known = {name: raw[name] for name in WorkerCard.__dataclass_fields__ if name in raw}
-            card = WorkerCard(**{**known, "functions": tuple(raw.get("functions", ()))})
+            card = WorkerCard(**{"queues": {}, **known, "functions": tuple(raw.get("functions", ()))})
             cards.append(replace(card, last_beat=int(beat)))
     return sorted(cards, key=lambda card: card.consumer)

@@ -105,6 +105,11 @@ class Keys:
         return self._of("dead")
 
     @property
+    def queue_pauses(self) -> str:
+        """Hash: paused queues."""
+        return self._of("qpauses")
+
+    @property
     def epoch(self) -> str:
         """String: present as long as the store was not lost."""
         return self._of("epoch")

@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from kronstream.domain.limits import Gate
 from kronstream.domain.plan import Skipped
 from kronstream.ports import (
     Adopted,
@@ -177,6 +178,8 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "end_runs": _text(a.end_runs),
         "end_successes": _text(a.end_successes),
         "suspend_after": _text(a.suspend_after),
+        "fn": a.function,
+        "keys": _keys(a.keys),
         "work": a.work,
         "seed": _seed(a.seed) if a.seed else None,
         "expect": {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor} if expect else None,
@@ -185,6 +188,10 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "seq": a.seq,
         "alive": int(a.alive),
     }
+
+
+def _keys(gates: Sequence[Gate]) -> str:
+    return json.dumps([gate.shape() for gate in gates], separators=(",", ":")) if gates else ""
 
 
 def _text(number: int | None) -> str:

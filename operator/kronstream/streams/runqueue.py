@@ -1,6 +1,7 @@
 """The worker's side of the store, on Redis: one script call for a batch, each safe to repeat."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import count
@@ -17,6 +18,7 @@ from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
 
 MESSAGE_LIMIT = 256
+TURNS = 8  # see take.lua
 
 
 class RedisRunQueue:
@@ -35,19 +37,23 @@ class RedisRunQueue:
         self._lease = lease
         self._stem = uuid4().hex[:16]
         self._calls = count()
+        self._turns: Counter[str] = Counter()
 
-    async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
+    async def take(self, card: WorkerCard, queue: str, slots: int) -> list[Claim]:
         """See RunQueue."""
-        return await self._take(card, slots, "new") if slots > 0 else []
+        if slots <= 0:
+            return []
+        turn = self._turns[queue] = (self._turns[queue] + 1) % TURNS
+        return await self._take(card, queue, slots, str(turn))
 
-    async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:
+    async def take_pending(self, card: WorkerCard, queue: str, slots: int, held: Sequence[str] = ()) -> list[Claim]:
         """See RunQueue."""
-        return await self._take(card, slots, "pending", *held)
+        return await self._take(card, queue, slots, "pending", *held)
 
-    async def _take(self, card: WorkerCard, slots: int, mode: str, *held: str) -> list[Claim]:
+    async def _take(self, card: WorkerCard, queue: str, slots: int, mode: str, *held: str) -> list[Claim]:
         stem = f"{self._stem}:{next(self._calls)}"
         rows = await self._scripts.run(
-            "take", card.consumer, card.incarnation, card.queue, slots, self._lease, stem, mode, *held
+            "take", card.consumer, card.incarnation, queue, slots, self._lease, stem, mode, _limits(card, queue), *held
         )
         claims, unreadable = [], []
         for row in rows:
@@ -104,7 +110,7 @@ class RedisRunQueue:
 
     async def leave(self, card: WorkerCard) -> None:
         """See RunQueue."""
-        await self._scripts.run("leave", card.consumer, card.queue)
+        await self._scripts.run("leave", card.consumer, *card.queues)
 
     async def sweep(self, limit: int = 100) -> int:
         """See RunQueue."""
@@ -126,6 +132,15 @@ def _claim(row: Sequence[Any]) -> Claim:
         work=Work.load(work) if not payload else replace(Work.load(work), payload=json.loads(payload)),
         **context,
     )
+
+
+def _limits(card: WorkerCard, queue: str) -> str:
+    """What `take` has to know of a worker's limits, as JSON; '' for none."""
+    if not card.limits:
+        return ""
+    own, functions = card.limits.get("queues", {}).get(queue), card.limits.get("functions")
+    found = {name: value for name, value in (("queue", own), ("functions", functions)) if value}
+    return json.dumps(found, separators=(",", ":")) if found else ""
 
 
 def _context(more: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from redis.commands.core import AsyncScript
 
 from kronstream.streams.keys import Keys
 
-SHARED = ("prelude", "slots", "ending")
+SHARED = ("prelude", "gates", "slots", "ending")
 _NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 
 

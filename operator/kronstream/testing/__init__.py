@@ -3,6 +3,7 @@
 from kronstream.testing.clock import Clock, FixedClock
 from kronstream.testing.externals import MemoryExternals
 from kronstream.testing.ledger import MemoryLedger
+from kronstream.testing.queues import MemoryQueues
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.requests import MemoryRequests
 from kronstream.testing.runqueue import MemoryRunQueue
@@ -13,6 +14,7 @@ __all__ = [
     "FixedClock",
     "MemoryExternals",
     "MemoryLedger",
+    "MemoryQueues",
     "MemoryRecords",
     "MemoryRequests",
     "MemoryRunQueue",

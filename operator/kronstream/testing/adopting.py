@@ -18,7 +18,9 @@ REGISTERING = 3000
 KEPT = ("namespace", "name", "generation", "revision", "invalid")
 HISTORY = ("keep_good", "keep_bad", "keep_age")
 ENDS = ("max_queued", "group_max", "end_runs", "end_successes", "suspend_after")
-IN_FORCE = ("when", "suspended", "queue", "lane", "policy", "backlog", "starting_deadline", "jitter", *HISTORY, *ENDS)
+RUNS = ("function", "keys")
+WHEN = ("when", "suspended", "starting_deadline", "jitter")
+IN_FORCE = (*WHEN, "queue", "lane", "policy", "backlog", *RUNS, *HISTORY, *ENDS)
 
 
 def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:

@@ -8,6 +8,7 @@ from kronstream.domain.retry import backoff
 from kronstream.domain.run import Reason, Skip, State
 from kronstream.domain.work import Work
 from kronstream.ports import Attempt, LastRun, LastSuccess, Outcome, Pause
+from kronstream.testing import gates
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import release_waiting, vacate
 from kronstream.testing.store import ORPHAN_AGE, MemoryStore
@@ -26,7 +27,7 @@ def settle(
     store.withdraw(run)
     run.state, run.finished, run.reason = state, store.now, reason
     run.cancel, run.revived, run.deadline = None, False, None
-    run.external = run.parked = run.parked_by = None
+    run.external = run.parked = run.parked_by = run.not_before = None
     vacate(store, run)
     if run.backfill:
         _tell_backfill(store, run, run.backfill)
@@ -62,8 +63,9 @@ def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
 def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int) -> None:
     """A failed attempt: the run waits for the next one."""
     run.attempts = (*run.attempts, _followed(store, run, reason))[-ATTEMPTS:]
+    gates.leave(store, run)
     store.withdraw(run)
-    run.state, run.reason, run.deliveries = State.RETRYING, reason, 0
+    run.state, run.reason, run.deliveries, run.not_before = State.RETRYING, reason, 0, None
     run.external = run.parked = run.parked_by = run.progress = None
     store.unfinished[run.id] = store.now + wait
     store.touch(job)

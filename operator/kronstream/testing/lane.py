@@ -22,13 +22,20 @@ class LaneStream:
     entries: dict[int, Fields] = field(default_factory=dict)
     pending: dict[int, Delivery] = field(default_factory=dict)
     consumers: set[str] = field(default_factory=set)
+    added: dict[int, int] = field(default_factory=dict)
     _last: int = 0
     _new: deque[int] = field(default_factory=deque)
 
-    def add(self, fields: Fields) -> int:
+    @property
+    def used(self) -> bool:
+        """Whether it ever had an entry or a reader."""
+        return self._last > 0 or bool(self.consumers)
+
+    def add(self, fields: Fields, now: int) -> int:
         """Append an entry; its number."""
         self._last += 1
         self.entries[self._last] = fields
+        self.added[self._last] = now
         self._new.append(self._last)
         return self._last
 
@@ -53,6 +60,7 @@ class LaneStream:
         """Acknowledge and delete an entry."""
         self.pending.pop(number, None)
         self.entries.pop(number, None)
+        self.added.pop(number, None)
 
     def leave(self, consumer: str) -> None:
         """Forget a consumer for whom nothing is pending."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from kronstream.domain.limits import Gate
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
 from kronstream.ports import Attempt, LastRun, LastSuccess, Pause, WorkerCard
@@ -53,6 +54,10 @@ class Run:
     parked_by: str | None = None
     progress: str | None = None
     previous: int | None = None
+    gates: tuple[str, ...] = ()
+    gate_line: str | None = None
+    not_before: int | None = None
+    keys: tuple[Gate, ...] | None = None
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -94,6 +99,8 @@ class Job:
     run_now: str | None = None
     adopted: int = 0
     seq: int = 0
+    function: str = ""
+    keys: tuple[Gate, ...] = ()
     runs: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     last: LastRun | None = None

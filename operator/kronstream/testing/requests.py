@@ -60,6 +60,7 @@ class MemoryRequests:
         run = new_run(store, job, item.run, item.nominal)
         run.payload, run.own, run.retry_of = storable_or_none(item.payload), item.payload is not None, item.retry_of
         run.requested_by, run.trace = storable_or_none(item.by), storable_or_none(item.trace)
+        run.keys = item.keys
         reason = start(store, job, run)
         store.keep_claim(item.run, f"skipped:{reason}" if reason else "started")
         if item.value is not None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
+from kronstream.domain.limits import Gate
 from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
+from kronstream.testing import gates
 from kronstream.testing.ending import settle
 from kronstream.testing.finishing import finish, register
 from kronstream.testing.lane import Fields, LaneStream
@@ -18,6 +21,8 @@ from kronstream.testing.sweeping import live_workers, sweep
 
 DELIVERIES = 20
 HANDED = 5000
+MEDIUM_FIRST = (Lane.CRITICAL, Lane.MEDIUM, Lane.HIGH, Lane.LOW)
+ORDERS = {2: MEDIUM_FIRST, 5: MEDIUM_FIRST, 7: (Lane.CRITICAL, Lane.LOW, Lane.HIGH, Lane.MEDIUM)}
 LETTER_FIELDS, LETTER_TEXT = 16, 1024
 
 
@@ -28,29 +33,39 @@ class MemoryRunQueue:
         self._store = store
         self._lease = lease
         self._tokens = count()
+        self._turns: Counter[str] = Counter()
 
-    async def take(self, card: WorkerCard, slots: int) -> list[Claim]:
+    async def take(self, card: WorkerCard, queue: str, slots: int) -> list[Claim]:
         """See RunQueue."""
         claims: list[Claim] = []
         free = slots
-        for lane in Lane:
-            stream = self._store.lanes[card.queue, lane]
+        if queue in self._store.queue_pauses:
+            return []
+        gate = gate_of(card, "queues", queue)
+        free = gates.free_of(self._store, queue, gate, slots)
+        if slots > 0:
+            self._turns[queue] = (self._turns[queue] + 1) % 8
+        for lane in ORDERS.get(self._turns[queue], tuple(Lane)):
+            stream = self._store.lanes[queue, lane]
             more = free > 0
             while more:
                 entries = stream.read(card.consumer, free, self._store.now)
-                runs = [run for entry in entries if (run := self._consider(stream, *entry))]
+                runs = [run for entry in entries if (run := self._consider(stream, *entry)) and self._passes(card, run)]
                 # an empty lane is not asked twice: what came meanwhile wakes the next reader
                 more = len(entries) == free and len(runs) < free
                 free -= len(runs)
-                claims += [claim for run in runs for claim in self._start(card, run)]
+                claims += [claim for run in runs for claim in self._start(card, run, gate)]
         return claims
 
-    async def take_pending(self, card: WorkerCard, slots: int, held: Sequence[str] = ()) -> list[Claim]:
+    async def take_pending(self, card: WorkerCard, queue: str, slots: int, held: Sequence[str] = ()) -> list[Claim]:
         """See RunQueue."""
         claims: list[Claim] = []
         left = False
+        gate = gate_of(card, "queues", queue)
+        if queue in self._store.queue_pauses:
+            return []
         for lane in Lane:
-            stream = self._store.lanes[card.queue, lane]
+            stream = self._store.lanes[queue, lane]
             for number, fields in stream.pending_of(card.consumer):
                 run = self._consider(stream, number, fields)
                 if run is None:
@@ -59,13 +74,22 @@ class MemoryRunQueue:
                     mine = (run.worker, run.incarnation) == (card.consumer, card.incarnation)
                     claims += self._offer(run) if mine and run.id not in held else []
                 elif len(claims) < slots:
-                    claims += self._start(card, run)
+                    claims += self._start(card, run, gate) if self._passes(card, run) else []
                 else:
                     left = True
         worker = self._store.worker(card.consumer)
         if worker and not left:
             worker.handed = False
         return claims
+
+    def _passes(self, card: WorkerCard, run: Run) -> bool:
+        """Whether the gates of a queued run's function and keys let it begin."""
+        if run.state is State.RUNNING:
+            return True
+        job = self._store.jobs.get(run.uid)
+        function = gate_of(card, "functions", job.function) if job else None
+        keys = run.keys if run.keys is not None else job.keys if job else ()
+        return not gates.holds_up(self._store, run, (*([function] if function else ()), *keys))
 
     def _consider(self, stream: LaneStream, number: int, fields: Fields | None) -> Run | None:
         """The queued or running run of an entry; None for an entry that was dropped, set aside or has had its time."""
@@ -91,8 +115,10 @@ class MemoryRunQueue:
             settle(self._store, run, State.DEAD, Reason.TOO_MANY_DELIVERIES.value)
         return run.state.terminal
 
-    def _start(self, card: WorkerCard, run: Run) -> list[Claim]:
+    def _start(self, card: WorkerCard, run: Run, gate: Gate | None) -> list[Claim]:
         now, job = self._store.now, self._store.jobs.get(run.uid)
+        if gate:
+            gates.begin(self._store, run, gate)
         run.state, run.attempt, run.deliveries = State.RUNNING, run.attempt + 1, run.deliveries + 1
         run.worker, run.incarnation, run.revived = card.consumer, card.incarnation, False
         # work that goes on elsewhere goes on from where it began
@@ -166,6 +192,7 @@ class MemoryRunQueue:
         worker = store.worker(target)
         if target and (worker is None or run.entry is None):
             return False
+        gates.leave(store, run)
         run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
         run.token = run.worker = run.incarnation = None
         store.active[run.uid][run.id] = -run.nominal
@@ -206,12 +233,19 @@ class MemoryRunQueue:
     async def leave(self, card: WorkerCard) -> None:
         """See RunQueue."""
         self._store.workers.pop(card.consumer, None)
-        for lane in Lane:
-            self._store.lanes[card.queue, lane].leave(card.consumer)
+        for queue in card.queues:
+            for lane in Lane:
+                self._store.lanes[queue, lane].leave(card.consumer)
 
     async def sweep(self, limit: int = 100) -> int:
         """See RunQueue."""
         return sweep(self._store, limit)
+
+
+def gate_of(card: WorkerCard, kind: str, name: str) -> Gate | None:
+    """A gate that a worker's limits name."""
+    shape = card.limits.get(kind, {}).get(name)
+    return Gate(**shape) if shape else None
 
 
 def _fault(fields: Fields) -> str | None:

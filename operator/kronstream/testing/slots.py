@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from kronstream.domain.run import State
+from kronstream.testing import gates
 from kronstream.testing.model import Run
 from kronstream.testing.store import RECHECK, MemoryStore
 
@@ -84,6 +85,7 @@ def vacate(store: MemoryStore, run: Run) -> None:
     store.unfinished.pop(run.id, None)
     store.active[run.uid].pop(run.id, None)
     leave_line(store.waiting[run.uid], run.id)
+    gates.leave(store, run)
     if not run.group:
         return
     members = store.groups[run.group]

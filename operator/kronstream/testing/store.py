@@ -7,7 +7,7 @@ from itertools import count
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
-from kronstream.ports import Backfill, Pause
+from kronstream.ports import Backfill, Pause, QueuePause
 from kronstream.testing.clock import Clock
 from kronstream.testing.lane import LaneStream
 from kronstream.testing.model import Job, Run, Worker, Works
@@ -40,6 +40,12 @@ class MemoryStore:
         self.waiting: dict[str, list[str]] = defaultdict(list)  # lines, the first goes first
         self.groups: dict[str, set[str]] = defaultdict(set)
         self.group_lines: dict[str, dict[str, int]] = defaultdict(dict)  # by place
+        self.gates: dict[str, set[str]] = defaultdict(set)
+        self.gate_lines: dict[str, list[str]] = defaultdict(list)
+        self.gate_limits: dict[str, int] = {}
+        self.paces: dict[str, float] = defaultdict(float)
+        self.paced: set[str] = set()
+        self.queue_pauses: dict[str, QueuePause] = {}
         self.unfinished: dict[str, int] = {}  # by the instant at which a run (or "@job") wants attention
         self.claims: dict[str, tuple[str, int]] = {}  # the first answer, and until when it is known
         self.scopes: dict[tuple[str, str], Pause] = {}
@@ -122,13 +128,15 @@ class MemoryStore:
                 "name": run.name,
                 "nominal": str(run.nominal),
                 "generation": str(run.generation),
-            }
+            },
+            self.now,
         )
         run.state = State.QUEUED
         self.unfinished[run.id] = self.now + RECHECK
-        self._wake(run.queue)
+        self.wake(run.queue)
 
-    def _wake(self, queue: str) -> None:
+    def wake(self, queue: str) -> None:
+        """Wake somebody who waits for runs of a queue, else the next one who would."""
         waiters = self.waiters[queue]
         while waiters:
             waiter = waiters.popleft()

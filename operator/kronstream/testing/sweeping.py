@@ -2,6 +2,7 @@
 
 from kronstream.domain.run import Reason, State
 from kronstream.ports import WorkerCard
+from kronstream.testing import gates
 from kronstream.testing.ending import lose, settle
 from kronstream.testing.model import Run
 from kronstream.testing.slots import advance, release_group, release_waiting
@@ -20,6 +21,9 @@ def live_workers(store: MemoryStore) -> list[WorkerCard]:
 def sweep(store: MemoryStore, limit: int) -> int:
     """Answer as ``sweep.lua``."""
     watch_clock(store)
+    for queue in store.paced:
+        store.wake(queue)
+    store.paced.clear()
     due = sorted((at, key) for key, at in store.unfinished.items() if at <= store.now)[: LOOKS * limit]
     moved = 0
     for _, key in due:
@@ -70,6 +74,7 @@ def _look_after_parked(store: MemoryStore, run: Run, deadline: int) -> bool:
 def _pass_on(store: MemoryStore, run: Run) -> None:
     """Its work goes on elsewhere: another worker looks after it, in the same attempt."""
     store.withdraw(run)
+    gates.leave(store, run)
     run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
     run.token = run.worker = run.incarnation = None
     store.active[run.uid][run.id] = -run.nominal
@@ -92,6 +97,14 @@ def _end_pause(store: MemoryStore, key: str) -> None:
 
 
 def _requeue(store: MemoryStore, run: Run) -> bool:
+    if run.not_before is not None and run.not_before > store.now and run.entry is None:
+        store.unfinished[run.id] = run.not_before
+        return False
+    if run.gate_line:
+        gates.look_at(store, run.gate_line)
+        if run.gate_line:
+            store.unfinished[run.id] = store.now + RECHECK
+        return not run.gate_line
     if run.id in store.waiting[run.uid]:
         run.revived = False
         release_waiting(store, run.uid)

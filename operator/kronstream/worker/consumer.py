@@ -1,4 +1,4 @@
-"""The loop that takes runs while there are free slots, has them executed, and hands back what it cannot execute."""
+"""Executes what its pools take, records how it ended, and hands back what it cannot execute."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kronstream.worker.finisher import Finisher
 from kronstream.worker.handover import Handover
 from kronstream.worker.holdings import Holdings
 from kronstream.worker.outcome import outcome as outcome_of
+from kronstream.worker.pool import Pool
 from kronstream.worker.registry import Registry
 from kronstream.worker.slate import RUNNING, Slate
 
@@ -35,7 +36,7 @@ def slots_for(concurrency: int) -> int:
 
 
 class Consumer:
-    """Takes, executes, finishes. It begins once opened; `card` names consumer, incarnation and queue."""
+    """Takes, executes, finishes. It begins once opened; `card` names consumer, incarnation and queues."""
 
     def __init__(
         self,
@@ -53,22 +54,16 @@ class Consumer:
         self._card = card
         self._registry = registry
         self._slate = slate
-        self._batch = batch_size
-        self._block = block_ms
         self._cancel_grace = cancel_grace
         self._held = Holdings(slate)
         self._executor = Executor(registry, children, slate, self._ended, cancel_grace)
         self._finisher = Finisher(queue, card, slate, self._settled)
         self._handover = Handover(queue, card)
-        self._backoff = Backoff("ask for runs")
         self._running = 0
-        self._open = False
         self._draining = False
-        self._pending_due = True  # at the start, after a lost reply, when runs were handed to this worker
         self._released: list[Claim] = []
-        self._waiting: asyncio.Task[bool] | None = None
-        self._bell: asyncio.Future[None] | None = None  # set while the loop waits for something of interest
-        self._room_wanted = False
+        self._pools = [Pool(queue, card, name, self, batch_size=batch_size, block_ms=block_ms) for name in card.queues]
+        self._places: dict[str, Pool] = {}  # whose slot an attempt has, by its token
         self._idle = asyncio.Event()
         self._stopped = asyncio.Event()
         self.drained = asyncio.Event()
@@ -79,25 +74,24 @@ class Consumer:
         """Take and execute until drained; `drain` ends it, and so does a cancellation."""
         self._sending = asyncio.create_task(self._finisher.run())
         try:
-            while not self._draining:
-                await self._turn()
+            async with asyncio.TaskGroup() as taking:
+                for pool in self._pools:
+                    taking.create_task(pool.run())
         except asyncio.CancelledError:
             self._sending.cancel()
             raise
         finally:
             self._stopped.set()
-            if self._waiting is not None:
-                self._waiting.cancel()
 
     def open(self, *, now: bool = True) -> None:
         """Take runs from now on, or stop taking."""
-        self._open = now
-        self._ring()
+        for pool in self._pools:
+            pool.open(now=now)
 
     def handed(self) -> None:
         """Another worker handed runs to this one."""
-        self._pending_due = True
-        self._ring()
+        for pool in self._pools:
+            pool.handed()
 
     def cancel(self, token: str, why: str) -> None:
         """Cancel an attempt; its record says why."""
@@ -110,7 +104,8 @@ class Consumer:
     async def drain(self, grace: float) -> None:
         """Stop taking, let handlers go on for `grace` seconds, then cancel and hand back; send what is unsent."""
         self._draining = True
-        self._ring()
+        for pool in self._pools:
+            pool.close()
         await self._within(FLUSH, self._stopped.wait())  # a call that takes runs may be under way
         if not await self._within(grace, self._all_ended()):
             log.warning("%d runs did not end within the grace of %g s: they are handed back", self._running, grace)
@@ -124,87 +119,40 @@ class Consumer:
             log.warning("%d ends of runs could not be recorded; those runs are tried again", self._finisher.unsent)
         self.drained.set()
 
-    async def _turn(self) -> None:
-        if not self._open:
-            await self._until_rung()
-        elif (free := self._free()) <= 0:
-            self._room_wanted = True
-            await self._until_rung()
-            self._room_wanted = False
-        else:
-            try:
-                claims = await self._take(free)
-                self._backoff.worked()
-                for claim in claims:
-                    self._begin(claim)
-                if not claims:
-                    await self._until_work()
-            except Exception as error:  # noqa: BLE001 - whatever the store says, the loop goes on
-                self._pending_due = True
-                await self._until_rung(self._backoff.failed(error))
+    def has_room(self) -> bool:
+        """See Host: while so many outcomes wait for the store, nothing is taken."""
+        return self._finisher.unsent < unsent_limit(self._card.concurrency)
 
-    def _free(self) -> int:
-        if self._finisher.unsent >= unsent_limit(self._card.concurrency):
-            return 0
-        return self._card.concurrency - self._running
+    def held_runs(self) -> list[str]:
+        """See Host."""
+        return self._held.runs
 
-    async def _take(self, free: int) -> list[Claim]:
-        if self._pending_due:
-            self._pending_due = False  # before the call: one that comes during it counts
-            claims = await self._queue.take_pending(self._card, free, self._held.runs)
-            self._pending_due |= len(claims) >= free
-            if claims:
-                return claims
-        return await self._queue.take(self._card, min(free, self._batch))
-
-    async def _until_work(self) -> None:
-        """Block until the store has work or something rings; a wait that was left is gone on with."""
-        if self._waiting is None:
-            self._waiting = asyncio.create_task(self._queue.wait(self._card.queue, self._block))
-        either: set[asyncio.Future[Any]] = {self._waiting, self._listen()}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if self._waiting.done():
-            waited, self._waiting = self._waiting, None
-            waited.result()
-
-    async def _until_rung(self, timeout: float | None = None) -> None:
-        await asyncio.wait({self._listen()}, timeout=timeout)
-
-    def _listen(self) -> asyncio.Future[None]:
-        if self._bell is None or self._bell.done():
-            self._bell = asyncio.get_running_loop().create_future()
-            if self._draining:
-                self._bell.set_result(None)
-        return self._bell
-
-    def _ring(self) -> None:
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
-
-    def _begin(self, claim: Claim) -> None:
+    def begin(self, pool: Pool, claim: Claim) -> None:
+        """See Host."""
         if claim.token in self._held:
-            return  # answered twice after a lost reply
-        self._running += 1
-        self._slate[RUNNING] = self._running
+            pool.left()  # answered twice after a lost reply
+            return
+        self._places[claim.token] = pool
+        self._count(1)
         self._idle.clear()
         slot = self._held.add(claim)
         function = self._registry.get(claim.work.function)
         if self._draining:
             self._ended(claim, None)
         elif function is None:
-            self._spawn(self._place(claim))
+            self._spawn(self._place(claim, pool.name))
         else:
             self._executor.start(claim, slot, function)
 
-    async def _place(self, claim: Claim) -> None:
+    async def _place(self, claim: Claim, queue: str) -> None:
         """Give a run whose function is not known here to a worker that knows it, else end the attempt."""
         backoff = Backoff("look for another worker")
         while not self._draining:
             try:
-                if await self._handover.place(claim):
+                if await self._handover.place(claim, queue):
                     self._leave(claim.token)
                 else:
-                    self._ended(claim, outcome_of(claim, self._handover.unknown(claim), 0))
+                    self._ended(claim, outcome_of(claim, self._handover.unknown(claim, queue), 0))
             except Exception as error:  # noqa: BLE001 - as above
                 await asyncio.sleep(backoff.failed(error))
             else:
@@ -236,17 +184,19 @@ class Consumer:
         """A slot is free; what is kept is still held until the store answered."""
         if not keep:
             self._held.drop(token)
-        self._running -= 1
-        self._slate[RUNNING] = self._running
+        self._count(-1)
         if self._running == 0:
             self._idle.set()
-        if self._room_wanted:
-            self._ring()
+        self._places.pop(token).left()
+
+    def _count(self, more: int) -> None:
+        self._running += more
+        self._slate[RUNNING] = self._running
 
     def _settled(self, token: str) -> None:
         self._held.drop(token)
-        if self._room_wanted:
-            self._ring()
+        for pool in self._pools:
+            pool.room()
 
     async def _all_ended(self) -> None:
         while self._running:

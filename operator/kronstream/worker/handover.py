@@ -23,34 +23,31 @@ class Handover:
         self._others: list[WorkerCard] = []
         self._asked = float("-inf")
 
-    async def place(self, claim: Claim) -> bool:
+    async def place(self, claim: Claim, queue: str) -> bool:
         """Hand a claim over; False when no live worker of the queue offers its function."""
         function = claim.work.function
-        offering = await self._offering(function, FRESH) or await self._offering(function, SURE)
+        offering = await self._offering(queue, function, FRESH) or await self._offering(queue, function, SURE)
         random.shuffle(offering)
         for consumer in offering:
             if await self._queue.hand_over(self._card, claim, consumer):
                 return True
         return False
 
-    async def _offering(self, function: str, age: float) -> list[str]:
-        return [card.consumer for card in await self._workers(age) if function in card.functions]
+    async def _offering(self, queue: str, function: str, age: float) -> list[str]:
+        others = await self._workers(age)
+        return [card.consumer for card in others if queue in card.queues and function in card.functions]
 
     async def _workers(self, age: float) -> list[WorkerCard]:
         if time.monotonic() - self._asked > age:
             found = await self._queue.workers()
-            self._others = [
-                card for card in found if card.queue == self._card.queue and card.consumer != self._card.consumer
-            ]
+            self._others = [card for card in found if card.consumer != self._card.consumer]
             self._asked = time.monotonic()
         return self._others
 
-    def unknown(self, claim: Claim) -> Ended:
+    def unknown(self, claim: Claim, queue: str) -> Ended:
         """The failed attempt at a function that nobody offers; names those that are known."""
-        known = sorted(set(self._card.functions).union(*(card.functions for card in self._others)))
+        others = (card.functions for card in self._others if queue in card.queues)
+        known = sorted(set(self._card.functions).union(*others))
         names = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
-        message = (
-            f"no live worker of the queue {self._card.queue!r} offers {claim.work.function!r}; "
-            f"known are: {names or 'none'}"
-        )
+        message = f"no live worker of the queue {queue!r} offers {claim.work.function!r}; known are: {names or 'none'}"
         return Ended(None, Reason.UNKNOWN_HANDLER, Failure("UnknownHandler", message))

@@ -53,9 +53,7 @@ class Supervisor:
         self._cancel_grace = cancel_grace
         self._store: Store = opener(store)(settings.redis, settings.block_ms)
         self._statistics = Statistics(
-            WorkerCard(
-                settings.consumer_name, "", settings.queue, (), settings.concurrency, started=int(time.time() * 1000)
-            )
+            WorkerCard(settings.consumer_name, "", settings.queues, (), started=int(time.time() * 1000))
         )
         self.readiness = Readiness()
         self._heart = Heart(self._store, self._statistics, self.readiness, enabled=settings.enabled)
@@ -138,8 +136,9 @@ class Supervisor:
         self._statistics.slate = process.slate
         settings = self._settings
         log.info(
-            "worker %s offers %d functions to the queue %s, %d runs at a time: %s",
-            settings.consumer_name, len(functions), settings.queue, settings.concurrency, ", ".join(functions)[:2000],
+            "worker %s offers %d functions to the queues %s: %s",
+            settings.consumer_name, len(functions), ", ".join(f"{name}={n}" for name, n in settings.queues.items()),
+            ", ".join(functions)[:2000],
         )  # fmt: skip
         await self._heart.attach(process)
         return True
@@ -247,7 +246,7 @@ class Supervisor:
             "batch_size": settings.batch_size,
             "block_ms": settings.block_ms,
             "cancel_grace": self._cancel_grace,
-            "slots": slots_for(settings.concurrency),
+            "slots": slots_for(sum(settings.queues.values())),
             "log_format": settings.log.log_format,
             "log_level": settings.log.log_level,
         }

@@ -136,7 +136,8 @@ local function adopt(a)
   if fresh or a.invalid == 0 then
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
       num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
-      'jit', num(a.jitter))
+      'jit', num(a.jitter), 'fn', a.fn)
+    if a.keys ~= '' then call('HSET', job, 'kl', a.keys) else call('HDEL', job, 'kl') end
     limit(a, job)
     if spent(a.uid, a.end_runs, a.end_successes) then call('HSET', job, 'end', 1) else call('HDEL', job, 'end') end
   end

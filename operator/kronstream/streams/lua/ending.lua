@@ -70,7 +70,7 @@ local function settle(id, r, state, why, duration, message)
   local key, job = P .. 'run:' .. id, P .. 'job:' .. r.uid
   call('HSET', key, 'st', state, 'fin', num(now))
   if why then call('HSET', key, 'why', why) else call('HDEL', key, 'why') end
-  call('HDEL', key, 'cx', 'rv', 'dl', 'xt', 'pk', 'ptk')
+  call('HDEL', key, 'cx', 'rv', 'dl', 'xt', 'pk', 'ptk', 'nb', 'kl')
   vacate(id, r)
   if r.bf then tell_backfill(id, r.bf, state) end
   local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end')
@@ -140,9 +140,10 @@ end
 local function postpone(id, r, why, wait)
   local key = P .. 'run:' .. id
   note_attempt(key, r, why)
+  leave_gates(id, r)
   withdraw(id, r)
   call('HSET', key, 'st', 'retrying', 'why', why)
-  call('HDEL', key, 'dlv', 'xt', 'pk', 'ptk', 'pg')
+  call('HDEL', key, 'dlv', 'xt', 'pk', 'ptk', 'pg', 'nb')
   call('ZADD', P .. 'unfinished', num(now + tonumber(wait)), id)
   touch(r.uid)
 end

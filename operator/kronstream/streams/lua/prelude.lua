@@ -73,7 +73,7 @@ local function enqueue(id, r)
 end
 
 local FIELDS = { 'st', 'uid', 'ns', 'nm', 'nom', 'gen', 'q', 'ln', 'att', 'eid', 'tok', 'wk', 'inc', 'cx', 'rv', 'dlv',
-  'sta', 'dl', 'grp', 'gmx', 'bf', 'own', 'xt', 'pk', 'pv', 'tr' }
+  'sta', 'dl', 'grp', 'gmx', 'bf', 'own', 'xt', 'pk', 'pv', 'tr', 'gt', 'gl', 'nb', 'kl' }
 local function load_run(id)
   local values = call('HMGET', P .. 'run:' .. id, unpack(FIELDS))
   if not values[1] then return nil end

@@ -12,6 +12,7 @@ local function release(id, token)
   end
   if target ~= '' and (not r.eid or call('EXISTS', P .. 'worker:' .. target) == 0) then return 0 end
   local key = P .. 'run:' .. id
+  leave_gates(id, r)
   call('HSET', key, 'st', 'queued', 'att', math.max(tonumber(r.att) - 1, 0))
   call('HDEL', key, 'tok', 'wk', 'inc')
   call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)

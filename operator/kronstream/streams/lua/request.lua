@@ -1,7 +1,7 @@
 #!lua
 -- needs: admission
 -- Starts runs that somebody asked for. ARGV[2] the epoch, ARGV[3] JSON array of requests: uid, run, nominal, gen (null: the
--- one in force), payload (JSON text or null), of (the run that is done again, or null), by, trace, value (of the annotation
+-- one in force), payload (JSON text or null), keys (gates as JSON text, or null: those of the job), of (the run that is done again, or null), by, trace, value (of the annotation
 -- run-now, or null). Answers for each {word, detail}:
 -- started | known (asked for before; the first answer is the detail) | gone | held | moved (another generation is in
 -- force, its number is the detail) | busy (what is to be done again is not over) | lost (it has no record) |
@@ -35,7 +35,8 @@ end
 
 local function extras(q)
   local extra = {}
-  for name, value in pairs({ pl = field(q.payload), of = field(q.of), by = field(q.by), tr = field(q.trace) }) do
+  for name, value in pairs({ pl = field(q.payload), of = field(q.of), by = field(q.by), tr = field(q.trace),
+    kl = field(q.keys) }) do
     extra[#extra + 1] = name
     extra[#extra + 1] = value
   end

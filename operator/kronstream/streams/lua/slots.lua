@@ -79,6 +79,7 @@ local function vacate(id, r)
   call('ZREM', P .. 'unfinished', id)
   call('ZREM', P .. 'active:' .. r.uid, id)
   call('ZREM', P .. 'waiting:' .. r.uid, id)
+  leave_gates(id, r)
   if not r.grp then return end
   -- also who only stood in line may have held others up, by a smaller limit
   local freed = call('ZREM', P .. 'gwait:' .. r.grp, id) + call('ZREM', P .. 'group:' .. r.grp, id)

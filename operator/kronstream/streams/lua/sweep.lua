@@ -23,6 +23,14 @@ local function recheck(id, ms) call('ZADD', P .. 'unfinished', num(now + ms), id
 -- A queued run without an entry that stands in a line; true when it does.
 local function stands_in_line(id, r)
   local waiting = P .. 'waiting:' .. r.uid
+  if r.nb and tonumber(r.nb) > now and not r.eid then
+    call('ZADD', P .. 'unfinished', r.nb, id)
+    return true
+  elseif r.gl then
+    look_at_gate(r.gl)
+    if call('HEXISTS', P .. 'run:' .. id, 'gl') == 1 then recheck(id, RECHECK) else moved = moved + 1 end
+    return true
+  end
   if call('ZSCORE', waiting, id) then
     if r.rv then call('HDEL', P .. 'run:' .. id, 'rv') end
     release_waiting(r.uid)
@@ -63,6 +71,7 @@ local function move(id)
   elseif r.st == 'running' and r.xt then
     -- its work goes on elsewhere: another worker looks after it, in the same attempt
     withdraw(id, r)
+    leave_gates(id, r)
     call('HSET', P .. 'run:' .. id, 'att', math.max(tonumber(r.att) - 1, 0))
     call('HDEL', P .. 'run:' .. id, 'tok', 'wk', 'inc')
     call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)
@@ -85,6 +94,9 @@ local function move(id)
   end
 end
 
+-- queues whose pace let nobody begin
+for _, queue in ipairs(call('SMEMBERS', P .. 'paced')) do wakes[queue] = (wakes[queue] or 0) + 16 end
+call('DEL', P .. 'paced')
 -- what only had to be looked at is cheap, and a long queue is full of it: it must not hold up retries and lost workers
 local limit = tonumber(ARGV[2])
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'unfinished', '-inf', num(now), 'LIMIT', 0, LOOKS * limit)) do

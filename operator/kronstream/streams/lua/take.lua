@@ -1,15 +1,18 @@
 #!lua flags=allow-oom
 -- Reads entries for a consumer and starts their runs in the same step. ARGV: group, consumer, incarnation, queue,
--- slots, lease ms, token stem, 'new' | 'pending', then (pending) the run ids the worker already holds.
+-- slots, lease ms, token stem, its turn from 0 to 7 or 'pending', limits as JSON ('' = none), then (pending) the run ids
+-- the worker already holds.
 -- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or '', more} for each started run; `more` is '' or, between
 -- bars, the nominal time of the scheduled run before, the last success (run, nominal time, 1 with a result), the token and
 -- the start of work elsewhere, and the trace id.
 local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
-for i = 9, #ARGV do held[ARGV[i]] = true end
+for i = 10, #ARGV do held[ARGV[i]] = true end
+local limits = ARGV[9] ~= '' and cjson.decode(ARGV[9]) or nil
 local taken, left, looked = {}, 0, 0
 local LOOK_LIMIT = 1000
+local OF_JOB = { 'born', 'lokr', 'lokn', 'lokh', 'fn', 'kl' }
 
 local function read(stream)
   local from = pending and '0' or '>'
@@ -51,14 +54,60 @@ local function errand(id, r)
   return call('HGET', P .. 'work:' .. r.uid, r.gen) or '', r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
 end
 
+-- The gates of a run: its function's, by the worker's settings, and those of its keys, by its job. The queue's is asked
+-- before anything is read.
+local function gates_of(r, j)
+  local found = {}
+  local own = limits and limits.functions and j[5] and limits.functions[j[5]]
+  if own then found[1] = own end
+  for _, g in ipairs(cjson.decode(r.kl or j[6] or '[]')) do found[#found + 1] = g end
+  return found
+end
+
+-- Sets a run aside until its gates let it begin; false when they do.
+local function held_up(id, r, j)
+  if not (r.kl or j[6] or (limits and limits.functions and j[5] and limits.functions[j[5]])) then return false end
+  local key, gates = P .. 'run:' .. id, gates_of(r, j)
+  if not r.nb then
+    local at = 0
+    for _, g in ipairs(gates) do
+      if g.count then at = math.max(at, math.ceil(reserve(g.name, g.count, g.per, true))) end
+    end
+    if at > 0 then call('HSET', key, 'nb', num(at)) end
+    if at > now then
+      withdraw(id, r)
+      call('ZADD', P .. 'unfinished', num(at), id)
+      return true
+    end
+  end
+  local names = {}
+  for _, g in ipairs(gates) do
+    if g.max then names[#names + 1] = g.name end
+    if g.max and not call('ZSCORE', P .. 'gate:' .. g.name, id)
+      and (call('ZCARD', P .. 'gline:' .. g.name) > 0 or not gate_has_room(g.name, g.max)) then
+      -- what it had of others goes to others: who waits holds nothing
+      r.gt = table.concat(names, '|')
+      leave_gates(id, r)
+      withdraw(id, r)
+      line_up(P .. 'gline:' .. g.name, id)
+      call('HSET', key, 'gl', g.name)
+      call('HSET', P .. 'gates', g.name, g.max)
+      call('ZADD', P .. 'unfinished', num(now + RECHECK), id)
+      return true
+    end
+  end
+  for _, name in ipairs(names) do call('ZADD', P .. 'gate:' .. name, num(now), id) end
+  r.gt = #names > 0 and table.concat(names, '|') or false
+  return false
+end
+
 local function more(id, r, j)
   if not (r.xt or r.tr or j[2] or (r.pv and r.pv ~= '')) then return '' end
   return table.concat({ r.pv or '', j[2] or '', j[3] or '', j[4] or '', r.xt or '', r.xt and r.sta or '', r.tr or '' }, '|')
 end
 
-local function start(id, r, eid, priority)
+local function start(id, r, priority, j)
   local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
-  local j = call('HMGET', P .. 'job:' .. r.uid, 'born', 'lokr', 'lokn', 'lokh')
   local born = j[1]
   -- tells a store that lost the record whether a payload went with it
   local token = stem .. ':' .. #taken .. (r.own and 'p' or '') .. ':' .. (born or '')
@@ -66,6 +115,12 @@ local function start(id, r, eid, priority)
   if not (r.xt and r.sta) then r.sta = num(now) end
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
     'sta', r.sta)
+  if limits and limits.queue then
+    r.gt = limits.queue.name .. (r.gt and '|' .. r.gt or '')
+    if limits.queue.max then call('ZADD', P .. 'gate:' .. limits.queue.name, num(now), id) end
+    if limits.queue.count then reserve(limits.queue.name, limits.queue.count, limits.queue.per, true) end
+  end
+  if r.gt then call('HSET', key, 'gt', r.gt) end
   call('HDEL', key, 'rv')
   call('ZADD', P .. 'unfinished', num(now + lease), id)
   call('ZADD', P .. 'active:' .. r.uid, num(now), id)
@@ -85,7 +140,7 @@ local function consider(stream, entry, priority)
     -- mine from a lost reply: answered again; a former process's: its lease decides
     if r.wk == consumer and r.inc == incarnation and not held[id] then
       local work, own = errand(id, r)
-      local j = call('HMGET', P .. 'job:' .. r.uid, 'born', 'lokr', 'lokn', 'lokh')
+      local j = call('HMGET', P .. 'job:' .. r.uid, unpack(OF_JOB))
       taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, work, own, more(id, r, j) }
     end
     return
@@ -98,7 +153,9 @@ local function consider(stream, entry, priority)
     left = left + 1
     return
   end
-  taken[#taken + 1] = start(id, r, eid, priority)
+  local j = call('HMGET', P .. 'job:' .. r.uid, unpack(OF_JOB))
+  if held_up(id, r, j) then return end
+  taken[#taken + 1] = start(id, r, priority, j)
 end
 
 -- Entries that start nothing (garbage, what is over) hold up nobody behind them: read on until the slots are filled.
@@ -112,7 +169,31 @@ local function drain(stream, priority)
   until pending or #entries < wanted or #taken >= slots or looked >= LOOK_LIMIT
 end
 
-for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
+-- A queue that is paused, full or ahead of its pace is not read: its runs keep their places.
+if call('HEXISTS', P .. 'qpauses', queue) == 1 then
+  if pending then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
+  return {}
+end
+local own = limits and limits.queue
+if own and not pending then
+  if own.max then
+    gate_has_room(own.name, own.max)
+    slots = math.min(slots, own.max - call('ZCARD', P .. 'gate:' .. own.name))
+  end
+  if own.count then
+    local interval = own.per / own.count
+    local next_free = math.max(tonumber(call('GET', P .. 'pace:' .. own.name) or '0'), now)
+    slots = math.min(slots, math.floor((own.count * interval - (next_free - now)) / interval + 0.001))
+    if slots <= 0 then call('SADD', P .. 'paced', queue) end
+  end
+  if slots <= 0 then return {} end
+end
+
+-- Whatever fills the higher lanes, the lower ones are read first now and then: medium two times of eight, low once.
+local ORDERS = { ['2'] = { 'critical', 'medium', 'high', 'low' }, ['7'] = { 'critical', 'low', 'high', 'medium' } }
+ORDERS['5'] = ORDERS['2']
+
+for _, priority in ipairs(ORDERS[ARGV[8]] or { 'critical', 'high', 'medium', 'low' }) do
   if #taken < slots or pending then
     local failed = drain(lane(queue, priority), priority)
     if failed then return failed end

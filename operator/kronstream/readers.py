@@ -1,0 +1,159 @@
+"""Readers of settings: each takes text and raises ValueError with what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from kronstream.domain import duration
+from kronstream.domain.limits import Gate, Limits, function_gate, queue_gate
+
+MOST_QUEUES, MOST_SLOTS = 32, 10_000
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+SCHEMES = ("redis", "rediss", "unix")
+MOST_LIMITS = 100
+
+_VISIBLE = re.compile(r"[!-~]{1,255}")
+_CONFIG_MAP = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Reads a whole number between two bounds, both allowed."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def span(low: str, high: str) -> Callable[[str], int]:
+    """Reads a duration between two bounds, both allowed, into milliseconds."""
+
+    def read(text: str) -> int:
+        try:
+            value = duration.parse(text)
+        except ValueError:
+            value = -1
+        if not duration.parse(low) <= value <= duration.parse(high):
+            raise ValueError(f"write a duration from {low} to {high}, like 1500ms, 90s or 2h30m")
+        return value
+
+    return read
+
+
+def switch(text: str) -> bool:
+    """Reads true or false."""
+    if text.lower() in TRUE:
+        return True
+    if text.lower() in FALSE:
+        return False
+    raise ValueError("write true or false")
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """Reads one of some words, in any case."""
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"write {' or '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def visible(text: str) -> str:
+    """Reads a name without blanks and control characters."""
+    if not _VISIBLE.fullmatch(text):
+        raise ValueError("write 1 to 255 printable ASCII characters without blanks")
+    return text
+
+
+def stream_name(text: str) -> str:
+    """Reads a stream's name; braces would move its other keys to another slot of a Redis Cluster."""
+    if "{" in text or "}" in text:
+        raise ValueError("write a name without braces: keys derived from it are put into braces")
+    return visible(text)
+
+
+def queue_name(text: str) -> str:
+    """Reads a queue's name."""
+    if not _QUEUE.fullmatch(text):
+        raise ValueError("write lower-case letters, digits and '-' (63 at most), like default or gpu-jobs")
+    return text
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Reads what stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def queue_slots(text: str) -> tuple[tuple[str, int | None], ...]:
+    """Reads queues, each with the number of runs executed at a time or without one: `reports=4,default`."""
+    found: dict[str, int | None] = {}
+    for part in listed(text):
+        name, has_number, number = part.partition("=")
+        if queue_name(name.strip()) in found:
+            raise ValueError(f"write each queue once; {name.strip()} is there twice")
+        found[name.strip()] = whole(1, 10_000)(number) if has_number else None
+    if not 1 <= len(found) <= MOST_QUEUES or sum(slots or 0 for slots in found.values()) > MOST_SLOTS:
+        raise ValueError(
+            f"write 1 to {MOST_QUEUES} queues, such as default or reports=4, with {MOST_SLOTS} runs in all"
+        )
+    return tuple(found.items())
+
+
+def namespace_name(text: str) -> str:
+    """Reads a namespace's name."""
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("write a namespace: lower-case letters, digits and '-' (63 at most), like kronstream-system")
+    return text
+
+
+def config_map_name(text: str) -> str:
+    """Reads a ConfigMap's name."""
+    if not _CONFIG_MAP.fullmatch(text):
+        raise ValueError("write lower-case letters, digits, '-' and '.' (253 at most), like kronstream-pauses")
+    return text
+
+
+def redis_url(text: str) -> str:
+    """Reads a Redis URL; its text is never part of a message, for it may hold a password."""
+    instead = "write redis://[user:password@]host:port/db, rediss://… for TLS, or unix:///path"
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in SCHEMES and parts.port != 0 and (parts.scheme == "unix" or bool(parts.hostname))
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(instead)
+    return text
+
+
+def worker_limits(text: str) -> Limits:
+    """Reads limits that hold over all workers: `queue:reports=10, function:mail:send=3+100/1m`."""
+    queues: dict[str, Gate] = {}
+    functions: dict[str, Gate] = {}
+    parts = listed(text)
+    if len(parts) > MOST_LIMITS:
+        raise ValueError(f"write at most {MOST_LIMITS} limits")
+    for part in parts:
+        subject, _, limit = part.rpartition("=")
+        kind, _, name = (word.strip() for word in subject.partition(":"))
+        if kind == "queue" and name:
+            queues[queue_name(name)] = queue_gate(name, limit.strip())
+        elif kind == "function" and name:
+            functions[name] = function_gate(name, limit.strip())
+        else:
+            raise ValueError(
+                f"{part[:80]!r} limits neither; write queue:NAME=LIMIT or function:NAME=LIMIT, like queue:mail=3"
+            )
+    return Limits(queues, functions)

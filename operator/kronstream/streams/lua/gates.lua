@@ -1,0 +1,70 @@
+-- Gates: how many runs of a queue, a function or a key may execute at a time, and how many attempts may begin in a time,
+-- over all workers. A run comes to its gates when a worker is about to start it. One that has to wait for a slot stands
+-- in the gate's line and holds no other gate; one that has to wait for its time has it reserved. Nothing of it is asked
+-- where there are no limits.
+
+-- Whether a gate has a free slot; records that went without a word free theirs.
+local function gate_has_room(name, max)
+  local key = P .. 'gate:' .. name
+  if call('ZCARD', key) < max then return true end
+  for _, id in ipairs(call('ZRANDMEMBER', key, 10)) do
+    local r = call('HMGET', P .. 'run:' .. id, 'st', 'fin')
+    if not r[1] or r[2] then call('ZREM', key, id) end
+  end
+  return call('ZCARD', key) < max
+end
+
+-- Lets the first of a gate's line go on to its lane, with the slot that is free; false when nobody waits.
+local function open_gate(name)
+  local line = P .. 'gline:' .. name
+  while true do
+    local id = call('ZRANGE', line, 0, 0)[1]
+    if not id then
+      call('HDEL', P .. 'gates', name)
+      return false
+    end
+    call('ZREM', line, id)
+    local r = load_run(id)
+    if r and r.st == 'queued' then
+      call('HDEL', P .. 'run:' .. id, 'gl')
+      call('ZADD', P .. 'gate:' .. name, num(now), id)
+      call('HSET', P .. 'run:' .. id, 'gt', name)
+      enqueue(id, r)
+      return true
+    end
+  end
+end
+
+-- What the sweep does for a run that stands in a line: an end may have been missed, or the limit been raised.
+local function look_at_gate(name)
+  local max = tonumber(call('HGET', P .. 'gates', name) or '')
+  while not max or gate_has_room(name, max) do
+    if not open_gate(name) then return end
+  end
+end
+
+-- A run begins no longer, or executes no longer: others may.
+local function leave_gates(id, r)
+  if r.gl then
+    call('ZREM', P .. 'gline:' .. r.gl, id)
+    call('HDEL', P .. 'run:' .. id, 'gl')
+    r.gl = false
+  end
+  if not r.gt then return end
+  for name in string.gmatch(r.gt, '[^|]+') do
+    if call('ZREM', P .. 'gate:' .. name, id) == 1 and not open_gate(name) then
+      local queue = string.match(name, '^q/(.*)$')
+      if queue then wakes[queue] = (wakes[queue] or 0) + 1 end
+    end
+  end
+  call('HDEL', P .. 'run:' .. id, 'gt')
+  r.gt = false
+end
+
+-- When the next attempt may begin by a pace of `count` in `per` ms, as an instant; it is reserved with `take`.
+local function reserve(name, count, per, take)
+  local key, interval = P .. 'pace:' .. name, per / count
+  local next_free = math.max(tonumber(call('GET', key) or '0'), now)
+  if take then call('SET', key, string.format('%.3f', next_free + interval), 'PX', math.ceil(next_free + interval - now) + per) end
+  return math.max(now, next_free - (count - 1) * interval)
+end
