@@ -124,6 +124,18 @@ METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 class TypeSettings:
     """What the administrator allows the handler types other than function to do."""
 
+    agent_stream: str = setting(
+        "KRONSTREAM_AGENT_STREAM", "stream into which work for agents is written", stream_name, "stream:agents:dispatch"
+    )
+    workflow_stream: str = setting(
+        "KRONSTREAM_WORKFLOW_STREAM", "stream into which workflows are triggered", stream_name,
+        "stream:workflows:trigger",
+    )  # fmt: skip
+    reply_stream: str = setting(
+        "KRONSTREAM_REPLY_STREAM", "stream in which agents and workflow engines answer", stream_name,
+        "stream:scheduler:replies",
+    )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class WorkerSettings:

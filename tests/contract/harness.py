@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from kronstream.ports import Externals, Ledger, Queues, Requests, RunQueue, RunRecords
+from kronstream.ports import Externals, Ledger, Queues, Requests, RunQueue, RunRecords, Wires
 
 GROUP = "scheduler-workers"
 LEASE = 10_000
@@ -20,6 +20,7 @@ class Store(ABC):
     requests: Requests
     externals: Externals
     queues: Queues
+    wires: Wires
 
     @abstractmethod
     def now(self) -> int:

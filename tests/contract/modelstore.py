@@ -16,6 +16,7 @@ from kronstream.testing import (
     MemoryRequests,
     MemoryRunQueue,
     MemoryStore,
+    MemoryWires,
 )
 from kronstream.testing.lane import LaneStream
 
@@ -32,6 +33,7 @@ class ModelStore(Store):
         self.ledger = MemoryLedger(self.memory)
         self.records = MemoryRecords(self.memory)
         self.requests = MemoryRequests(self.memory)
+        self.wires = MemoryWires(self.memory)
         self.queues = MemoryQueues(self.memory)
         self.externals = MemoryExternals(self.memory)
 

@@ -15,6 +15,7 @@ from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
 from kronstream.streams.runqueue import RedisRunQueue
 from kronstream.streams.scripts import Scripts, source
+from kronstream.streams.wires import RedisWires
 
 # Moves every deadline in Redis nearer: a server's clock cannot be set.
 ADVANCE = """
@@ -107,6 +108,7 @@ class RedisStore(Store):
         self.records = Records(redis, self.keys)
         self.requests = RedisRequests(redis, self.keys, GROUP)
         self.externals = RedisExternals(redis, self.keys, GROUP)
+        self.wires = RedisWires(redis, self.keys, GROUP)
         self.queues = RedisQueues(redis, self.keys, GROUP)
         self.offset = 0
 

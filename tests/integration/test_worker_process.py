@@ -51,7 +51,7 @@ def test_runs_execute_and_statistics_tell(bench: Bench) -> None:
 
     card = eventually(lambda: next((card for card in bench.cards() if card.processed == 22), None))
     assert card is not None
-    assert (card.consumer, card.succeeded, card.failed, card.queue) == (worker.name, 21, 1, "default")
+    assert (card.consumer, card.succeeded, card.failed, card.queues) == (worker.name, 21, 1, {"default": 10})
     assert {"async:echo", "echo", "fail"} <= set(card.functions)
     _, metrics = worker.get("/metrics")
     for line in ("processed_total 22.0", "succeeded_total 21.0", "failed_total 1.0"):

@@ -21,11 +21,12 @@ from redis import Redis
 from builders import adoption, dispatch, now
 from eventually import eventually
 from kronstream.domain.run import Trigger, run_id
-from kronstream.ports import Adopted, Execution, Verdict, WorkerCard
+from kronstream.ports import Adopted, Change, Execution, Verdict, WorkerCard
 from kronstream.streams.connection import connect
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.records import Records
+from kronstream.streams.requests import RedisRequests
 from kronstream.streams.runqueue import RedisRunQueue
 
 HOSTILE = Path(__file__).parent.parent / "hostile_handlers.py"
@@ -166,6 +167,9 @@ class Bench:
         found = eventually(terminal, within=within, because=f"{self.record(run)}\n{logs}")
         assert found is not None
         return found
+
+    def cancel(self, *runs: str) -> list[Change]:
+        return self.ask(lambda client: RedisRequests(client, self.keys, GROUP).cancel(runs, "somebody"))
 
     def cards(self) -> list[WorkerCard]:
         return self.ask(lambda client: RedisRunQueue(client, self.keys, GROUP).workers())

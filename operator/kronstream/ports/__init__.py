@@ -24,6 +24,7 @@ from kronstream.ports.queues import Backlog, QueuePause, Queues
 from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
 from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Pulse, RunQueue, WorkerCard
+from kronstream.ports.wires import Recall, Reply, Wires
 
 __all__ = [
     "Adopted",
@@ -53,6 +54,8 @@ __all__ = [
     "Pulse",
     "QueuePause",
     "Queues",
+    "Recall",
+    "Reply",
     "Request",
     "Requests",
     "RunQueue",
@@ -62,5 +65,6 @@ __all__ = [
     "Stored",
     "Verdict",
     "Word",
+    "Wires",
     "WorkerCard",
 ]

@@ -16,8 +16,15 @@ class Function(Part):
     """The name the function is registered under in the workers, such as `cleanup:old_traces`. Never a path to code."""
 
 
+class Agent(Part):
+    """An agent that does the work: an order is written into the stream of agents, and its reply ends the run."""
+
+    name: FunctionName
+    """The agent's name, as those who read the stream know it."""
+
+
 # the types by their fields; a type other than function is offered by workers under its name with an @ before it
-TYPES: tuple[str, ...] = ("function",)
+TYPES: tuple[str, ...] = ("function", "agent")
 
 
 def _given(handler: Handler) -> tuple[str, ...]:
@@ -39,6 +46,8 @@ class Handler(Ruled):
 
     function: Function | None = None
     """A function that a worker offers under a name."""
+    agent: Agent | None = None
+    """An agent that does the work, and replies."""
 
     @property
     def offered(self) -> str:

@@ -105,6 +105,11 @@ class Keys:
         return self._of("dead")
 
     @property
+    def recalls(self) -> str:
+        """List: work elsewhere that is to be taken back."""
+        return self._of("recalls")
+
+    @property
     def queue_pauses(self) -> str:
         """Hash: paused queues."""
         return self._of("qpauses")

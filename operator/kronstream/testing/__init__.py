@@ -8,6 +8,7 @@ from kronstream.testing.records import MemoryRecords
 from kronstream.testing.requests import MemoryRequests
 from kronstream.testing.runqueue import MemoryRunQueue
 from kronstream.testing.store import MemoryStore
+from kronstream.testing.wires import MemoryWires
 
 __all__ = [
     "Clock",
@@ -19,4 +20,5 @@ __all__ = [
     "MemoryRequests",
     "MemoryRunQueue",
     "MemoryStore",
+    "MemoryWires",
 ]

@@ -7,7 +7,7 @@ from kronstream.domain.plan import Skipped
 from kronstream.domain.retry import backoff
 from kronstream.domain.run import Reason, Skip, State
 from kronstream.domain.work import Work
-from kronstream.ports import Attempt, LastRun, LastSuccess, Outcome, Pause
+from kronstream.ports import Attempt, LastRun, LastSuccess, Outcome, Pause, Recall
 from kronstream.testing import gates
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import release_waiting, vacate
@@ -18,6 +18,7 @@ SKIPS = {Reason.DEADLINE: Skip.DEADLINE, Reason.OVERLAP: Skip.OVERLAP}
 OURSELVES = "kronstream"
 MESSAGE_LIMIT = 256
 ATTEMPTS = 20
+RECALLS = 10_000
 
 
 def settle(
@@ -25,6 +26,7 @@ def settle(
 ) -> None:
     """End a run; then what waited for it may go."""
     store.withdraw(run)
+    _recall(store, run)
     run.state, run.finished, run.reason = state, store.now, reason
     run.cancel, run.revived, run.deadline = None, False, None
     run.external = run.parked = run.parked_by = run.not_before = None
@@ -41,6 +43,15 @@ def settle(
         store.drop_works(run.uid, job.generation)
     release_waiting(store, run.uid)
     store.touch(job)
+
+
+def _recall(store: MemoryStore, run: Run) -> None:
+    """Work elsewhere that nobody looks after any more is to be taken back."""
+    if run.external is None or run.token is not None:
+        return
+    recall = Recall(run.id, run.uid, run.generation, run.external, run.namespace, run.name, run.attempt)
+    store.recalls = [*store.recalls, recall][-RECALLS:]
+    run.external = None
 
 
 def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
@@ -63,6 +74,7 @@ def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
 def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int) -> None:
     """A failed attempt: the run waits for the next one."""
     run.attempts = (*run.attempts, _followed(store, run, reason))[-ATTEMPTS:]
+    _recall(store, run)
     gates.leave(store, run)
     store.withdraw(run)
     run.state, run.reason, run.deliveries, run.not_before = State.RETRYING, reason, 0, None

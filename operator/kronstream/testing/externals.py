@@ -53,7 +53,8 @@ class MemoryExternals:
             found.attempt += 1
         retry_in = self._retry_in(found, completion)
         state = State.SUCCESS if completion.reason is None else State.FAILED if retry_in is None else State.RETRYING
-        found.token = None
+        # it is over by itself: there is nothing to take back
+        found.token = found.external = None
         now = self._store.now
         outcome = Outcome(
             run, token, state, max(0, now - (found.started or now)), completion.reason, retry_in,

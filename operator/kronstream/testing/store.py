@@ -7,7 +7,7 @@ from itertools import count
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
-from kronstream.ports import Backfill, Pause, QueuePause
+from kronstream.ports import Backfill, Pause, QueuePause, Recall
 from kronstream.testing.clock import Clock
 from kronstream.testing.lane import LaneStream
 from kronstream.testing.model import Job, Run, Worker, Works
@@ -45,6 +45,7 @@ class MemoryStore:
         self.gate_limits: dict[str, int] = {}
         self.paces: dict[str, float] = defaultdict(float)
         self.paced: set[str] = set()
+        self.recalls: list[Recall] = []
         self.queue_pauses: dict[str, QueuePause] = {}
         self.unfinished: dict[str, int] = {}  # by the instant at which a run (or "@job") wants attention
         self.claims: dict[str, tuple[str, int]] = {}  # the first answer, and until when it is known

@@ -27,6 +27,7 @@ from kronstream.worker import output, wire
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.consumer import Consumer
 from kronstream.worker.discovery import LoadError, load
+from kronstream.worker.elsewhere.listener import Listener
 from kronstream.worker.registry import Registry
 from kronstream.worker.services import Cluster, Services
 from kronstream.worker.slate import TICK, Slate
@@ -81,7 +82,7 @@ def _leave_it_to_the_supervisor(number: int, frame: object) -> None:
 
 async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, registry: Registry) -> None:
     store = opener(hello["store"])(RedisSettings(**hello["redis"]), hello["block_ms"])
-    services = Services(Cluster(), store.externals, TypeSettings(**hello["types"]))
+    services = Services(Cluster(), store.externals, store.wires, TypeSettings(**hello["types"]))
     kinds = built_in(services)
     for kind in kinds:
         registry.add_type(kind)
@@ -92,6 +93,10 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
         store.queue, card, registry, children, slate,
         batch_size=hello["batch_size"], block_ms=hello["block_ms"], cancel_grace=hello["cancel_grace"],
     )  # fmt: skip
+    types = services.settings
+    listener = Listener(
+        store.wires, store.externals, registry, types.reply_stream, card.consumer, block_ms=hello["block_ms"]
+    )
     _tick(asyncio.get_running_loop(), slate)
     reader, writer = await asyncio.open_connection(sock=sock)
     writer.write(wire.frame({"ready": registry.names}))
@@ -99,8 +104,10 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumer.run())
         obeying = tasks.create_task(_obey(reader, consumer, tasks))
+        listening = [tasks.create_task(work) for work in (listener.listen(), listener.take_back())]
         await consumer.drained.wait()
-        obeying.cancel()
+        for task in (obeying, *listening):
+            task.cancel()
     starting.cancel()
     await children.close()
     for closing in (*(kind.close() for kind in kinds), services.cluster.close(), store.close()):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
-from kronstream.ports import Claim
+from kronstream.domain.work import Work
+from kronstream.ports import Claim, Recall
 from kronstream.worker.context import Run
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")  # as the resources' function name
@@ -30,6 +31,11 @@ class HandlerType(Protocol):
 
     async def execute(self, claim: Claim, run: Run) -> Any:
         """Do it; what it returns is the result. Raises what a handler may raise; cancelled, it cleans up."""
+        ...
+
+    async def recall(self, recall: Recall, work: Work) -> None:
+        """Take back the work elsewhere of an attempt that ended without it; may be asked again. Raises what the call
+        that does it raises: it is tried again."""
         ...
 
     async def close(self) -> None:
@@ -65,6 +71,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
+        self._types: dict[str, HandlerType] = {}
 
     def handler(self, name: object) -> Callable[[Target], Target]:
         """Decorator that offers a function under a name and returns it unchanged.
@@ -97,7 +104,12 @@ class Registry:
 
     def add_type(self, kind: HandlerType) -> None:
         """Offer a handler type."""
+        self._types[kind.name] = kind
         self._functions[kind.name] = Function(kind.name, kind.execute, True, (), (), "built in", is_type=True)
+
+    def handler_type(self, name: str) -> HandlerType | None:
+        """The handler type of a name, or None."""
+        return self._types.get(name)
 
     def get(self, name: str) -> Function | None:
         """The function of a name, or None."""

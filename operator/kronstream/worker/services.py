@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from kronstream.cluster.api import ClusterApi
-from kronstream.ports import Externals
+from kronstream.ports import Externals, Wires
 from kronstream.settings import TypeSettings
 
 
@@ -36,4 +36,5 @@ class Services:
 
     cluster: Cluster
     externals: Externals
+    wires: Wires
     settings: TypeSettings

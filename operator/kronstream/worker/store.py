@@ -6,12 +6,13 @@ import importlib
 from collections.abc import Callable
 from typing import Protocol
 
-from kronstream.ports import Externals, RunQueue
+from kronstream.ports import Externals, RunQueue, Wires
 from kronstream.settings import RedisSettings
 from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, verify
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import RedisRunQueue
+from kronstream.streams.wires import RedisWires
 
 
 class Store(Protocol):
@@ -19,6 +20,7 @@ class Store(Protocol):
 
     queue: RunQueue
     externals: Externals
+    wires: Wires
 
     async def fault(self) -> str:
         """What to change before the store may be used; empty when it is fit. Raises what the store raises."""
@@ -50,6 +52,8 @@ class RedisStore:
         self._blocking = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
         keys = Keys(settings.base_stream)
         self.queue: RunQueue = RedisRunQueue(self._redis, keys, settings.group, blocking=self._blocking)
+        self._reading = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
+        self.wires: Wires = RedisWires(self._redis, keys, settings.group, blocking=self._reading)
         self.externals: Externals = RedisExternals(self._redis, keys, settings.group)
 
     async def fault(self) -> str:
@@ -62,5 +66,5 @@ class RedisStore:
 
     async def close(self) -> None:
         """See Store."""
-        for client in (self._redis, self._blocking):
+        for client in (self._redis, self._blocking, self._reading):
             await client.aclose(close_connection_pool=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from kronstream.worker.elsewhere.streamtype import StreamType
 from kronstream.worker.registry import HandlerType
 from kronstream.worker.services import Services
 
 
 def built_in(services: Services) -> tuple[HandlerType, ...]:
     """One of each; their names begin with @."""
-    del services
-    return ()
+    settings = services.settings
+    reply, externals, wires = settings.reply_stream, services.externals, services.wires
+    return (StreamType("agent", settings.agent_stream, reply, externals, wires),)

@@ -11,6 +11,8 @@ if r.st == 'queued' then
   call('HSET', key, 'att', r.att)
 end
 call('HDEL', key, 'tok')
+-- it is over by itself: there is nothing to take back
+r.xt = false
 local duration = num(math.max(0, now - tonumber(r.sta or now)))
 conclude(id, r, ARGV[4], ARGV[5], ARGV[6], duration, ARGV[7], ARGV[8], ARGV[9], ARGV[10])
 wake()

@@ -63,10 +63,21 @@ local function end_backfill(id, state)
   call('PEXPIRE', P .. 'bfruns:' .. id, CLAIMED)
 end
 
+-- Work elsewhere that nobody looks after any more: whoever started it is to take it back.
+local RECALLS = 10000
+local function recall(id, r)
+  if not r.xt or r.tok then return end
+  call('RPUSH', P .. 'recalls', cjson.encode({ run = id, uid = r.uid, generation = tonumber(r.gen), token = r.xt,
+    namespace = r.ns, name = r.nm, attempt = tonumber(r.att) }))
+  call('LTRIM', P .. 'recalls', -RECALLS, -1)
+  r.xt = false
+end
+
 -- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
 -- `duration` and `message` may be nil.
 local function settle(id, r, state, why, duration, message)
   withdraw(id, r)
+  recall(id, r)
   local key, job = P .. 'run:' .. id, P .. 'job:' .. r.uid
   call('HSET', key, 'st', state, 'fin', num(now))
   if why then call('HSET', key, 'why', why) else call('HDEL', key, 'why') end
@@ -140,6 +151,7 @@ end
 local function postpone(id, r, why, wait)
   local key = P .. 'run:' .. id
   note_attempt(key, r, why)
+  recall(id, r)
   leave_gates(id, r)
   withdraw(id, r)
   call('HSET', key, 'st', 'retrying', 'why', why)
@@ -187,6 +199,7 @@ end
 local function lose(id, r, why, message)
   -- whoever held the run may not speak for it any more
   call('HDEL', P .. 'run:' .. id, 'tok')
+  r.tok = false
   if r.cx then return settle(id, r, 'cancelled', r.cx) end
   local text = call('HGET', P .. 'work:' .. r.uid, r.gen)
   local work = text and cjson.decode(text)
