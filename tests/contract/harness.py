@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from kronstream.ports import Externals, Ledger, Queues, Requests, RunQueue, RunRecords, Wires
+from kronstream.ports import Externals, Ledger, Letters, Queues, Requests, RunQueue, RunRecords, Wires
 
 GROUP = "scheduler-workers"
 LEASE = 10_000
@@ -21,6 +21,7 @@ class Store(ABC):
     externals: Externals
     queues: Queues
     wires: Wires
+    letters: Letters
 
     @abstractmethod
     def now(self) -> int:

@@ -23,6 +23,7 @@ ENDS: dict[str, dict[str, Any]] = {
     "retried": {"state": State.RETRYING, "retry_in": 0},
     "retried much later": {"state": State.RETRYING, "retry_in": FOREVER},
     "cancelled": {"state": State.CANCELLED},
+    "killed": {"state": State.RETRYING, "retry_in": 0, "killed": True},
 }
 
 
@@ -178,6 +179,7 @@ class RunMachine(Operators, Askers):
             ends = Counter(state.value for run, state in self.ended.items() if run.startswith(uid))
             skipped = job["runs"].pop("skipped", 0)
             assert skipped == sum(job["skipped"].values())
+            job["runs"].pop("slow", 0)
             for state, number in job["runs"].items():
                 # a short history may forget an end in the step that made it
                 assert number == ends[state] or (number > ends[state] and uid in self.short)

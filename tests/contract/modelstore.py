@@ -11,6 +11,7 @@ from kronstream.testing import (
     FixedClock,
     MemoryExternals,
     MemoryLedger,
+    MemoryLetters,
     MemoryQueues,
     MemoryRecords,
     MemoryRequests,
@@ -33,6 +34,7 @@ class ModelStore(Store):
         self.ledger = MemoryLedger(self.memory)
         self.records = MemoryRecords(self.memory)
         self.requests = MemoryRequests(self.memory)
+        self.letters = MemoryLetters(self.memory)
         self.wires = MemoryWires(self.memory)
         self.queues = MemoryQueues(self.memory)
         self.externals = MemoryExternals(self.memory)

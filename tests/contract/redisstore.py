@@ -10,6 +10,7 @@ from contract.harness import EPOCH, GROUP, LEASE, Store
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.letters import RedisLetters
 from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
@@ -108,6 +109,7 @@ class RedisStore(Store):
         self.records = Records(redis, self.keys)
         self.requests = RedisRequests(redis, self.keys, GROUP)
         self.externals = RedisExternals(redis, self.keys, GROUP)
+        self.letters = RedisLetters(redis, self.keys)
         self.wires = RedisWires(redis, self.keys, GROUP)
         self.queues = RedisQueues(redis, self.keys, GROUP)
         self.offset = 0

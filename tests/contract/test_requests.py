@@ -55,7 +55,7 @@ async def test_a_payload_of_its_own_goes_to_the_worker_at_every_attempt(store: S
     assert again.work.payload == {"own": 1}
     # and when the reply was lost
     (same,) = await store.queue.take_pending(card(), "default", 10, [claims[1].run])
-    assert same == again
+    assert replace(same, spent=again.spent) == again
 
 
 @pytest.mark.parametrize("payload", ["null", "0", '""', "[]"])

@@ -44,6 +44,7 @@ class FakeQueue:
         self.pending: list[Claim] = []
         self.outcomes: list[Outcome] = []
         self.released: list[Claim] = []
+        self.slowed: list[Claim] = []
         self.handed: list[tuple[str, str]] = []
         self.others: list[WorkerCard] = []
         self.gone: set[str] = set()
@@ -95,6 +96,10 @@ class FakeQueue:
         self.outcomes += [outcome for outcome, accepted in zip(outcomes, answers, strict=True) if accepted]
         await self._note("finished")
         return answers
+
+    async def slow(self, claims: Sequence[Claim]) -> None:
+        self.slowed += claims
+        await self._note("slow")
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         self.released += claims

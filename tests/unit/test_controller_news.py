@@ -41,6 +41,8 @@ def state(failures: int = 0, missed: int = 0, message: str = "no", last_skip: Sk
         (state(failures=2), state(), [("Normal", "RunSucceeded")]),
         (state(), state(missed=3), [("Warning", "Missed")]),
         (state(missed=3), state(missed=3), []),
+        (state(), replace(state(), runs={"slow": 2}), [("Warning", "RunSlow")]),
+        (replace(state(), runs={"slow": 2}), replace(state(), runs={"slow": 2}), []),
         (state(missed=3), state(missed=4, failures=1), [("Warning", "RunFailed"), ("Warning", "Missed")]),
     ],
 )

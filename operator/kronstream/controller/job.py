@@ -72,6 +72,7 @@ class Job:
     unmet: str = ""
     # what the status tells already: news are what it does not tell yet
     failures: int = 0
+    slow: int = 0
     missed: int = 0
     given_up: bool = False
 
@@ -94,6 +95,7 @@ class Job:
         ready = next((one.get("reason") for one in self.conditions if one.get("type") == "Ready"), None)
         self.ended = self.ended and ready in ENDS
         self.failures = status.get("consecutiveFailures") or 0
+        self.slow = (status.get("runs") or {}).get("slow") or 0
         self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
         self.given_up = status.get("suspended") == "Failures"
         self.told = status.get("handledRunNow")
@@ -221,6 +223,8 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         platform_id=spec.platform_id,
         call=spec.handler.call,
         account=spec.service_account_name,
+        total_timeout=spec.total_timeout_ms,
+        expected=spec.expected_within_ms,
     )
     return replace(
         _held(job, status),
@@ -243,6 +247,10 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         end_runs=spec.end_after.runs if spec.end_after else None,
         end_successes=spec.end_after.successes if spec.end_after else None,
         suspend_after=spec.suspend_after_failures,
+        expected=spec.expected_within_ms,
+        total=spec.total_timeout_ms,
+        deliveries=spec.max_deliveries,
+        function=job.function,
         work=work.dump(),
         seed=_seed(job, status),
     )

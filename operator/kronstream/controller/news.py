@@ -46,6 +46,10 @@ def news_of(job: Job, state: JobState) -> list[News]:
         assert state.pause is not None
         message = f"{state.pause.reason}: suspendAfterFailures holds the job until it is edited or resumed"
         found.append(News("Warning", "GivenUp", message, str(state.pause.since)))
+    slow = state.runs.get("slow", 0)
+    if slow > job.slow:
+        message = f"{slow - job.slow} run(s) took longer than expectedWithin"
+        found.append(News("Warning", "RunSlow", message, str(slow)))
     missed = state.skipped.get(Skip.MISSED.value, 0)
     if missed > job.missed:
         message = f"{missed - job.missed} due instant(s) were missed and not caught up"
@@ -58,6 +62,7 @@ def news_of(job: Job, state: JobState) -> list[News]:
 def remember(job: Job, state: JobState) -> None:
     """The status tells it now; the watch will say so, too."""
     job.failures = state.consecutive_failures
+    job.slow = state.runs.get("slow", 0)
     job.missed = state.skipped.get(Skip.MISSED.value, 0)
     job.given_up = _given_up(state)
 

@@ -17,6 +17,7 @@ _RUNS = {
     "cancelled": "cancelled",
     "skipped": "skipped",
     "dead": "dead",
+    "slow": "slow",
 }
 
 

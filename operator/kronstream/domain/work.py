@@ -18,7 +18,8 @@ class Work:
 
     ``function`` is the name that workers offer: of a registered function, or of a handler type (``@http``), whose block
     of the spec is ``call``. ``account`` is the service account, of the job's namespace, by which Secrets are read and
-    resources made for it.
+    resources made for it. ``timeout`` bounds an attempt, ``total_timeout`` all of them; one is ``expected`` to take so
+    long.
     """
 
     namespace: str
@@ -30,6 +31,8 @@ class Work:
     platform_id: str | None = None
     call: dict[str, Any] | None = None
     account: str = "default"
+    total_timeout: int | None = None
+    expected: int | None = None
 
     def dump(self) -> str:
         """The stored form: compact JSON."""

@@ -20,6 +20,7 @@ from kronstream.ports.ledger import (
     Stale,
     Verdict,
 )
+from kronstream.ports.letters import Letter, Letters
 from kronstream.ports.queues import Backlog, QueuePause, Queues
 from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
@@ -49,6 +50,8 @@ __all__ = [
     "LastRun",
     "LastSuccess",
     "Ledger",
+    "Letter",
+    "Letters",
     "Outcome",
     "Pause",
     "Pulse",

@@ -44,7 +44,9 @@ class Adoption:
     a lost store is filled again (the cursor may then be raised), ``seq`` the least sequence number to go on from,
     ``alive`` True when the API server was just asked and has the job, though the store has it as deleted.
     ``max_concurrent`` 0 means what the policy says: any number with Allow, else one; a job of no ``group`` has ''.
-    ``function`` is what workers offer, ``keys`` are the gates of its runs' keys, by the payload of the spec.
+    ``expected`` is how long a run is expected to take, ``total`` how long all its attempts may take together,
+    ``deliveries`` how often it may end the process that executes it. ``function`` is what workers offer, ``keys`` are
+    the gates of its runs' keys, by the payload of the spec.
     ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
     a row.
     """
@@ -74,6 +76,9 @@ class Adoption:
     end_runs: int | None = None
     end_successes: int | None = None
     suspend_after: int | None = None
+    expected: int | None = None
+    total: int | None = None
+    deliveries: int = 3
     function: str = ""
     keys: tuple[Gate, ...] = ()
     work: str | None = None

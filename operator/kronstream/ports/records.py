@@ -53,6 +53,7 @@ class Execution:
     progress: Any = None
     previous: int | None = None
     attempts: tuple[Attempt, ...] = ()
+    slow: bool = False
 
 
 class RunRecords(Protocol):

@@ -26,7 +26,8 @@ class Claim:
 
     ``previous`` is the nominal time of the scheduled run before. ``external`` is the token of work that an earlier
     worker of this same attempt started elsewhere: go on with it instead of starting another; that began at
-    ``started``. ``trace`` is the trace id that came with the run.
+    ``started``. ``trace`` is the trace id that came with the run, ``spent`` are the milliseconds since its first
+    attempt began.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Claim:
     external: str | None = None
     started: int | None = None
     trace: str | None = None
+    spent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Outcome:
 
     ``retry_in`` is None when the run is over in ``state``; otherwise the run is tried again that many milliseconds
     from now and ``state`` is RETRYING. ``result`` is JSON text; ``generation`` and ``nominal`` are the claim's, for a
-    store that lost the record.
+    store that lost the record. ``killed`` tells that the attempt ended the process that executed it: a run that does so
+    too often is taken out of delivery.
     """
 
     run: str
@@ -74,6 +77,7 @@ class Outcome:
     output: str = ""
     generation: int = 0
     nominal: int = 0
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,10 @@ class RunQueue(Protocol):
 
         Raises Epoch, with nothing written, while a lost store does not know one of the jobs yet: ask again.
         """
+        ...
+
+    async def slow(self, claims: Sequence[Claim]) -> None:
+        """Mark runs that take longer than their jobs expect."""
         ...
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:

@@ -48,8 +48,20 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     """
     timeout_ms: Annotated[int, Span("100ms", "7d")] = 300_000
     """How long one attempt may take, from 100ms to 7d."""
+    total_timeout_ms: Annotated[int, Span("100ms", "30d")] | None = None
+    """How long all attempts of a run may take together, waits between them included, counted from the start of the
+    first; from 100ms to 30d. Without it they may take what timeout and retry allow.
+    """
+    expected_within_ms: Annotated[int, Span("100ms", "7d")] | None = None
+    """How long an attempt is expected to take, from 100ms to 7d. A run that takes longer goes on, but is marked slow in
+    its record, counted in status.runs.slow, and told as an Event.
+    """
     retry: Retry = Retry()
     """What happens after a failed attempt."""
+    max_deliveries: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often a run may end the process that executes it (a crash, an endless loop) until it is taken out of delivery
+    and kept among the dead letters; from 1 to 100.
+    """
     priority: Annotated[Literal["low", "medium", "high", "critical"], Field(json_schema_extra=SHOWN_DEFAULT)] = "medium"
     """Workers take waiting runs of a higher priority first."""
     queue: Annotated[QueueName, Field(json_schema_extra=SHOWN_DEFAULT)] = "default"

@@ -69,6 +69,8 @@ class Runs(Part):
     """Instants that made no run; skipped tells why."""
     dead: Count = 0
     """Runs that were taken out of delivery."""
+    slow: Count = 0
+    """Runs that took longer than expectedWithin, however they ended."""
 
 
 class Paused(Part):

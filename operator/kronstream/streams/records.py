@@ -40,6 +40,7 @@ def _execution(run: str, fields: Mapping[str, str]) -> Execution:
         progress=json.loads(fields["pg"]) if "pg" in fields else None,
         previous=number("pv"),
         attempts=tuple(_attempts(fields)),
+        slow="sl" in fields,
     )
 
 

@@ -80,6 +80,11 @@ class RedisRunQueue:
             raise Epoch("Redis was lost and is not filled again yet")
         return [answer == 1 for answer in answers]
 
+    async def slow(self, claims: Sequence[Claim]) -> None:
+        """See RunQueue."""
+        if claims:
+            await self._scripts.run("slow", *(part for claim in claims for part in (claim.run, claim.token)))
+
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         """See RunQueue."""
         if claims:
@@ -144,13 +149,14 @@ def _limits(card: WorkerCard, queue: str) -> str:
 
 
 def _context(more: str) -> dict[str, Any]:
-    previous, last, last_nominal, has_result, external, started, trace = more.split("|", 6)
+    previous, last, last_nominal, has_result, external, started, spent, trace = more.split("|", 7)
     return {
         "previous": int(previous) if previous else None,
         "last_success": LastSuccess(last, int(last_nominal), has_result == "1") if last else None,
         "external": external or None,
         "started": int(started) if started else None,
         "trace": trace or None,
+        "spent": int(spent) if spent else 0,
     }
 
 
@@ -171,6 +177,7 @@ def _outcome(outcome: Outcome) -> list[str | int]:
         outcome.generation,
         outcome.nominal,
         clean(failure.message[:MESSAGE_LIMIT]) if failure else "",
+        "1" if outcome.killed else "",
     ]
 
 

@@ -3,6 +3,7 @@
 from kronstream.testing.clock import Clock, FixedClock
 from kronstream.testing.externals import MemoryExternals
 from kronstream.testing.ledger import MemoryLedger
+from kronstream.testing.letters import MemoryLetters
 from kronstream.testing.queues import MemoryQueues
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.requests import MemoryRequests
@@ -15,6 +16,7 @@ __all__ = [
     "FixedClock",
     "MemoryExternals",
     "MemoryLedger",
+    "MemoryLetters",
     "MemoryQueues",
     "MemoryRecords",
     "MemoryRequests",

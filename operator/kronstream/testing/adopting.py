@@ -18,7 +18,7 @@ REGISTERING = 3000
 KEPT = ("namespace", "name", "generation", "revision", "invalid")
 HISTORY = ("keep_good", "keep_bad", "keep_age")
 ENDS = ("max_queued", "group_max", "end_runs", "end_successes", "suspend_after")
-RUNS = ("function", "keys")
+RUNS = ("function", "keys", "expected", "total", "deliveries")
 WHEN = ("when", "suspended", "starting_deadline", "jitter")
 IN_FORCE = (*WHEN, "queue", "lane", "policy", "backlog", *RUNS, *HISTORY, *ENDS)
 

@@ -30,6 +30,8 @@ def settle(
     run.state, run.finished, run.reason = state, store.now, reason
     run.cancel, run.revived, run.deadline = None, False, None
     run.external = run.parked = run.parked_by = run.not_before = None
+    if state is State.DEAD:
+        _bury(store, run, message)
     vacate(store, run)
     if run.backfill:
         _tell_backfill(store, run, run.backfill)
@@ -37,12 +39,41 @@ def settle(
     if job is None:
         run.expires = store.now + ORPHAN_AGE
         return
+    if job.expected is not None and duration is not None and not run.slow and duration > job.expected:
+        mark_slow(store, run)
     _count(store, job, run, duration, message or reason or "")
     _remember(store, job, run)
     if run.generation != job.generation:
         store.drop_works(run.uid, job.generation)
     release_waiting(store, run.uid)
     store.touch(job)
+
+
+def _bury(store: MemoryStore, run: Run, message: str) -> None:
+    letter = {
+        "kind": "run", "run": run.id, "uid": run.uid, "namespace": run.namespace, "name": run.name,
+        "nominal": str(run.nominal), "reason": run.reason or "", "message": message, "at": str(store.now),
+    }  # fmt: skip
+    store.dead.append(letter)
+
+
+def mark_slow(store: MemoryStore, run: Run) -> None:
+    """A run takes longer than its job expects."""
+    run.slow = True
+    job = store.jobs.get(run.uid)
+    if job:
+        job.runs["slow"] += 1
+
+
+def _in_time(store: MemoryStore, job: Job, run: Run, wait: int) -> bool:
+    """Whether a further attempt after a wait lies within the time that all attempts may take."""
+    first = run.first if run.first is not None else run.started
+    return job.total is None or first is None or store.now + wait < first + job.total
+
+
+def _too_deadly(job: Job | None, run: Run) -> bool:
+    run.kills += 1
+    return run.kills >= (job.deliveries if job else 3)
 
 
 def _recall(store: MemoryStore, run: Run) -> None:
@@ -67,13 +98,18 @@ def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
     if job is None or retry is None or not again or bereft(run):
         settle(store, run, State.FAILED, reason.value, None, message)
         return
-    postpone(store, job, run, reason.value, int(backoff(retry, run.attempt)))
+    wait = int(backoff(retry, run.attempt))
+    if not _in_time(store, job, run, wait):
+        settle(store, run, State.FAILED, reason.value, None, message)
+        return
+    postpone(store, job, run, reason.value, wait)
     run.worker = run.incarnation = None
 
 
 def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int) -> None:
     """A failed attempt: the run waits for the next one."""
     run.attempts = (*run.attempts, _followed(store, run, reason))[-ATTEMPTS:]
+    run.first = run.first if run.first is not None else run.started
     _recall(store, run)
     gates.leave(store, run)
     store.withdraw(run)
@@ -101,7 +137,10 @@ def conclude(store: MemoryStore, run: Run, outcome: Outcome) -> None:
     job = store.jobs.get(run.uid)
     if run.cancel and outcome.state is not State.SUCCESS:
         settle(store, run, State.CANCELLED, run.cancel, outcome.duration)
-    elif outcome.retry_in is not None and job and not bereft(run):
+    elif outcome.killed and _too_deadly(job, run):
+        message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
+        settle(store, run, State.DEAD, Reason.TOO_MANY_DELIVERIES.value, outcome.duration, message)
+    elif outcome.retry_in is not None and job and not bereft(run) and _in_time(store, job, run, outcome.retry_in):
         postpone(store, job, run, reason, outcome.retry_in)
     else:
         state = State.FAILED if outcome.state is State.RETRYING else outcome.state

@@ -58,6 +58,9 @@ class Run:
     gate_line: str | None = None
     not_before: int | None = None
     keys: tuple[Gate, ...] | None = None
+    first: int | None = None
+    kills: int = 0
+    slow: bool = False
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -101,6 +104,9 @@ class Job:
     seq: int = 0
     function: str = ""
     keys: tuple[Gate, ...] = ()
+    expected: int | None = None
+    total: int | None = None
+    deliveries: int = 3
     runs: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     last: LastRun | None = None

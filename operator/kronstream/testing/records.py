@@ -36,6 +36,7 @@ def _execution(run: Run) -> Execution:
         progress=json.loads(run.progress) if run.progress else None,
         previous=run.previous,
         attempts=tuple(_attempts(run)),
+        slow=run.slow,
     )
 
 

@@ -12,7 +12,7 @@ from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
 from kronstream.testing import gates
-from kronstream.testing.ending import settle
+from kronstream.testing.ending import mark_slow, settle
 from kronstream.testing.finishing import finish, register
 from kronstream.testing.lane import Fields, LaneStream
 from kronstream.testing.model import Run, Worker
@@ -146,7 +146,7 @@ class MemoryRunQueue:
             Claim(
                 run.id, token, run.uid, run.generation, run.attempt, run.nominal, run.deliveries, run.lane, work,
                 run.previous, job.last_good if job else None, run.external, run.started if run.external else None,
-                run.trace,
+                run.trace, max(0, self._store.now - run.first) if run.first is not None else 0,
             )
         ]  # fmt: skip
 
@@ -171,6 +171,15 @@ class MemoryRunQueue:
             if store.epoch is None and store.run(outcome.run) is None and uid not in store.jobs:
                 raise Epoch("the store was lost and is not filled again yet")
         return [finish(store, outcome) for outcome in outcomes]
+
+    async def slow(self, claims: Sequence[Claim]) -> None:
+        """See RunQueue."""
+        for claim in claims:
+            run = self._store.run(claim.run)
+            if run and run.state is State.RUNNING and run.token == claim.token and not run.slow:
+                mark_slow(self._store, run)
+                if run.uid in self._store.jobs:
+                    self._store.touch(self._store.jobs[run.uid])
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:  # noqa: ARG002 the port's
         """See RunQueue."""

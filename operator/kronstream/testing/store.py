@@ -60,6 +60,7 @@ class MemoryStore:
         self.tombs: dict[str, int] = {}
         self.lanes: dict[tuple[str, Lane], LaneStream] = defaultdict(LaneStream)
         self.dead: list[Mapping[str, str]] = []
+        self.dropped: set[int] = set()
         self.workers: dict[str, Worker] = {}
         self.replicas: dict[str, int] = {}
         self.rebuild: tuple[int, set[str]] | None = None

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from kronstream.logs import masked
 from kronstream.ports import Claim, Outcome, RunQueue, WorkerCard
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.children import Children
@@ -56,7 +57,7 @@ class Consumer:
         self._slate = slate
         self._cancel_grace = cancel_grace
         self._held = Holdings(slate)
-        self._executor = Executor(registry, children, slate, self._ended, cancel_grace)
+        self._executor = Executor(registry, children, slate, self._ended, cancel_grace, self._slow)
         self._finisher = Finisher(queue, card, slate, self._settled)
         self._handover = Handover(queue, card)
         self._running = 0
@@ -158,6 +159,15 @@ class Consumer:
             else:
                 return
         self._ended(claim, None)
+
+    def _slow(self, claim: Claim) -> None:
+        self._spawn(self._tell_slow(claim))
+
+    async def _tell_slow(self, claim: Claim) -> None:
+        try:
+            await self._queue.slow([claim])
+        except Exception as error:  # noqa: BLE001 - its end tells it, too
+            log.info("run %s is slow, which could not be told: %s", claim.run, masked(str(error))[:200])
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

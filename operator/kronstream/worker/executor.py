@@ -27,10 +27,18 @@ Done = Callable[[Claim, Outcome | None], None]
 """Called once for every attempt that began; None for one that was stopped without an outcome."""
 
 
+def allowed(claim: Claim) -> int:
+    """Milliseconds that this attempt may take: by its own timeout and what is left of that of all attempts."""
+    work = claim.work
+    if work.total_timeout is None:
+        return work.timeout
+    return max(0, min(work.timeout, work.total_timeout - claim.spent))
+
+
 class Attempt:
     """One attempt that executes."""
 
-    __slots__ = ("claim", "ending", "executor", "run", "seat", "started", "tail", "task", "timer")
+    __slots__ = ("claim", "ending", "executor", "patience", "run", "seat", "started", "tail", "task", "timer")
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
         self.executor = executor
@@ -50,7 +58,9 @@ class Attempt:
             body = self._in_child(function)
         self.task: asyncio.Task[Ended] = loop.create_task(body, context=context)
         self.task.add_done_callback(self._done)
-        self.timer = loop.call_later(claim.work.timeout / 1000, self.end, Reason.TIMEOUT)
+        self.timer = loop.call_later(allowed(claim) / 1000, self.end, Reason.TIMEOUT)
+        expected = claim.work.expected
+        self.patience = loop.call_later(expected / 1000, executor.slow, claim) if expected is not None else None
 
     async def _in_loop(self, function: Function) -> Ended:
         try:
@@ -83,7 +93,7 @@ class Attempt:
         return self.run
 
     def _deadline(self) -> int:
-        return int(time.time() * 1000) + self.claim.work.timeout
+        return int(time.time() * 1000) + allowed(self.claim)
 
     @property
     def duration(self) -> int:
@@ -127,7 +137,7 @@ class Attempt:
         if self.ending in (RELEASED, LOST):
             return None
         if self.ending == Reason.TIMEOUT:
-            ended = Ended(None, Reason.TIMEOUT, failure.timed_out(claim.work.timeout))
+            ended = Ended(None, Reason.TIMEOUT, failure.timed_out(claim.work.timeout, allowed(claim)))
         elif self.ending is not None:
             return cancelled(claim, self.ending, self.duration, output)
         if ended is not None and ended.parked:
@@ -145,8 +155,15 @@ class Executor:
     """Starts attempts and ends them early. `cancel_grace`: seconds a cancelled handler may take to end."""
 
     def __init__(
-        self, registry: Registry, children: Children, slate: Slate, done: Done, cancel_grace: float = 5.0
+        self,
+        registry: Registry,
+        children: Children,
+        slate: Slate,
+        done: Done,
+        cancel_grace: float = 5.0,
+        slow: Callable[[Claim], None] = lambda _: None,
     ) -> None:
+        self.slow = slow
         self.registry = registry
         self.children = children
         self.slate = slate
@@ -159,7 +176,7 @@ class Executor:
 
     def start(self, claim: Claim, slot: int, function: Function) -> None:
         """Begin an attempt; its outcome comes by the callback."""
-        deadline = time.monotonic_ns() + claim.work.timeout * 1_000_000
+        deadline = time.monotonic_ns() + allowed(claim) * 1_000_000
         self.slate.mark(slot, Phase.LOOP if function.is_async else Phase.CHILD, deadline)
         self.attempts[claim.token] = Attempt(self, claim, slot, function)
 
@@ -171,6 +188,8 @@ class Executor:
 
     def finished(self, attempt: Attempt, result: Outcome | None) -> None:
         """An attempt is over."""
+        if attempt.patience is not None:
+            attempt.patience.cancel()
         del self.attempts[attempt.claim.token]
         self._report(attempt.claim, result)
 

@@ -24,8 +24,12 @@ def describe(error: BaseException) -> Failure:
     )
 
 
-def timed_out(timeout: int) -> Failure:
-    """The failure of an attempt that went on for longer than its timeout (milliseconds)."""
+def timed_out(timeout: int, allowed: int | None = None) -> Failure:
+    """The failure of an attempt that went on for longer than its timeout, or than what was ``allowed`` of the time of
+    all attempts (milliseconds)."""
+    if allowed is not None and allowed < timeout:
+        left = duration.render(allowed)
+        return Failure("Timeout", f"the handler did not end within the {left} that totalTimeout left to this attempt")
     return Failure("Timeout", f"the handler did not end within its timeout of {duration.render(timeout)}")
 
 

@@ -10,7 +10,7 @@ workers down unseen is found out at its second time. All others are handed back 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kronstream.domain.run import Reason
 from kronstream.ports import Claim, Failure, Outcome
@@ -92,6 +92,7 @@ def _sentence(held: Sequence[Held], guilty: Sequence[Held], ended: Callable[[Hel
     outcomes = []
     for entry in guilty:
         began = entry.deadline - entry.claim.work.timeout * 1_000_000
-        outcomes.append(outcome(entry.claim, ended(entry), max(0, now - began) // 1_000_000))
+        found = outcome(entry.claim, ended(entry), max(0, now - began) // 1_000_000)
+        outcomes.append(replace(found, killed=True))
     slots = {entry.slot for entry in guilty}
     return Verdict(outcomes, [entry.claim for entry in held if entry.slot not in slots])

@@ -137,6 +137,10 @@ local function adopt(a)
     call('HSET', job, 'when', a.when, 'sus', a.suspended, 'q', a.queue, 'ln', a.lane, 'pol', a.policy, 'max',
       num(a.backlog), 'hok', num(a.keep_good), 'hbad', num(a.keep_bad), 'hage', num(a.keep_age), 'sdl', num(a.deadline),
       'jit', num(a.jitter), 'fn', a.fn)
+    for name, value in pairs({ exp = a.expected, tot = a.total }) do
+      if value ~= '' then call('HSET', job, name, value) else call('HDEL', job, name) end
+    end
+    if a.deliveries ~= 3 then call('HSET', job, 'mdl', num(a.deliveries)) else call('HDEL', job, 'mdl') end
     if a.keys ~= '' then call('HSET', job, 'kl', a.keys) else call('HDEL', job, 'kl') end
     limit(a, job)
     if spent(a.uid, a.end_runs, a.end_successes) then call('HSET', job, 'end', 1) else call('HDEL', job, 'end') end

@@ -73,6 +73,12 @@ local function recall(id, r)
   r.xt = false
 end
 
+-- A run takes longer than its job's expectedWithin.
+local function mark_slow(key, job)
+  call('HSET', key, 'sl', 1)
+  if call('EXISTS', job) == 1 then call('HINCRBY', job, 'n:slow', 1) end
+end
+
 -- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
 -- `duration` and `message` may be nil.
 local function settle(id, r, state, why, duration, message)
@@ -84,7 +90,9 @@ local function settle(id, r, state, why, duration, message)
   call('HDEL', key, 'cx', 'rv', 'dl', 'xt', 'pk', 'ptk', 'nb', 'kl')
   vacate(id, r)
   if r.bf then tell_backfill(id, r.bf, state) end
-  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end')
+  local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end', 'exp')
+  if state == 'dead' then bury_run(id, r, why, message) end
+  if j[13] and duration and not r.sl and tonumber(duration) > tonumber(j[13]) then mark_slow(key, job) end
   if not j[1] then
     call('PEXPIRE', key, ORPHAN_TTL)
     return
@@ -151,6 +159,7 @@ end
 local function postpone(id, r, why, wait)
   local key = P .. 'run:' .. id
   note_attempt(key, r, why)
+  if r.sta and not r.fs then call('HSET', key, 'fs', r.sta) end
   recall(id, r)
   leave_gates(id, r)
   withdraw(id, r)
@@ -160,9 +169,21 @@ local function postpone(id, r, why, wait)
   touch(r.uid)
 end
 
+-- Whether a further attempt after a wait lies within the time that all attempts may take.
+local function in_time(r, wait)
+  local total = call('HGET', P .. 'job:' .. r.uid, 'tot')
+  return not total or not r.sta or now + tonumber(wait) < tonumber(r.fs or r.sta) + tonumber(total)
+end
+
+-- Notes that a run ended the process that executed it; true when it did so as often as it may.
+local function too_deadly(id, r)
+  local most = call('HGET', P .. 'job:' .. r.uid, 'mdl') or '3'
+  return call('HINCRBY', P .. 'run:' .. id, 'ki', 1) >= tonumber(most)
+end
+
 -- The end of an attempt whose token was found to be current: the end of its run, or the wait for the next attempt.
 -- `why`, `retry_in`, `result`, `err`, `out` may be ''.
-local function conclude(id, r, state, why, retry_in, duration, result, err, out, message)
+local function conclude(id, r, state, why, retry_in, duration, result, err, out, message, killed)
   local key = P .. 'run:' .. id
   call('HDEL', key, 'res', 'err', 'out')
   call('HSET', key, 'dur', duration)
@@ -172,7 +193,9 @@ local function conclude(id, r, state, why, retry_in, duration, result, err, out,
   if out ~= '' then call('HSET', key, 'out', out) end
   if r.cx and state ~= 'success' then
     settle(id, r, 'cancelled', r.cx, duration)
-  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 and not bereft(id, r) then
+  elseif killed and too_deadly(id, r) then
+    settle(id, r, 'dead', 'too_many_deliveries', duration, message)
+  elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 and not bereft(id, r) and in_time(r, retry_in) then
     postpone(id, r, why, retry_in)
   else
     if state == 'retrying' then state = 'failed' end
@@ -209,6 +232,7 @@ local function lose(id, r, why, message)
     return settle(id, r, 'failed', why, nil, message)
   end
   local wait = math.floor(math.min(work.retry.initial * work.retry.factor ^ math.min(tonumber(r.att) - 1, 64), work.retry.maximum))
+  if not in_time(r, wait) then return settle(id, r, 'failed', why, nil, message) end
   postpone(id, r, why, wait)
   call('HDEL', P .. 'run:' .. id, 'wk', 'inc')
 end

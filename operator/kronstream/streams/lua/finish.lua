@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 -- needs: holding
--- Ends attempts. ARGV: group, then for every outcome thirteen values: run, token, state, reason, retry_in ('' = over),
--- duration, result, error JSON, output, uid, generation, nominal, message. Answers 1 (recorded, or recorded before)
+-- Ends attempts. ARGV: group, then for every outcome fourteen values: run, token, state, reason, retry_in ('' = over),
+-- duration, result, error JSON, output, uid, generation, nominal, message, killed (1: it ended the
+-- process that executed it, else ''). Answers 1 (recorded, or recorded before)
 -- or 0 (the token is not current; nothing was written) for each, or -1 alone: the store was lost, and is not filled again
 -- as far as one of the jobs; nothing was written.
 
-local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message)
+local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message, killed)
   local r = load_run(id) or revive(id, uid, gen, nominal, token)
   if not r then return 0 end
   local adopted = r.rv and r.st == 'queued' and not r.eid
@@ -17,18 +18,18 @@ local function finish(id, token, state, why, retry_in, duration, result, err, ou
     call('HDEL', P .. 'run:' .. id, 'rv')
     seize(id, r)
   end
-  conclude(id, r, state, why, retry_in, duration, result, err, out, message)
+  conclude(id, r, state, why, retry_in, duration, result, err, out, message, killed == '1')
   return 1
 end
 
 if call('EXISTS', P .. 'epoch') == 0 then
-  for i = 2, #ARGV, 13 do
+  for i = 2, #ARGV, 14 do
     if call('EXISTS', P .. 'run:' .. ARGV[i], P .. 'job:' .. ARGV[i + 9]) == 0 then return { -1 } end
   end
 end
 local answers = {}
-for i = 2, #ARGV, 13 do
-  answers[#answers + 1] = finish(unpack(ARGV, i, i + 12))
+for i = 2, #ARGV, 14 do
+  answers[#answers + 1] = finish(unpack(ARGV, i, i + 13))
 end
 wake()
 return answers

@@ -73,7 +73,7 @@ local function enqueue(id, r)
 end
 
 local FIELDS = { 'st', 'uid', 'ns', 'nm', 'nom', 'gen', 'q', 'ln', 'att', 'eid', 'tok', 'wk', 'inc', 'cx', 'rv', 'dlv',
-  'sta', 'dl', 'grp', 'gmx', 'bf', 'own', 'xt', 'pk', 'pv', 'tr', 'gt', 'gl', 'nb', 'kl' }
+  'sta', 'dl', 'grp', 'gmx', 'bf', 'own', 'xt', 'pk', 'pv', 'tr', 'gt', 'gl', 'nb', 'kl', 'fs', 'sl' }
 local function load_run(id)
   local values = call('HMGET', P .. 'run:' .. id, unpack(FIELDS))
   if not values[1] then return nil end
@@ -90,6 +90,12 @@ local function withdraw(id, r)
   call('XDEL', stream, r.eid)
   call('HDEL', P .. 'run:' .. id, 'eid')
   r.eid = false
+end
+
+-- A run that was taken out of delivery, among the dead letters.
+local function bury_run(id, r, why, message)
+  call('XADD', P .. 'dead', 'MAXLEN', DEAD_LIMIT, '*', 'kind', 'run', 'run', id, 'uid', r.uid, 'namespace', r.ns, 'name',
+    r.nm, 'nominal', r.nom, 'reason', why, 'message', message or '', 'at', num(now))
 end
 
 -- Drops stored generations of a job that neither the present one nor an unfinished run needs.

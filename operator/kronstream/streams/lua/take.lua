@@ -4,7 +4,7 @@
 -- the worker already holds.
 -- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or '', more} for each started run; `more` is '' or, between
 -- bars, the nominal time of the scheduled run before, the last success (run, nominal time, 1 with a result), the token and
--- the start of work elsewhere, and the trace id.
+-- the start of work elsewhere, the ms since the first attempt began, and the trace id.
 local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
@@ -102,8 +102,9 @@ local function held_up(id, r, j)
 end
 
 local function more(id, r, j)
-  if not (r.xt or r.tr or j[2] or (r.pv and r.pv ~= '')) then return '' end
-  return table.concat({ r.pv or '', j[2] or '', j[3] or '', j[4] or '', r.xt or '', r.xt and r.sta or '', r.tr or '' }, '|')
+  if not (r.xt or r.tr or r.fs or j[2] or (r.pv and r.pv ~= '')) then return '' end
+  return table.concat({ r.pv or '', j[2] or '', j[3] or '', j[4] or '', r.xt or '', r.xt and r.sta or '',
+    r.fs and num(math.max(0, now - r.fs)) or '', r.tr or '' }, '|')
 end
 
 local function start(id, r, priority, j)
