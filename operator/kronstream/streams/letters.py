@@ -28,14 +28,14 @@ class RedisLetters:
         if before and not _ID.fullmatch(before):
             return []
         last = f"({before}" if before else "+"
-        rows: list[Any] = await self._redis.xrevrange(self._keys.dead, last, "-", count=limit)
+        rows: Any = await self._redis.xrevrange(self._keys.dead, last, "-", count=limit)
         return [_letter(entry, fields) for entry, fields in rows]
 
     async def get(self, letter: str) -> Letter | None:
         """See Letters."""
         if not _ID.fullmatch(letter):
             return None
-        rows: list[Any] = await self._redis.xrange(self._keys.dead, letter, letter)
+        rows: Any = await self._redis.xrange(self._keys.dead, letter, letter)
         return _letter(*rows[0]) if rows else None
 
     async def drop(self, letter: str) -> bool:
