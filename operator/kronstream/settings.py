@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from kronstream.domain import duration
+from kronstream.domain import address, duration, target
 from kronstream.domain.errors import Invalid
 
 DEFAULT_STREAM = "stream:scheduler:job.dispatch"
@@ -179,6 +179,22 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def allowed_addresses(text: str) -> tuple[str, ...]:
+    """Reads networks, host names and the word private."""
+    entries = listed(text)
+    address.Allowed.of(entries)
+    return entries
+
+
+def web_url(text: str) -> str:
+    """Reads a URL of http or https."""
+    try:
+        target.origin(text)
+    except ValueError:
+        raise ValueError("write a URL of http or https, like https://kronstream.example/api/v1/scheduler") from None
+    return text
+
+
 def redis_url(text: str) -> str:
     """Reads a Redis URL; its text is never part of a message, for it may hold a password."""
     instead = "write redis://[user:password@]host:port/db, rediss://… for TLS, or unix:///path"
@@ -220,6 +236,15 @@ METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 @dataclass(frozen=True)
 class TypeSettings:
     """What the administrator allows the handler types other than function to do."""
+
+    http_allow: tuple[str, ...] = setting(
+        address.SETTING, "addresses that requests of jobs may go to beside public ones: networks, host names, private "
+        "(several: again, or between commas)", allowed_addresses, (), shown="none",
+    )  # fmt: skip
+    callback_url: str = setting(
+        "KRONSTREAM_CALLBACK_URL", "where the API is for those who tell how work ended, as https://host/api/v1/scheduler",
+        web_url, "", shown="none",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

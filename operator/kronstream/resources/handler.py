@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kronstream.resources.base import Part
+from kronstream.resources.http import Http
 from kronstream.resources.rule import Rule, Ruled, listed
 from kronstream.resources.scalars import FunctionName
 
@@ -17,7 +18,7 @@ class Function(Part):
 
 
 # the types by their fields; a type other than function is offered by workers under its name with an @ before it
-TYPES: tuple[str, ...] = ("function",)
+TYPES: tuple[str, ...] = ("function", "http")
 
 
 def _given(handler: Handler) -> tuple[str, ...]:
@@ -39,6 +40,13 @@ class Handler(Ruled):
 
     function: Function | None = None
     """A function that a worker offers under a name."""
+    http: Http | None = None
+    """An HTTP request."""
+
+    def judge(self, at: str) -> None:
+        """Raises Invalid for what neither schema nor rules can judge; `at` is the path of this object."""
+        if self.http is not None:
+            self.http.judge(f"{at}.http")
 
     @property
     def offered(self) -> str:
