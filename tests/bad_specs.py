@@ -161,7 +161,10 @@ BOUNDED: dict[str, tuple[dict[str, Any], str]] = {
         spec(handler=http(headersFrom=[{"name": "X-A", "secretKeyRef": {"name": "s", "key": "k"}}] * 2)),
         "spec.handler.http.headersFrom[1]",
     ),
-    "header-from-nothing": (spec(handler=http(headersFrom=[{"name": "X-A"}])), "headersFrom[0].secretKeyRef"),
+    "header-from-nothing": (
+        spec(handler=http(headersFrom=[{"name": "X-A"}])),
+        "spec.handler.http.headersFrom[0].secretKeyRef",
+    ),
     "body-too-long": (spec(handler=http(body="x" * 65_537)), "spec.handler.http.body"),
     "statuses-none": (spec(handler=http(successCodes=[])), "spec.handler.http.successCodes"),
     "statuses-too-many": (spec(handler=http(successCodes=list(range(200, 217)))), "spec.handler.http.successCodes"),

@@ -74,16 +74,10 @@ def compile(text: str) -> Target:  # noqa: A001 - as template.compile
     first = found.parts[0] if found.parts else ""
     if not isinstance(first, str) or not first.startswith(("http://", "https://")):
         raise ValueError(f"does not begin with http:// or https://; write a URL like {EXAMPLE}")
-    literal = "".join(part for part in found.parts if isinstance(part, str))
-    if "#" in literal:
-        raise ValueError("has a fragment, which is never sent; remove # and what follows, or write %23")
-    strange = _LITERAL.sub("", literal)
-    if strange:
-        raise ValueError(f"has {strange[0]!r}, which no URL can hold; write {quote(strange[0], errors='replace')}")
-    if _BARE_PERCENT.search(literal):
-        raise ValueError("has a % that encodes nothing; write %25")
-    # expressions stand for a letter here: what they give is judged when they give it
-    sample = "".join(part if isinstance(part, str) else "x" for part in found.parts)
+    for literal in (part for part in found.parts if isinstance(part, str)):
+        _check_literal(literal)
+    # expressions stand for a digit here, which can be anywhere: what they give is judged when they give it
+    sample = "".join(part if isinstance(part, str) else "1" for part in found.parts)
     if "@" in _until_path(sample.partition("://")[2])[0]:
         raise ValueError("has a user or password; give the header Authorization by headersFrom instead")
     fault = _fault(sample)
@@ -133,6 +127,16 @@ def shown_url(url: str) -> str:
     names = "&".join(f"{each.partition('=')[0]}=…" if "=" in each else "…" for each in query.split("&"))
     text = f"{path}?{names}" if mark else path
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _check_literal(text: str) -> None:
+    if "#" in text:
+        raise ValueError("has a fragment, which is never sent; remove # and what follows, or write %23")
+    strange = _LITERAL.sub("", text)
+    if strange:
+        raise ValueError(f"has {strange[0]!r}, which no URL can hold; write {quote(strange[0], errors='replace')}")
+    if _BARE_PERCENT.search(text):
+        raise ValueError("has a % that encodes nothing; write %25")
 
 
 def _until_path(text: str) -> tuple[str, bool]:

@@ -5,10 +5,12 @@ have one:
 
 - ``run.id``, ``run.trigger`` (schedule, manual, event, retry or backfill), ``run.trace`` (32 hexadecimal digits):
   texts. ``run.nominal`` (when it was due), ``run.deadline`` (when this attempt times out): timestamps.
-  ``run.previous``: the nominal time of the scheduled run before, null when there was none. ``run.attempt``,
+  ``run.previous``: the nominal time of the scheduled run before as RFC 3339 text, null when there was none; the
+  library takes no timestamp that may be null, and ``timestamp(…)`` makes one of it. ``run.attempt``,
   ``run.maxAttempts``: numbers.
 - ``job.namespace``, ``job.name``: texts; ``job.platformId``: a text, or null.
-- ``last.nominal``, ``last.run``: nominal time and run id of the job's last success, null before the first.
+- ``last.nominal``, ``last.run``: nominal time, as ``run.previous``, and run id of the job's last success, null before
+  the first.
 - ``payload``: any JSON; ``has(payload.name)`` tells whether a field is there.
 
 What an expression gives is put in as text: a timestamp as RFC 3339 in UTC, a list or map as JSON, null as nothing.
@@ -50,6 +52,7 @@ NAMES: Mapping[str, Kind] = {
     "last.run": "DYN",
     "payload": "DYN",
 }
+_MAYBE_INSTANTS = ("run.previous", "last.nominal")
 
 
 class Unfilled(ValueError):  # noqa: N818 - what became of a template
@@ -83,17 +86,15 @@ class Values:
             group, _, own = name.partition(".")
             if own:
                 value = groups[group][own]
-                instant = kind == "TIMESTAMP" or name in ("run.previous", "last.nominal")
-                if value is not None:
-                    value = moment(value) if instant else value if kind == "INT" else text_value(value)
-                found[name] = value
+                found[name] = value if value is None or kind == "INT" else _value(name, kind, value)
         return found
 
     @cached_property
     def with_payload(self) -> Mapping[str, Any]:
         """The same with the payload. Raises ValueError for one that is too large or too deep for an expression."""
-        if _deep(self.payload):
-            raise ValueError(f"payload is nested more than {MAX_DEPTH} levels deep")
+        fault = _unfit(self.payload)
+        if fault is not None:
+            raise ValueError(f"payload {fault}")
         size = len(json.dumps(self.payload, ensure_ascii=False, separators=(",", ":")).encode())
         if size > MAX_DATA:
             raise ValueError(f"payload has {size} bytes of JSON, and templates can use one of at most {MAX_DATA}")
@@ -176,6 +177,12 @@ def _read(text: str) -> Expression:
     return Expression(text, _program(text))
 
 
+def _value(name: str, kind: Kind, value: Any) -> Any:
+    if kind == "TIMESTAMP":
+        return moment(value)
+    return _written(moment(value)) if name in _MAYBE_INSTANTS else text_value(value)
+
+
 def _json(value: Any) -> str:
     # sorted: the library has maps in no order, and what is sent again has to be the same
     text = json.dumps(
@@ -233,16 +240,19 @@ def _as_text(kind: str, value: Any) -> str:
     raise ValueError(f"it gives {kind.lower()}, which is no text; write string(…) around it")
 
 
-def _deep(value: Any) -> bool:
-    """Whether more than MAX_DEPTH lists and maps lie inside each other: the library would not survive many."""
+def _unfit(value: Any) -> str | None:
+    """Why the library cannot have a payload: it would not survive great depth, and ends a text at a NUL."""
     layer = [value]
     for _ in range(MAX_DEPTH + 1):
-        layer = [
-            child
-            for node in layer
-            if isinstance(node, (dict, list))
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-        if not layer:
-            return False
-    return True
+        below: list[Any] = []
+        for node in layer:
+            if isinstance(node, dict):
+                below += [*node.keys(), *node.values()]
+            elif isinstance(node, list):
+                below += node
+            elif isinstance(node, str) and "\0" in node:
+                return "holds a NUL character"
+        if not below:
+            return None
+        layer = below
+    return f"is nested more than {MAX_DEPTH} levels deep"
