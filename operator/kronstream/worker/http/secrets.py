@@ -61,6 +61,7 @@ class Secrets:
         if entry is None or entry[0] <= now:
             # many runs at once read it once; one that is cancelled leaves the others their answer
             entry = (now + KEEP, asyncio.create_task(self._fetch(key)))
+            entry[1].add_done_callback(_looked_at)
             self._read[key] = entry
             self._read.move_to_end(key)
             while len(self._read) > KEPT:
@@ -88,6 +89,12 @@ class Secrets:
         answer = await api.send("GET", path, account=(namespace, account))
         data = answer.get("data") if isinstance(answer, dict) else None
         return data if isinstance(data, dict) else {}
+
+
+def _looked_at(task: asyncio.Task[Content]) -> None:
+    """Whoever wanted it may have been cancelled: its failure is nobody's then, and no warning in the log."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _refused(error: ApiError, key: Key, where: str) -> Fault:
