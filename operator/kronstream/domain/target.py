@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import quote, urljoin
 
 from kronstream.domain import template
@@ -21,6 +20,8 @@ _LITERAL = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%\[\]]*")
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DOTS = re.compile(r"/(\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
+_QUAD = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -59,7 +60,7 @@ class Target:
             whole += piece
         if len(whole) > MAX_URL:
             raise Unfilled(f"the URL has {len(whole)} characters, and {MAX_URL} are allowed")
-        fault = _fault(whole)
+        fault = _fault(whole) or _odd(whole)
         if fault is not None:
             raise Unfilled(f"the URL {fault}: {shown_url(whole)}")
         scheme, rest = whole.split("://", 1)
@@ -81,6 +82,8 @@ def compile(text: str) -> Target:  # noqa: A001 - as template.compile
     if "@" in _until_path(sample.partition("://")[2])[0]:
         raise ValueError("has a user or password; give the header Authorization by headersFrom instead")
     fault = _fault(sample)
+    if fault is None and (found.fixed or _until_path(first.partition("://")[2])[1]):
+        fault = _odd(sample)
     if fault is not None:
         raise ValueError(f"{fault}; write a URL like {EXAMPLE}")
     return Target(found)
@@ -145,7 +148,15 @@ def _until_path(text: str) -> tuple[str, bool]:
     return (text, False) if found is None else (text[: found.start()], True)
 
 
-def _fault(url: str) -> Literal["has no host", "has a port out of range", "has a . or .. in its path"] | None:
+def _odd(url: str) -> str | None:
+    """What is wrong with a host that is a number: some read 2130706433, 0x7f.1 or 0177.0.0.1 as an address, some not."""
+    host = origin(url).host
+    if ":" not in host and _NUMBER.fullmatch(host) and not _QUAD.fullmatch(host):
+        return "has a host that is neither a name nor four numbers from 0 to 255"
+    return None
+
+
+def _fault(url: str) -> str | None:
     found = _WHOLE.fullmatch(url)
     if found is None:
         return "has no host"

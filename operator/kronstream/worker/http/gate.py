@@ -92,6 +92,6 @@ def trusting(authorities: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=authorities)
-    except ssl.SSLError:
+    except (ssl.SSLError, ValueError):
         raise ValueError("holds no certificates in PEM") from None
     return context
