@@ -149,7 +149,7 @@ def _until_path(text: str) -> tuple[str, bool]:
 
 
 def _odd(url: str) -> str | None:
-    """What is wrong with a host that is a number: some read 2130706433, 0x7f.1 or 0177.0.0.1 as an address, some not."""
+    """What is wrong with a host that is a number: some read 2130706433, 0x7f.1 or 0177.0.0.1 as one, some not."""
     host = origin(url).host
     if ":" not in host and _NUMBER.fullmatch(host) and not _QUAD.fullmatch(host):
         return "has a host that is neither a name nor four numbers from 0 to 255"
