@@ -15,6 +15,11 @@ def only(**fields: Any) -> dict[str, Any]:
     return {"handler": HANDLER, **fields}
 
 
+def http(**fields: Any) -> dict[str, Any]:
+    """A handler that makes a request."""
+    return {"http": {"url": "https://example.com/", **fields}}
+
+
 def nested(levels: int) -> Any:
     """A list in a list in a list."""
     value: Any = 0
@@ -98,6 +103,39 @@ WORDED: dict[str, tuple[dict[str, Any], str]] = {
     "backoff-too-long": (spec(retry={"backoff": {"initial": "2d"}}), "spec.retry.backoff.initial"),
     "backoff-falls": (spec(retry={"backoff": {"initial": "1m", "max": "59s"}}), "spec.retry.backoff.max"),
     "nothing-to-execute": (spec(handler={}), "spec.handler"),
+    "two-things-to-execute": (spec(handler={**HANDLER, **http()}), "spec.handler"),
+    "url-of-ftp": (spec(handler=http(url="ftp://example.com/")), "spec.handler.http.url"),
+    "url-without-scheme": (spec(handler=http(url="example.com/")), "spec.handler.http.url"),
+    "url-of-an-expression": (spec(handler=http(url="${payload.url}")), "spec.handler.http.url"),
+    "url-not-in-ascii": (spec(handler=http(url="https://example.com/straße")), "spec.handler.http.url"),
+    "header-host": (spec(handler=http(headers={"Host": "other"})), "spec.handler.http.headers"),
+    "header-of-the-framing": (spec(handler=http(headers={"content-LENGTH": "5"})), "spec.handler.http.headers"),
+    "header-of-ours": (spec(handler=http(headers={"Idempotency-Key": "5"})), "spec.handler.http.headers"),
+    "header-of-our-family": (spec(handler=http(headers={"kronstream-anything": "5"})), "spec.handler.http.headers"),
+    "header-with-a-blank": (spec(handler=http(headers={"X Y": "5"})), "spec.handler.http.headers"),
+    "header-from-host": (
+        spec(handler=http(headersFrom=[{"name": "Host", "secretKeyRef": {"name": "s", "key": "k"}}])),
+        "spec.handler.http.headersFrom[0].name",
+    ),
+    "secret-in-capitals": (
+        spec(handler=http(headersFrom=[{"name": "Authorization", "secretKeyRef": {"name": "S", "key": "k"}}])),
+        "spec.handler.http.headersFrom[0].secretKeyRef.name",
+    ),
+    "secret-key-is-a-path": (
+        spec(handler=http(signature={"secretKeyRef": {"name": "s", "key": "../k"}})),
+        "spec.handler.http.signature.secretKeyRef.key",
+    ),
+    "body-with-get": (spec(handler=http(method="GET", body="x")), "spec.handler.http.body"),
+    "status-of-an-information": (spec(handler=http(successCodes=[100])), "spec.handler.http.successCodes[0]"),
+    "status-of-no-class": (spec(handler=http(successCodes=["2xx", "2x"])), "spec.handler.http.successCodes[1]"),
+    "tls-without-https": (
+        spec(handler=http(url="http://example.com", tls={"insecureSkipVerify": True})),
+        "spec.handler.http.tls",
+    ),
+    "tls-of-both-kinds": (
+        spec(handler=http(tls={"insecureSkipVerify": True, "caSecretRef": {"name": "s", "key": "k"}})),
+        "spec.handler.http.tls",
+    ),
     "name-is-code": (spec(handler={"function": {"name": "os.system('id')"}}), "spec.handler.function.name"),
     "name-empty": (spec(handler={"function": {"name": ""}}), "spec.handler.function.name"),
     "queue-with-blank": (spec(queue="my queue"), "spec.queue"),
@@ -109,6 +147,29 @@ WORDED: dict[str, tuple[dict[str, Any], str]] = {
 BOUNDED: dict[str, tuple[dict[str, Any], str]] = {
     "handler-missing": ({"every": "10s"}, "spec.handler"),
     "name-missing": (spec(handler={"function": {}}), "spec.handler.function.name"),
+    "url-missing": (spec(handler={"http": {}}), "spec.handler.http.url"),
+    "url-too-long": (spec(handler=http(url="https://example.com/" + "x" * 2_048)), "spec.handler.http.url"),
+    "method-unknown": (spec(handler=http(method="TRACE")), "spec.handler.http.method"),
+    "method-in-small-letters": (spec(handler=http(method="post")), "spec.handler.http.method"),
+    "headers-too-many": (
+        spec(handler=http(headers={f"x-{number}": "" for number in range(33)})),
+        "spec.handler.http.headers",
+    ),
+    "header-too-long": (spec(handler=http(headers={"X-A": "x" * 4_097})), "spec.handler.http.headers.X-A"),
+    "header-a-number": (spec(handler=http(headers={"X-A": 5})), "spec.handler.http.headers.X-A"),
+    "header-from-twice": (
+        spec(handler=http(headersFrom=[{"name": "X-A", "secretKeyRef": {"name": "s", "key": "k"}}] * 2)),
+        "spec.handler.http.headersFrom[1]",
+    ),
+    "header-from-nothing": (
+        spec(handler=http(headersFrom=[{"name": "X-A"}])),
+        "spec.handler.http.headersFrom[0].secretKeyRef",
+    ),
+    "body-too-long": (spec(handler=http(body="x" * 65_537)), "spec.handler.http.body"),
+    "statuses-none": (spec(handler=http(successCodes=[])), "spec.handler.http.successCodes"),
+    "statuses-too-many": (spec(handler=http(successCodes=list(range(200, 217)))), "spec.handler.http.successCodes"),
+    "redirects-everywhere": (spec(handler=http(followRedirects="Always")), "spec.handler.http.followRedirects"),
+    "accepted-never": (spec(handler=http(accepted="Never")), "spec.handler.http.accepted"),
     "schedule-too-long": (only(schedule="1," * 150 + "1 * * * *"), "spec.schedule"),
     "schedules-empty": (only(schedules=[]), "spec.schedules"),
     "schedules-twice": (only(schedules=["@daily", "@daily"]), "spec.schedules[1]"),
@@ -194,5 +255,22 @@ JUDGED: dict[str, tuple[dict[str, Any], str]] = {
     "exclude-no-such-day": (only(every="1h", exclude=["2026-02-30"]), "spec.exclude[0]"),
     "exclude-no-such-hour": (only(every="1h", exclude=["2026-12-24", "* 24 * * *"]), "spec.exclude[1]"),
     "jitter-longer-than-the-distance": (only(schedule="*/10 * * * *", jitter="11m"), "spec.jitter"),
+    "url-with-a-fragment": (spec(handler=http(url="https://example.com/#a")), "spec.handler.http.url"),
+    "url-with-a-password": (spec(handler=http(url="https://u:p@example.com/")), "spec.handler.http.url"),
+    "url-with-a-blank": (spec(handler=http(url="https://example.com/a b")), "spec.handler.http.url"),
+    "url-that-climbs": (spec(handler=http(url="https://example.com/a/../b")), "spec.handler.http.url"),
+    "url-of-a-misspelt-name": (spec(handler=http(url="https://example.com/${job.nam}")), "spec.handler.http.url"),
+    "header-of-a-misspelt-name": (
+        spec(handler=http(headers={"X-A": "${run.nominl}"})),
+        "spec.handler.http.headers.X-A",
+    ),
+    "body-of-an-open-brace": (spec(handler=http(body="${payload.a")), "spec.handler.http.body"),
+    "header-twice": (spec(handler=http(headers={"X-A": "", "x-a": ""})), "spec.handler.http.headers.x-a"),
+    "header-in-both": (
+        spec(
+            handler=http(headers={"X-A": ""}, headersFrom=[{"name": "x-a", "secretKeyRef": {"name": "s", "key": "k"}}])
+        ),
+        "spec.handler.http.headersFrom[0].name",
+    ),
     "condition-of-nothing": (only(every="1h", runIf='last.statuz == "failed"'), "spec.runIf"),
 }

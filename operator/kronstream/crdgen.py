@@ -28,6 +28,7 @@ SHOW_DEFAULT = "x-kronstream-default"
 _KEPT = (
     *("description", "type", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern", "minItems"),
     *("maxItems", "minProperties", "maxProperties", "nullable", "x-kubernetes-preserve-unknown-fields"),
+    "x-kubernetes-int-or-string",
     *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations", "required"),
 )
 _READ = frozenset(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from kronstream.domain import duration
+from kronstream.domain import address, duration, target
 from kronstream.domain.limits import Gate, Limits, function_gate, queue_gate
 
 MOST_QUEUES, MOST_SLOTS = 32, 10_000
@@ -122,6 +122,22 @@ def config_map_name(text: str) -> str:
     """Reads a ConfigMap's name."""
     if not _CONFIG_MAP.fullmatch(text):
         raise ValueError("write lower-case letters, digits, '-' and '.' (253 at most), like kronstream-pauses")
+    return text
+
+
+def allowed_addresses(text: str) -> tuple[str, ...]:
+    """Reads networks, host names and the word private."""
+    entries = listed(text)
+    address.Allowed.of(entries)
+    return entries
+
+
+def web_url(text: str) -> str:
+    """Reads a URL of http or https."""
+    try:
+        target.origin(text)
+    except ValueError:
+        raise ValueError("write a URL of http or https, like https://kronstream.example/api/v1/scheduler") from None
     return text
 
 

@@ -14,9 +14,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kronstream.domain import address
 from kronstream.domain.errors import Invalid
 from kronstream.domain.limits import Limits
 from kronstream.readers import (
+    allowed_addresses,
     choice,
     config_map_name,
     listed,
@@ -27,6 +29,7 @@ from kronstream.readers import (
     stream_name,
     switch,
     visible,
+    web_url,
     whole,
     worker_limits,
 )
@@ -134,6 +137,14 @@ class TypeSettings:
     reply_stream: str = setting(
         "KRONSTREAM_REPLY_STREAM", "stream in which agents and workflow engines answer", stream_name,
         "stream:scheduler:replies",
+    )  # fmt: skip
+    http_allow: tuple[str, ...] = setting(
+        address.SETTING, "addresses that requests of jobs may go to beside public ones: networks, host names, private "
+        "(several: again, or between commas)", allowed_addresses, (), shown="none",
+    )  # fmt: skip
+    callback_url: str = setting(
+        "KRONSTREAM_CALLBACK_URL", "where the API is for those who tell how work ended, as https://host/api/v1/scheduler",
+        web_url, "", shown="none",
     )  # fmt: skip
 
 

@@ -51,6 +51,9 @@ def test_everything_is_bounded(path: str, node: Node) -> None:
             assert "properties" in node or {"additionalProperties", "maxProperties"} <= node.keys()
         case "boolean":
             assert "enum" not in node
+        case None if "x-kubernetes-int-or-string" in node:
+            assert "maxLength" in node
+            assert "x-kubernetes-validations" in node  # CEL bounds the number
         case None:
             assert node["x-kubernetes-preserve-unknown-fields"] is True
             assert node["nullable"] is True

@@ -15,31 +15,23 @@ is read, not when the run is due:
 What a last run that is not over does not have yet has no value: an expression that needs it is an error, and an error
 never starts a run. One that was over before it started has the times of none.
 
-Left out of CEL is whatever lets one text stop a whole operator, each tried: the macros (nested loops, memory),
-``matches`` (some patterns take a second, with the interpreter's lock held), and the functions of a timestamp that take
-a zone (they open any file they are given, and reading a pipe never ends).
+What is left out of CEL, and why: ``expression``.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from kronstream.domain import zone
+from kronstream.domain.expression import MAX_LENGTH, Kind, Language, error_in, moment, shown, text_value
 from kronstream.domain.run import State
 
-MAX_LENGTH = 1_024
-MAX_TEXT = 2_048  # bytes; the texts there are have less than 16 KiB together
-SHOWN = 64
 EXAMPLE = 'last.status != "failed"'
 
-Kind = Literal["STRING", "INT", "TIMESTAMP"]
 NAMES: Mapping[str, Kind] = {
     "job.namespace": "STRING",
     "job.name": "STRING",
@@ -67,27 +59,19 @@ BEFORE_THE_FIRST: Mapping[str, str | int] = {
     "message": "",
     "consecutiveFailures": 0,
 }
+# its texts have less than 16 KiB together
+LANGUAGE = Language(
+    NAMES,
+    EXAMPLE,
+    instead={
+        "has": f"every name always has a value: write a comparison like {EXAMPLE}",
+        "matches": 'write contains, startsWith or endsWith, like last.message.contains("disk full")',
+        "loop": f"there are no lists to look through: write a comparison like {EXAMPLE}",
+        "time": "write it with nothing in the brackets for UTC, or run.hour, run.weekday … for the job's zone",
+    },
+)
 
-_MACROS = ("has", "all", "exists", "exists_one", "filter", "map")
-# the functions of a timestamp, and the form of each that takes a zone
-_OF_A_TIME = {
-    "getFullYear": "year_with_tz",
-    "getMonth": "month_with_tz",
-    "getDate": "day_of_month_1_based_with_tz",
-    "getDayOfMonth": "day_of_month_with_tz",
-    "getDayOfWeek": "day_of_week_with_tz",
-    "getDayOfYear": "day_of_year_with_tz",
-    "getHours": "hours_with_tz",
-    "getMinutes": "minutes_with_tz",
-    "getSeconds": "seconds_tz",
-    "getMilliseconds": "milliseconds_with_tz",
-}
-_LEFT_OUT = {*_MACROS, *_OF_A_TIME, "matches"}
 _OVER = frozenset(state.value for state in State if state.terminal)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WHERE = re.compile(r"ERROR: <input>:-?\d+:(-?\d+): (.*)")
-_UNKNOWN = re.compile(r"undeclared reference to '([^']*)'")
-_OPERATOR = re.compile(r"'_(.+?)_'")
 _NO_VALUE = re.compile(r'No value with name "([^"]*)"')
 
 
@@ -136,7 +120,7 @@ class Condition:
     def _seen(self, data: Mapping[str, Any]) -> str:
         """The expression and what its names stood for."""
         named = [name for name in NAMES if name in data and re.search(rf"\b{re.escape(name)}\b", self.text)]
-        values = ", ".join(f"{name} is {_shown(data[name])}" for name in named)
+        values = ", ".join(f"{name} is {shown(data[name])}" for name in named)
         return f"{self.text} ({values})" if values else self.text
 
 
@@ -146,33 +130,13 @@ def compile(text: str) -> Condition:  # noqa: A001 - the field's own word, alway
 
     It must give true or false, and have 1 to 1,024 characters.
     """
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"has {len(text)} characters; write at most {MAX_LENGTH}")
-    if not text.strip():
+    if not text.strip() and len(text) <= MAX_LENGTH:
         raise ValueError(f"is empty; write an expression like {EXAMPLE}, or leave it out")
-    try:
-        text.encode()
-        program = _environment().compile(text)
-    except (RuntimeError, UnicodeEncodeError) as error:
-        raise ValueError(_fault(text, str(error))) from None
+    program = LANGUAGE.compile(text)
     given = program.return_type().name()
     if given not in ("BOOL", "DYN"):
-        raise ValueError(f"{_shown(text)} gives {given.lower()}, not true or false; write a comparison like {EXAMPLE}")
+        raise ValueError(f"{shown(text)} gives {given.lower()}, not true or false; write a comparison like {EXAMPLE}")
     return Condition(text, program)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    """The names and functions there are. The native library is loaded here, when a job first has a condition."""
-    from cel_expr_python import cel  # noqa: PLC0415
-
-    zoned = ", ".join(
-        f"{{name: {name}, overloads: [{{id: timestamp_to_{form}}}]}}" for name, form in _OF_A_TIME.items()
-    )
-    config = cel.NewEnvConfigFromYaml(
-        f"stdlib: {{exclude_macros: [{', '.join(_MACROS)}], exclude_functions: [{{name: matches}}, {zoned}]}}"
-    )
-    return cel.NewEnv(config=config, variables={name: getattr(cel.Type, kind) for name, kind in NAMES.items()})
 
 
 def _data(job: Mapping[str, Any], run: Mapping[str, Any], last: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -197,7 +161,7 @@ def _told(last: Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _clock(run: Mapping[str, Any]) -> dict[str, int]:
     """The nominal instant as the clocks of the job's zone show it."""
     second = run["nominal"] // 1000
-    local = _EPOCH + timedelta(seconds=second + zone.load(run.get("zone") or "UTC").offset(second))
+    local = moment((second + zone.load(run.get("zone") or "UTC").offset(second)) * 1000)
     return {
         "year": local.year,
         "month": local.month,
@@ -210,58 +174,15 @@ def _clock(run: Mapping[str, Any]) -> dict[str, int]:
 
 def _value(kind: Kind, value: Any) -> Any:
     if kind == "TIMESTAMP":
-        return _EPOCH + timedelta(milliseconds=value)
-    if kind == "STRING":
-        # half a surrogate pair, which JSON can carry, is no text for the library
-        return str(value)[:MAX_TEXT].encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
-    return int(value)
+        return moment(value)
+    return text_value(value) if kind == "STRING" else int(value)
 
 
 def _unusable(answer: Any) -> str:
-    if answer.type().name() != "ERROR":
+    said = error_in(answer)
+    if said is None:
         return f"it gives {answer.type().name().lower()}, not true or false"
-    said = str(answer.plain_value())
-    missing = _NO_VALUE.search(said)
+    missing = _NO_VALUE.search(str(answer.plain_value()))
     if missing:
         return f"{missing[1]} has no value yet, because the last run is not over"
-    return said.partition(": ")[2] or said
-
-
-def _fault(text: str, said: str) -> str:
-    """What the compiler found, said as a person would."""
-    unknown = _UNKNOWN.findall(said)
-    if unknown:
-        # the variable of a macro that is left out is found first
-        name = next((name for name in unknown if name in _LEFT_OUT), unknown[0])
-        return f"{name!r} {'cannot be used' if name in _LEFT_OUT else 'is not known'}; {_instead(name)}"
-    found = _WHERE.search(said)
-    if found is None or int(found[1]) < 0:
-        fault = "is nested too deeply" if "recursion" in said else "is not an expression"
-        return f"{_shown(text)} {fault}; write one like {EXAMPLE}"
-    what = found[2].partition(" expecting ")[0].partition(" (in container")[0].removeprefix("Syntax error: ")
-    hint = "write == to compare" if "'= " in what else f"write an expression like {EXAMPLE}"
-    what = _OPERATOR.sub(r"\1", what.partition(" [")[0])
-    return f"{_shown(text)} at character {found[1]}: {what}; {hint}"
-
-
-def _instead(name: str) -> str:
-    if name == "has":
-        return f"every name always has a value: write a comparison like {EXAMPLE}"
-    if name == "matches":
-        return 'write contains, startsWith or endsWith, like last.message.contains("disk full")'
-    if name in _MACROS:
-        return f"there are no lists to look through: write a comparison like {EXAMPLE}"
-    if name in _OF_A_TIME:
-        return "write it with nothing in the brackets for UTC, or run.hour, run.weekday … for the job's zone"
-    near = difflib.get_close_matches(name, NAMES, 1, 0.6)
-    if near:
-        return f"write {near[0]}"
-    group = name.partition(".")[0]
-    inside = [known for known in NAMES if known.startswith(f"{group}.")]
-    return f"write one of {', '.join(inside or NAMES)}"
-
-
-def _shown(value: object) -> str:
-    text = value.isoformat() if isinstance(value, datetime) else json.dumps(value, ensure_ascii=False)
-    text = text.encode(errors="replace").decode()
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return said

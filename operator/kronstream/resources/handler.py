@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kronstream.resources.base import Part
+from kronstream.resources.http import Http
 from kronstream.resources.rule import Rule, Ruled, listed
 from kronstream.resources.scalars import FunctionName
 
@@ -24,7 +25,7 @@ class Agent(Part):
 
 
 # the types by their fields; a type other than function is offered by workers under its name with an @ before it
-TYPES: tuple[str, ...] = ("function", "agent")
+TYPES: tuple[str, ...] = ("function", "http", "agent")
 
 
 def _given(handler: Handler) -> tuple[str, ...]:
@@ -46,8 +47,15 @@ class Handler(Ruled):
 
     function: Function | None = None
     """A function that a worker offers under a name."""
+    http: Http | None = None
+    """An HTTP request."""
     agent: Agent | None = None
     """An agent that does the work, and replies."""
+
+    def judge(self, at: str) -> None:
+        """Raises Invalid for what neither schema nor rules can judge; `at` is the path of this object."""
+        if self.http is not None:
+            self.http.judge(f"{at}.http")
 
     @property
     def offered(self) -> str:

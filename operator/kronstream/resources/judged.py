@@ -24,8 +24,8 @@ class Judged:
 def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
     """The meaning of the spec of the job `identity` (`namespace/name`), created at that instant.
 
-    Raises Invalid for the first thing that cannot be used: its schedule, its zone, its jitter, its condition. A
-    schedule that never comes is none of them.
+    Raises Invalid for the first thing that cannot be used: its schedule, its zone, its jitter, its handler's
+    templates, its condition. A schedule that never comes is none of them.
     """
     when = spec.when(created_ms, identity)
     schedule = when.schedule()
@@ -34,6 +34,7 @@ def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
             jitter.check(schedule, spec.jitter_ms, created_ms)
         except ValueError as fault:
             raise Invalid("spec.jitter", str(fault)) from None
+    spec.handler.judge("spec.handler")
     if spec.run_if is None:
         return Judged(when, schedule, None)
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from kronstream.domain.condition import MAX_LENGTH
+from kronstream.domain.expression import MAX_LENGTH
 from kronstream.resources.base import SHOWN_DEFAULT
 from kronstream.resources.handler import Handler
 from kronstream.resources.history import History

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kronstream.worker.elsewhere.streamtype import StreamType
+from kronstream.worker.http.type import HttpType
 from kronstream.worker.registry import HandlerType
 from kronstream.worker.services import Services
 
@@ -11,4 +12,4 @@ def built_in(services: Services) -> tuple[HandlerType, ...]:
     """One of each; their names begin with @."""
     settings = services.settings
     reply, externals, wires = settings.reply_stream, services.externals, services.wires
-    return (StreamType("agent", settings.agent_stream, reply, externals, wires),)
+    return (HttpType(services), StreamType("agent", settings.agent_stream, reply, externals, wires))
