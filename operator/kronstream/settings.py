@@ -30,6 +30,7 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _CONFIG_MAP = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
+_RESOURCE_KIND = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+/v[0-9][a-z0-9]*")
 
 Settings = TypeVar("Settings")
 
@@ -179,6 +180,14 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def resource_kinds(text: str) -> tuple[str, ...]:
+    """Reads kinds of custom resources, between commas."""
+    kinds = listed(text)
+    if not all(_RESOURCE_KIND.fullmatch(kind) for kind in kinds):
+        raise ValueError("write plural.group/version, like workflows.argoproj.io/v1alpha1, several between commas")
+    return kinds
+
+
 def redis_url(text: str) -> str:
     """Reads a Redis URL; its text is never part of a message, for it may hold a password."""
     instead = "write redis://[user:password@]host:port/db, rediss://… for TLS, or unix:///path"
@@ -219,7 +228,16 @@ METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 
 @dataclass(frozen=True)
 class TypeSettings:
-    """What the administrator allows the handler types other than function to do."""
+    """What the administrator allows the handler types other than function to do. `job_patience` is milliseconds."""
+
+    job_patience: int = setting(
+        "KRONSTREAM_JOB_PATIENCE", "how long a Job's Pod may fail to start, say to pull its image, before the attempt "
+        "ends", span("1s", "1d"), 300_000, shown="5m",
+    )  # fmt: skip
+    workflow_kinds: tuple[str, ...] = setting(
+        "KRONSTREAM_WORKFLOW_KINDS", "kinds of resources that handler.workflow.resource may make, each as "
+        "plural.group/version (several: again, or between commas)", resource_kinds, (), shown="none",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

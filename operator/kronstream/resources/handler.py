@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kronstream.resources.base import Part
+from kronstream.resources.batchjob import BatchJob
 from kronstream.resources.rule import Rule, Ruled, listed
 from kronstream.resources.scalars import FunctionName
+from kronstream.resources.workflow import Workflow
 
 
 class Function(Part):
@@ -17,7 +19,7 @@ class Function(Part):
 
 
 # the types by their fields; a type other than function is offered by workers under its name with an @ before it
-TYPES: tuple[str, ...] = ("function",)
+TYPES: tuple[str, ...] = ("function", "job", "workflow")
 
 
 def _given(handler: Handler) -> tuple[str, ...]:
@@ -39,6 +41,10 @@ class Handler(Ruled):
 
     function: Function | None = None
     """A function that a worker offers under a name."""
+    job: BatchJob | None = None
+    """A batch/v1 Job for each attempt."""
+    workflow: Workflow | None = None
+    """Work that another system runs: a custom resource for each attempt."""
 
     @property
     def offered(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kronstream.domain import condition, jitter, zone
+from kronstream.domain import condition, jitter, judgement, zone
 from kronstream.domain.condition import Condition
 from kronstream.domain.errors import Invalid
 from kronstream.domain.schedule import Schedule
@@ -24,9 +24,10 @@ class Judged:
 def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
     """The meaning of the spec of the job `identity` (`namespace/name`), created at that instant.
 
-    Raises Invalid for the first thing that cannot be used: its schedule, its zone, its jitter, its condition. A
-    schedule that never comes is none of them.
+    Raises Invalid for the first thing that cannot be used: its schedule, its zone, its jitter, its condition, the
+    expressions of its handler. A schedule that never comes is none of them.
     """
+    _judge_expressions(spec)
     when = spec.when(created_ms, identity)
     schedule = when.schedule()
     if schedule is not None and spec.jitter_ms:
@@ -44,3 +45,16 @@ def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
         return Judged(when, schedule, condition.compile(spec.run_if))
     except ValueError as fault:
         raise Invalid("spec.runIf", str(fault)) from None
+
+
+def _judge_expressions(spec: Spec) -> None:
+    """Read those of the handler. Raises Invalid."""
+    resource = spec.handler.workflow.resource if spec.handler.workflow is not None else None
+    if resource is None:
+        return
+    for name, text in (("success", resource.success), ("failure", resource.failure)):
+        if text is not None:
+            try:
+                judgement.compile(text)
+            except ValueError as fault:
+                raise Invalid(f"spec.handler.workflow.resource.{name}", str(fault)) from None

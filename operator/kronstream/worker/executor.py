@@ -21,6 +21,8 @@ from kronstream.worker.result import Unfit, encode
 from kronstream.worker.slate import ABANDONED, Phase, Slate
 from kronstream.worker.watch import Seat, seat, watch_tasks
 
+LEAST_LEFT = 10_000
+
 log = logging.getLogger(__name__)
 
 Done = Callable[[Claim, Outcome | None], None]
@@ -50,7 +52,7 @@ class Attempt:
             body = self._in_child(function)
         self.task: asyncio.Task[Ended] = loop.create_task(body, context=context)
         self.task.add_done_callback(self._done)
-        self.timer = loop.call_later(claim.work.timeout / 1000, self.end, Reason.TIMEOUT)
+        self.timer = loop.call_later(left(claim) / 1000, self.end, Reason.TIMEOUT)
 
     async def _in_loop(self, function: Function) -> Ended:
         try:
@@ -83,7 +85,7 @@ class Attempt:
         return self.run
 
     def _deadline(self) -> int:
-        return int(time.time() * 1000) + self.claim.work.timeout
+        return int(time.time() * 1000) + left(self.claim)
 
     @property
     def duration(self) -> int:
@@ -97,6 +99,7 @@ class Attempt:
         self.ending = why
         self.timer.cancel()
         if self.run is not None:
+            self.run.handed_back = why in (RELEASED, LOST)
             self.run.cancelled = True
         self.task.cancel()
         self.timer = self.executor.loop.call_later(self.executor.cancel_grace, self._abandon)
@@ -137,6 +140,14 @@ class Attempt:
         return outcome(claim, ended, self.duration, output)
 
 
+def left(claim: Claim) -> int:
+    """Milliseconds until the attempt times out. One that another worker began has had some of them, but gets as many as
+    it takes to see whether its work has ended meanwhile."""
+    timeout = claim.work.timeout
+    had = 0 if claim.started is None else max(0, int(time.time() * 1000) - claim.started)
+    return max(min(timeout, LEAST_LEFT), timeout - had)
+
+
 RELEASED = "released"
 LOST = "lost"
 
@@ -159,8 +170,9 @@ class Executor:
 
     def start(self, claim: Claim, slot: int, function: Function) -> None:
         """Begin an attempt; its outcome comes by the callback."""
-        deadline = time.monotonic_ns() + claim.work.timeout * 1_000_000
-        self.slate.mark(slot, Phase.LOOP if function.is_async else Phase.CHILD, deadline)
+        deadline = time.monotonic_ns() + left(claim) * 1_000_000
+        phase = Phase.TYPE if function.is_type else Phase.LOOP if function.is_async else Phase.CHILD
+        self.slate.mark(slot, phase, deadline)
         self.attempts[claim.token] = Attempt(self, claim, slot, function)
 
     def end(self, token: str, why: str) -> None:

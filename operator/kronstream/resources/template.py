@@ -1,0 +1,147 @@
+"""Objects of Kubernetes that a job brings along: what is checked here, the rest is judged by the API server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
+
+from kronstream.resources.payload import MAX_DEPTH, too_deep
+from kronstream.resources.scalars import invalid, quoted
+
+MAX_BYTES = 65_536
+MAX_CONTAINERS = 64
+_FREE: JsonSchemaValue = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_TEXT: JsonSchemaValue = {"type": "string"}
+_TEXTS: JsonSchemaValue = {"type": "object", "additionalProperties": {"type": "string"}}
+_API_VERSION = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+/v[0-9][a-z0-9]*")
+_CONTAINERS = "write at least one container with a name and an image below spec.template.spec.containers"
+_OURS = "kronstream names the object by its run and attempt"
+
+
+def _fits(value: object) -> dict[str, Any]:
+    """The object, which is one and within the bounds."""
+    if not isinstance(value, dict):
+        raise invalid(f"{quoted(value)} is not an object", "write its fields, indented, below it")
+    if too_deep(value):
+        raise invalid(f"is nested more than {MAX_DEPTH} levels deep", "write it flatter")
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+    except (TypeError, ValueError):
+        raise invalid("is not JSON", "write what JSON can say") from None
+    if size > MAX_BYTES:
+        raise invalid(f"has {size} bytes of JSON and {MAX_BYTES} are allowed", "keep data in a ConfigMap or a volume")
+    return value
+
+
+def _inside(parent: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+    """An object in an object; one that is left out is empty."""
+    value = parent.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise invalid(f"{quoted(value)} is not an object", "write its fields, indented, below it", at=f"{path}.{name}")
+    return value or {}
+
+
+def _check_metadata(template: dict[str, Any]) -> None:
+    metadata = _inside(template, "metadata", "")
+    for name in metadata:
+        if name not in ("labels", "annotations"):
+            fault = _OURS if name in ("name", "generateName") else f"{name} is not for a template"
+            raise invalid(fault, "write labels and annotations only", at=f".metadata.{name}")
+        for key, text in _inside(metadata, name, ".metadata").items():
+            if not isinstance(text, str):
+                raise invalid(f"{quoted(text)} is not a text", "put it in quotes", at=f".metadata.{name}.{key}")
+
+
+class JobForm:
+    """A JobTemplateSpec: labels and annotations, and the spec of a batch/v1 Job with at least one container."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def _read(self, value: object) -> dict[str, Any]:
+        template = _fits(value)
+        for name in template:
+            if name not in ("metadata", "spec"):
+                raise invalid(f"{name} is not for a template", "write metadata and spec only", at=f".{name}")
+        _check_metadata(template)
+        path, inner = "", template
+        for name in ("spec", "template", "spec"):
+            inner = _inside(inner, name, path)
+            path = f"{path}.{name}"
+        restart = inner.get("restartPolicy", "Never")
+        if restart not in ("Never", "OnFailure"):
+            raise invalid(f"{quoted(restart)} is not for a Job", "write Never or OnFailure", at=f"{path}.restartPolicy")
+        self._check_containers(inner.get("containers"), f"{path}.containers")
+        return template
+
+    def _check_containers(self, containers: object, path: str) -> None:
+        if not isinstance(containers, list) or not containers:
+            raise invalid("is missing" if containers is None else "has no container", _CONTAINERS, at=path)
+        if len(containers) > MAX_CONTAINERS:
+            raise invalid(f"has {len(containers)} entries", f"write at most {MAX_CONTAINERS}", at=path)
+        for index, container in enumerate(containers):
+            for name in ("name", "image"):
+                if not isinstance(container, dict) or not isinstance(container.get(name), str) or not container[name]:
+                    raise invalid(f"a container has no {name}", _CONTAINERS, at=f"{path}[{index}]")
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        container = {**_FREE, "required": ["name", "image"], "properties": {"name": _TEXT, "image": _TEXT}}
+        containers = {"type": "array", "minItems": 1, "maxItems": MAX_CONTAINERS, "items": container}
+        restart = {"type": "string", "enum": ["Never", "OnFailure"]}
+        pod = {
+            **_FREE,
+            "required": ["containers"],
+            "properties": {"restartPolicy": restart, "containers": containers},
+        }
+        pod_template = {**_FREE, "required": ["spec"], "properties": {"spec": pod}}
+        kept = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+        fields = {"ttlSecondsAfterFinished": kept, "template": pod_template}
+        spec = {**_FREE, "required": ["template"], "properties": fields}
+        metadata = {"type": "object", "properties": {"labels": _TEXTS, "annotations": _TEXTS}}
+        return {"type": "object", "required": ["spec"], "properties": {"metadata": metadata, "spec": spec}}
+
+
+class ResourceForm:
+    """A custom resource: apiVersion, kind, labels and annotations, and whatever its kind asks for."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def _read(self, value: object) -> dict[str, Any]:
+        template = _fits(value)
+        for at, fault, instead in self._faults(template):
+            raise invalid(fault, instead, at=at)
+        _check_metadata(template)
+        return template
+
+    def _faults(self, template: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+        version, kind = template.get("apiVersion"), template.get("kind")
+        if not isinstance(version, str) or not _API_VERSION.fullmatch(version):
+            fault = "is missing" if version is None else f"{quoted(version)} is not that of a custom resource"
+            yield ".apiVersion", fault, "write group and version, like argoproj.io/v1alpha1; handler.job makes Jobs"
+        if not isinstance(kind, str) or not kind:
+            yield ".kind", "is missing" if kind is None else f"{quoted(kind)} is no kind", "write it, like Workflow"
+        if "status" in template:
+            yield ".status", "is written by the resource's controller", "remove it"
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        metadata = {"type": "object", "properties": {"labels": _TEXTS, "annotations": _TEXTS}}
+        return {
+            **_FREE,
+            "required": ["apiVersion", "kind"],
+            "properties": {"apiVersion": _TEXT, "kind": _TEXT, "metadata": metadata},
+        }
+
+
+JobTemplate = Annotated[dict[str, Any], JobForm()]
+ResourceTemplate = Annotated[dict[str, Any], ResourceForm()]

@@ -1,0 +1,222 @@
+"""The handler type `workflow`: a custom resource for each attempt, followed until its expressions say that it is over.
+
+It is asked for with a GET at growing intervals. A watch of all resources of a kind, as there is for Jobs, would need
+rights on all namespaces, where these are made and read by service accounts of theirs; a watch for each would need the
+right to watch, and a connection, for every run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from kronstream.cluster import refusal
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.customresources import CustomResources, ResourceKind
+from kronstream.domain import judgement
+from kronstream.domain.judgement import Unjudgeable
+from kronstream.ports import Claim
+from kronstream.resources.workflow import Workflow, WorkflowResource
+from kronstream.worker.backoff import Backoff
+from kronstream.worker.context import Run
+from kronstream.worker.kube import marks, refused
+from kronstream.worker.kube.elsewhere import Elsewhere, connected
+from kronstream.worker.kube.removal import Removals
+from kronstream.worker.kube.verdict import failed, succeeded
+from kronstream.worker.output import say
+from kronstream.worker.rulings import Fault
+from kronstream.worker.services import Services
+
+FIRST, LONGEST = 0.5, 5.0  # seconds between looks
+SHARE = 20  # an expression that takes long is asked so seldom that it takes this part of the time at most
+
+Object = dict[str, Any]
+Answer = TypeVar("Answer")
+
+
+class WorkflowType:
+    """Makes custom resources with the rights of the job's service account, of kinds that the administrator allows."""
+
+    name = "@workflow"
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._removals = Removals()
+
+    async def execute(self, claim: Claim, run: Run) -> Any:
+        """Make what the block tells, or find what an earlier worker of this attempt made; wait for its end."""
+        block = Workflow.model_validate(claim.work.call)
+        assert block.resource is not None  # its rule says so
+        return await self._resource(claim, run, block.resource)
+
+    async def close(self) -> None:
+        """See HandlerType."""
+        await self._removals.close()
+
+    async def _resource(self, claim: Claim, run: Run, block: WorkflowResource) -> Any:
+        attempt = _Attempt(claim, block, self._resources, frozenset(self._services.settings.workflow_kinds))
+        try:
+            return await attempt.carry_out(self._services)
+        except asyncio.CancelledError:
+            if not run.handed_back and attempt.begun:
+                await self._removals.begin(f"the {attempt.place}", attempt.remove)
+            raise
+
+    async def _resources(self) -> CustomResources:
+        return CustomResources(await self._services.cluster.api())
+
+
+@dataclass
+class _Attempt:
+    """One attempt and its resource."""
+
+    claim: Claim
+    block: WorkflowResource
+    connect: Callable[[], Awaitable[CustomResources]]
+    allowed: frozenset[str]
+    begun: bool = False
+    left_out: set[str] = field(default_factory=set)
+    resources: CustomResources = field(init=False)
+    kind: ResourceKind = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.claim.external is not None
+
+    @property
+    def name(self) -> str:
+        """The name of the resource."""
+        return marks.object_name(self.claim)
+
+    @property
+    def place(self) -> str:
+        """Its kind, namespace and name."""
+        return f"{self.block.template['kind']} {self.claim.work.namespace}/{self.name}"
+
+    @property
+    def right(self) -> str:
+        """Who needs which right."""
+        work = self.claim.work
+        return (
+            f"the service account {work.namespace}/{work.account} needs the rights to create, get and delete "
+            f"{self.kind.name.partition('/')[0]}, and that of the workers the right to impersonate it"
+        )
+
+    async def carry_out(self, services: Services) -> Any:
+        """Answers the result; raises Fault."""
+        self.resources = await connected(self.connect)
+        self.kind = await self._find_kind()
+        elsewhere = await Elsewhere.attach(services.externals, self.claim)
+        self.begun = True
+        made = await self._make()
+        await elsewhere.progress(f"the {self.place} was made")
+        try:
+            final, end = await self._until_over(made["metadata"]["uid"])
+        except Unjudgeable as error:
+            raise Fault("Expression", str(error), codes=("Expression",), permanent=True) from None
+        if self.block.cleanup == "Always" or (self.block.cleanup == "OnSuccess" and end is None):
+            await self._ask(self.remove)
+        if end is not None:
+            raise end
+        return succeeded(final)
+
+    async def _find_kind(self) -> ResourceKind:
+        """How the kind is addressed. Raises Fault where the administrator does not allow it."""
+        version, kind = self.block.template["apiVersion"], self.block.template["kind"]
+        # nobody learns from a worker that allows nothing what the cluster serves
+        known = await self._ask(lambda: self.resources.kind(version, kind)) if self.allowed else None
+        found = known or ResourceKind(version, f"{kind.lower()}s", True)
+        if found.name not in self.allowed:
+            message = (
+                f"the workers may not make the kind {kind} of {version}; their administrator would allow it by "
+                f"KRONSTREAM_WORKFLOW_KINDS={','.join([*sorted(self.allowed), found.name])}"
+            )
+            raise Fault("KindNotAllowed", message, codes=("KindNotAllowed",), permanent=True)
+        if known is None:
+            message = f"the cluster has no kind {kind} of {version}; install its CustomResourceDefinition"
+            raise Fault("NoSuchKind", message, codes=("NoSuchKind",))
+        if not known.namespaced:
+            message = f"the kind {kind} of {version} belongs to no namespace; write one that does"
+            raise Fault("NotNamespaced", message, codes=("NotNamespaced",), permanent=True)
+        return known
+
+    async def _make(self) -> Object:
+        template = self.block.template
+        resource = {**template, "metadata": marks.metadata(self.claim, template.get("metadata"))}
+        while True:
+            try:
+                return await self._ask(
+                    lambda: self.resources.create(self.kind, resource, self.claim.work.account), present=True
+                )
+            except ApiError:  # there is one of our name already
+                found = await self._ask(lambda: self._get(self.resources))
+            if found is not None and not marks.is_ours(found, self.claim):
+                message = f"there is a {self.place} that was not made for this run; delete or rename it"
+                raise Fault("NameTaken", message, codes=("NameTaken",))
+            if found is not None:
+                return found
+
+    async def _get(self, resources: CustomResources) -> Object | None:
+        work = self.claim.work
+        return await resources.get(self.kind, work.namespace, self.name, work.account)
+
+    async def _until_over(self, uid: str) -> tuple[Object, Fault | None]:
+        """The resource once it is over, and its failure. Raises Unjudgeable, and Fault when it is deleted."""
+        success = judgement.compile(self.block.success)
+        failure = judgement.compile(self.block.failure) if self.block.failure is not None else None
+        look = FIRST
+        while True:
+            found = await self._ask(lambda: self._get(self.resources))
+            if found is None or found["metadata"]["uid"] != uid:
+                message = f"the {self.place} was deleted before it was over"
+                raise Fault("ResourceDeleted", message, codes=("ResourceDeleted",))
+            began = time.monotonic()
+            shown = judgement.shown(found)
+            self._tell_left_out(shown.left_out)
+            if failure is not None and failure.holds(shown):
+                return found, failed(found, failure.text)
+            if success.holds(shown):
+                return found, None
+            took = time.monotonic() - began
+            await asyncio.sleep(max(look, SHARE * took))
+            look = min(look * 1.5, LONGEST)
+
+    def _tell_left_out(self, fields: tuple[str, ...]) -> None:
+        """Say in the output which fields the expressions do not see, once for each."""
+        new = set(fields) - self.left_out
+        self.left_out |= new
+        limit = judgement.MAX_BYTES // 1024
+        for name in sorted(new):
+            say(f"the {self.place} has more than {limit} KiB: success and failure do not see its {name}\n")
+
+    async def remove(self) -> None:
+        """Delete the resource of this attempt, if there is one."""
+        resources = await self.connect()
+        if not hasattr(self, "kind"):  # cancelled before it was looked for, by a worker who took the attempt over
+            self.kind = await self._kind_again(resources)
+        found = await self._get(resources)
+        if found is not None and marks.is_ours(found, self.claim):
+            work = self.claim.work
+            await resources.delete(self.kind, work.namespace, self.name, found["metadata"]["uid"], work.account)
+
+    async def _kind_again(self, resources: CustomResources) -> ResourceKind:
+        version, kind = self.block.template["apiVersion"], self.block.template["kind"]
+        return await resources.kind(version, kind) or ResourceKind(version, f"{kind.lower()}s", True)
+
+    async def _ask(self, question: Callable[[], Awaitable[Answer]], *, present: bool = False) -> Answer:
+        """Ask again while the API server is away. Raises Fault for what it refuses, but with `present` not a 409."""
+        backoff = Backoff(f"reach the API server about the {self.place}")
+        while True:
+            try:
+                return await question()
+            except ApiError as error:
+                if present and error.status == 409:
+                    raise
+                if not refusal.away(error):
+                    right = self.right if hasattr(self, "kind") else ""
+                    raise refused.fault(error, f"the {self.place}", right) from None
+                await asyncio.sleep(backoff.failed(error))
+            except (OSError, TimeoutError) as error:
+                await asyncio.sleep(backoff.failed(error))
