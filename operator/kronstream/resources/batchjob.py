@@ -45,9 +45,16 @@ class BatchJob(Ruled):
     one of this spec. Every container gets KRONSTREAM_RUN_ID, KRONSTREAM_NOMINAL_TIME, KRONSTREAM_ATTEMPT and
     KRONSTREAM_PAYLOAD (JSON), unless it has a variable of that name.
     """
-    delete_after: DeleteAfter = DeleteAfter()
-    """How long a finished Job is kept. The template's ttlSecondsAfterFinished, when it is written, counts instead."""
+    delete_after: DeleteAfter | None = None
+    """How long a finished Job is kept: 5m after a success and 1h after a failure when left out. The template's
+    ttlSecondsAfterFinished, when it is written, counts instead.
+    """
     log_tail: Annotated[int, Field(ge=0, le=1_000)] = 200
     """How many of the last lines of the log are kept with the run, from 0 to 1000, and at most 16 KiB of them: of the
     container that failed, else of the first.
     """
+
+    @property
+    def kept(self) -> DeleteAfter:
+        """How long a finished Job is kept, where its template does not say it."""
+        return self.delete_after or DeleteAfter()

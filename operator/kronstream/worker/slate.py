@@ -29,8 +29,8 @@ NOBODY = 0xFFFF_FFFF
 
 
 class Phase(IntEnum):
-    """Where a held run is; only the second can stop the loop. The last is a handler type's: it is never to blame for the
-    death of the process, and what it began elsewhere goes on, so it is handed back."""
+    """Where a held run is; only the second can stop the loop. The last is a handler type's: it is never to blame for
+    the death of the process, and what it began elsewhere goes on, so it is handed back."""
 
     TAKEN = 1
     LOOP = 2

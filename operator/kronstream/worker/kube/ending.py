@@ -95,13 +95,13 @@ def waiting(job: Object, pods: Sequence[Object]) -> Wait | None:
 
 
 def _success(job: Object, pods: Sequence[Object]) -> End:
-    first = first([pod for pod in pods if pod.get("status", {}).get("phase") == "Succeeded"])
+    where = first([pod for pod in pods if pod.get("status", {}).get("phase") == "Succeeded"])
     result: Any = {"job": job["metadata"]["name"], "pods": _count(job, pods), "exitCode": 0}
-    if first is not None:
-        message = _termination_message(pods, first)
+    if where is not None:
+        message = _termination_message(pods, where)
         with contextlib.suppress(ValueError, RecursionError):
             result = json.loads(message)
-    return End(None, result=result, where=first)
+    return End(None, result=result, where=where)
 
 
 def _count(job: Object, pods: Sequence[Object]) -> int:

@@ -7,17 +7,16 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from kronstream.cluster import refusal
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.jobs import Jobs
 from kronstream.ports import Claim
 from kronstream.resources.batchjob import BatchJob
 from kronstream.worker import bounds
-from kronstream.worker.backoff import Backoff
 from kronstream.worker.context import Run
-from kronstream.worker.kube import ending, marks, refused
+from kronstream.worker.kube import ending, marks
+from kronstream.worker.kube.asking import Asking
 from kronstream.worker.kube.elsewhere import Elsewhere, connected
 from kronstream.worker.kube.ending import End, Where
 from kronstream.worker.kube.following import Followed, JobFeed
@@ -34,7 +33,6 @@ RIGHT = "the service account of the workers needs the rights of deploy/rbac-work
 log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
-Answer = TypeVar("Answer")
 
 
 class JobType:
@@ -81,11 +79,13 @@ class _Attempt:
     begun: bool = False
     jobs: Jobs = field(init=False)
     elsewhere: Elsewhere = field(init=False)
+    asking: Asking = field(init=False)
     seen: tuple[list[Object], str | None] = ([], None)
     """The Pods of a Job that is bound to fail, and the log that will be gone with them."""
 
     def __post_init__(self) -> None:
         self.begun = self.claim.external is not None
+        self.asking = Asking(f"the Job {self.place}", RIGHT)
 
     @property
     def name(self) -> str:
@@ -116,30 +116,18 @@ class _Attempt:
         raise Fault(end.kind, end.message, codes=(*end.codes, end.kind), reason=end.reason)
 
     async def _make(self) -> Object:
+        """The Job of this attempt, as the server keeps it. Raises Fault where another Job has the name."""
         manifest = job_manifest(self.claim, self.job)
-        backoff = Backoff(f"make the Job {self.place}")
         while True:
             try:
-                return await self.jobs.create(manifest)
-            except Exception as error:
-                if isinstance(error, ApiError) and error.status == 409 and (found := await self._taken_over()):
-                    return found
-                if not refusal.away(error) and not (isinstance(error, ApiError) and error.status == 409):
-                    if isinstance(error, ApiError):
-                        raise refused.fault(error, f"to make the Job {self.place}", RIGHT) from None
-                    raise
-                await asyncio.sleep(backoff.failed(error))
-
-    async def _taken_over(self) -> Object | None:
-        """The Job of our name, which was there already; None when it went meanwhile. Raises Fault for another's."""
-        found = await self._ask(self._get)
-        if found is not None and not marks.is_ours(found, self.claim):
-            message = f"there is a Job {self.place} that was not made for this run; delete or rename it"
-            raise Fault("NameTaken", message, codes=("NameTaken",))
-        return found
-
-    async def _get(self) -> Object | None:
-        return await self.jobs.get(self.claim.work.namespace, self.name)
+                return await self.asking.ask(lambda: self.jobs.create(manifest), conflicts=True)
+            except ApiError:  # there is one of our name already
+                found = await self.asking.ask(lambda: self.jobs.get(self.claim.work.namespace, self.name))
+            if found is not None and not marks.is_ours(found, self.claim):
+                message = f"there is a Job {self.place} that was not made for this run; delete or rename it"
+                raise Fault("NameTaken", message, codes=("NameTaken",))
+            if found is not None:
+                return found
 
     async def _until_over(self) -> None:
         """Wait for the Job's end. Raises Fault when it is deleted, or a Pod of it has not started for too long."""
@@ -165,20 +153,11 @@ class _Attempt:
                 continue
             stuck_since = stuck_since or time.monotonic()
             if (time.monotonic() - stuck_since) * 1000 >= self.patience:
-                await self._give_up(job)
+                await self.asking.ask(self.remove)
                 raise Fault(wait.kind, wait.message, codes=(wait.kind,))
 
-    async def _give_up(self, job: Object) -> None:
-        async def delete() -> None:
-            await self.jobs.delete(self.claim.work.namespace, self.name, job["metadata"]["uid"])
-
-        await self._ask(delete)
-
     async def _pods(self, job: Object) -> list[Object]:
-        async def read() -> list[Object]:
-            return await self.jobs.pods(self.claim.work.namespace, job["metadata"]["uid"])
-
-        return await self._ask(read)
+        return await self.asking.ask(lambda: self.jobs.pods(self.claim.work.namespace, job["metadata"]["uid"]))
 
     async def _look_and_read(self, job: Object) -> tuple[list[Object], str | None]:
         pods = await self._pods(job)
@@ -232,16 +211,3 @@ class _Attempt:
             await self.jobs.keep_for(self.claim.work.namespace, self.name, job["metadata"]["uid"], kept)
         except (ApiError, OSError, TimeoutError) as error:
             log.debug("the Job %s is kept for longer: %s", self.place, error)
-
-    async def _ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Ask again while the API server is away. Raises Fault for what it refuses."""
-        backoff = Backoff(f"reach the API server about the Job {self.place}")
-        while True:
-            try:
-                return await question()
-            except ApiError as error:
-                if not refusal.away(error):
-                    raise refused.fault(error, f"to tell of the Job {self.place}", RIGHT) from None
-                await asyncio.sleep(backoff.failed(error))
-            except (OSError, TimeoutError) as error:
-                await asyncio.sleep(backoff.failed(error))

@@ -25,7 +25,7 @@ def job_manifest(claim: Claim, job: BatchJob) -> Object:
     spec.setdefault("backoffLimit", 0)
     spec.setdefault("activeDeadlineSeconds", math.ceil(claim.work.timeout / 1000) + SPARE)
     if spec.get("ttlSecondsAfterFinished") is None:
-        longest = max(job.delete_after.succeeded_ms, job.delete_after.failed_ms)
+        longest = max(job.kept.succeeded_ms, job.kept.failed_ms)
         spec["ttlSecondsAfterFinished"] = max(seconds(longest), SHORTEST_KEPT)
     pods = spec["template"]
     inner = pods["spec"]
@@ -51,7 +51,7 @@ def kept_for(job: BatchJob, *, succeeded: bool) -> int | None:
     """Seconds that a finished Job is kept; None where the template says it."""
     if job.template["spec"].get("ttlSecondsAfterFinished") is not None:
         return None
-    return seconds(job.delete_after.succeeded_ms if succeeded else job.delete_after.failed_ms)
+    return seconds(job.kept.succeeded_ms if succeeded else job.kept.failed_ms)
 
 
 def environment(claim: Claim) -> list[dict[str, str]]:

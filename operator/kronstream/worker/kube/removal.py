@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from kronstream.cluster import refusal
+from kronstream.cluster.api import ApiError
 from kronstream.worker.backoff import Backoff
 
 SOON = 2.0  # seconds that an attempt waits for it
@@ -45,7 +46,8 @@ class Removals:
                     try:
                         await delete()
                     except Exception as error:
-                        if not refusal.away(error):
+                        refused = isinstance(error, ApiError) and refusal.lacks_right(error)
+                        if not refused and not refusal.away(error):
                             raise
                         await asyncio.sleep(backoff.failed(error))
                     else:

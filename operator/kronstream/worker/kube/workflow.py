@@ -11,18 +11,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from kronstream.cluster import refusal
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.customresources import CustomResources, ResourceKind
 from kronstream.domain import judgement
 from kronstream.domain.judgement import Unjudgeable
 from kronstream.ports import Claim
 from kronstream.resources.workflow import Workflow, WorkflowResource
-from kronstream.worker.backoff import Backoff
 from kronstream.worker.context import Run
-from kronstream.worker.kube import marks, refused
+from kronstream.worker.kube import marks
+from kronstream.worker.kube.asking import Asking
 from kronstream.worker.kube.elsewhere import Elsewhere, connected
 from kronstream.worker.kube.removal import Removals
 from kronstream.worker.kube.verdict import failed, succeeded
@@ -34,7 +33,6 @@ FIRST, LONGEST = 0.5, 5.0  # seconds between looks
 SHARE = 20  # an expression that takes long is asked so seldom that it takes this part of the time at most
 
 Object = dict[str, Any]
-Answer = TypeVar("Answer")
 
 
 class WorkflowType:
@@ -80,7 +78,7 @@ class _Attempt:
     begun: bool = False
     left_out: set[str] = field(default_factory=set)
     resources: CustomResources = field(init=False)
-    kind: ResourceKind = field(init=False)
+    kind: ResourceKind | None = None
 
     def __post_init__(self) -> None:
         self.begun = self.claim.external is not None
@@ -96,28 +94,31 @@ class _Attempt:
         return f"{self.block.template['kind']} {self.claim.work.namespace}/{self.name}"
 
     @property
-    def right(self) -> str:
-        """Who needs which right."""
+    def asking(self) -> Asking:
+        """For requests about it."""
         work = self.claim.work
-        return (
+        what = self.kind.name.partition("/")[0] if self.kind else "resources"
+        right = (
             f"the service account {work.namespace}/{work.account} needs the rights to create, get and delete "
-            f"{self.kind.name.partition('/')[0]}, and that of the workers the right to impersonate it"
+            f"{what}, and that of the workers the right to impersonate it"
         )
+        return Asking(f"the {self.place}", right)
 
     async def carry_out(self, services: Services) -> Any:
         """Answers the result; raises Fault."""
         self.resources = await connected(self.connect)
-        self.kind = await self._find_kind()
+        self.kind = kind = await self._find_kind()
         elsewhere = await Elsewhere.attach(services.externals, self.claim)
         self.begun = True
-        made = await self._make()
+        made = await self._make(kind)
         await elsewhere.progress(f"the {self.place} was made")
         try:
-            final, end = await self._until_over(made["metadata"]["uid"])
+            final, end = await self._until_over(kind, made["metadata"]["uid"])
         except Unjudgeable as error:
+            await self.asking.ask(self.remove)  # nobody would see its end
             raise Fault("Expression", str(error), codes=("Expression",), permanent=True) from None
         if self.block.cleanup == "Always" or (self.block.cleanup == "OnSuccess" and end is None):
-            await self._ask(self.remove)
+            await self.asking.ask(self.remove)
         if end is not None:
             raise end
         return succeeded(final)
@@ -126,8 +127,8 @@ class _Attempt:
         """How the kind is addressed. Raises Fault where the administrator does not allow it."""
         version, kind = self.block.template["apiVersion"], self.block.template["kind"]
         # nobody learns from a worker that allows nothing what the cluster serves
-        known = await self._ask(lambda: self.resources.kind(version, kind)) if self.allowed else None
-        found = known or ResourceKind(version, f"{kind.lower()}s", True)
+        known = await self.asking.ask(lambda: self._served(self.resources)) if self.allowed else None
+        found = known or self._guessed()
         if found.name not in self.allowed:
             message = (
                 f"the workers may not make the kind {kind} of {version}; their administrator would allow it by "
@@ -142,33 +143,34 @@ class _Attempt:
             raise Fault("NotNamespaced", message, codes=("NotNamespaced",), permanent=True)
         return known
 
-    async def _make(self) -> Object:
+    async def _make(self, kind: ResourceKind) -> Object:
+        """The resource of this attempt, as the server keeps it. Raises Fault where another one has the name."""
         template = self.block.template
         resource = {**template, "metadata": marks.metadata(self.claim, template.get("metadata"))}
         while True:
             try:
-                return await self._ask(
-                    lambda: self.resources.create(self.kind, resource, self.claim.work.account), present=True
+                return await self.asking.ask(
+                    lambda: self.resources.create(kind, resource, self.claim.work.account), conflicts=True
                 )
             except ApiError:  # there is one of our name already
-                found = await self._ask(lambda: self._get(self.resources))
+                found = await self.asking.ask(lambda: self._get(self.resources, kind))
             if found is not None and not marks.is_ours(found, self.claim):
                 message = f"there is a {self.place} that was not made for this run; delete or rename it"
                 raise Fault("NameTaken", message, codes=("NameTaken",))
             if found is not None:
                 return found
 
-    async def _get(self, resources: CustomResources) -> Object | None:
+    async def _get(self, resources: CustomResources, kind: ResourceKind) -> Object | None:
         work = self.claim.work
-        return await resources.get(self.kind, work.namespace, self.name, work.account)
+        return await resources.get(kind, work.namespace, self.name, work.account)
 
-    async def _until_over(self, uid: str) -> tuple[Object, Fault | None]:
+    async def _until_over(self, kind: ResourceKind, uid: str) -> tuple[Object, Fault | None]:
         """The resource once it is over, and its failure. Raises Unjudgeable, and Fault when it is deleted."""
         success = judgement.compile(self.block.success)
         failure = judgement.compile(self.block.failure) if self.block.failure is not None else None
         look = FIRST
         while True:
-            found = await self._ask(lambda: self._get(self.resources))
+            found = await self.asking.ask(lambda: self._get(self.resources, kind))
             if found is None or found["metadata"]["uid"] != uid:
                 message = f"the {self.place} was deleted before it was over"
                 raise Fault("ResourceDeleted", message, codes=("ResourceDeleted",))
@@ -194,29 +196,16 @@ class _Attempt:
     async def remove(self) -> None:
         """Delete the resource of this attempt, if there is one."""
         resources = await self.connect()
-        if not hasattr(self, "kind"):  # cancelled before it was looked for, by a worker who took the attempt over
-            self.kind = await self._kind_again(resources)
-        found = await self._get(resources)
+        # one who took the attempt over may be cancelled before it looked for the kind
+        kind = self.kind or await self._served(resources) or self._guessed()
+        found = await self._get(resources, kind)
         if found is not None and marks.is_ours(found, self.claim):
             work = self.claim.work
-            await resources.delete(self.kind, work.namespace, self.name, found["metadata"]["uid"], work.account)
+            await resources.delete(kind, work.namespace, self.name, found["metadata"]["uid"], work.account)
 
-    async def _kind_again(self, resources: CustomResources) -> ResourceKind:
-        version, kind = self.block.template["apiVersion"], self.block.template["kind"]
-        return await resources.kind(version, kind) or ResourceKind(version, f"{kind.lower()}s", True)
+    async def _served(self, resources: CustomResources) -> ResourceKind | None:
+        return await resources.kind(self.block.template["apiVersion"], self.block.template["kind"])
 
-    async def _ask(self, question: Callable[[], Awaitable[Answer]], *, present: bool = False) -> Answer:
-        """Ask again while the API server is away. Raises Fault for what it refuses, but with `present` not a 409."""
-        backoff = Backoff(f"reach the API server about the {self.place}")
-        while True:
-            try:
-                return await question()
-            except ApiError as error:
-                if present and error.status == 409:
-                    raise
-                if not refusal.away(error):
-                    right = self.right if hasattr(self, "kind") else ""
-                    raise refused.fault(error, f"the {self.place}", right) from None
-                await asyncio.sleep(backoff.failed(error))
-            except (OSError, TimeoutError) as error:
-                await asyncio.sleep(backoff.failed(error))
+    def _guessed(self) -> ResourceKind:
+        """How a kind that the cluster does not serve would be addressed, by the usual plural."""
+        return ResourceKind(self.block.template["apiVersion"], f"{self.block.template['kind'].lower()}s", True)
