@@ -1,7 +1,6 @@
 """`handler.workflow.resource` on a real API server; the test plays the part of the resource's controller."""
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -56,8 +55,8 @@ def kinds(managed_installation: Installation) -> None:
 
 
 @pytest.fixture
-def site(managed: Installation, kinds: None) -> Iterator[Installation]:
-    yield managed
+def site(managed: Installation, kinds: None) -> Installation:
+    return managed
 
 
 def flow(name: str, kind: str = "Widget", *, account: str = "maker", retry: int = 0, **resource: Any) -> Object:

@@ -16,10 +16,8 @@ from kronstream.resources.scalars import invalid, quoted
 
 MAX_BYTES = 65_536
 MAX_CONTAINERS = 64
-_FREE: JsonSchemaValue = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_TEXT: JsonSchemaValue = {"type": "string"}
-_TEXTS: JsonSchemaValue = {"type": "object", "additionalProperties": {"type": "string"}}
 _API_VERSION = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+/v[0-9][a-z0-9]*")
+_LONGEST_VERSION, _LONGEST_KIND = 253, 63
 _CONTAINERS = "write at least one container with a name and an image below spec.template.spec.containers"
 _OURS = "kronstream names the object by its run and attempt"
 
@@ -66,6 +64,8 @@ class JobForm:
 
     def _read(self, value: object) -> dict[str, Any]:
         template = _fits(value)
+        if "spec" not in template:
+            raise invalid("is missing", "write the spec of a Job", at=".spec")
         for name in template:
             if name not in ("metadata", "spec"):
                 raise invalid(f"{name} is not for a template", "write metadata and spec only", at=f".{name}")
@@ -93,20 +93,34 @@ class JobForm:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        container = {**_FREE, "required": ["name", "image"], "properties": {"name": _TEXT, "image": _TEXT}}
-        containers = {"type": "array", "minItems": 1, "maxItems": MAX_CONTAINERS, "items": container}
-        restart = {"type": "string", "enum": ["Never", "OnFailure"]}
-        pod = {
-            **_FREE,
-            "required": ["containers"],
-            "properties": {"restartPolicy": restart, "containers": containers},
+        container = _object("A container.", "name", "image", name=_text("Its name."), image=_text("Its image."))
+        containers = {
+            "type": "array",
+            "description": "At least one container, each with a name and an image.",
+            "minItems": 1,
+            "maxItems": MAX_CONTAINERS,
+            "x-kubernetes-list-type": "atomic",
+            "items": container,
         }
-        pod_template = {**_FREE, "required": ["spec"], "properties": {"spec": pod}}
-        kept = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
-        fields = {"ttlSecondsAfterFinished": kept, "template": pod_template}
-        spec = {**_FREE, "required": ["template"], "properties": fields}
-        metadata = {"type": "object", "properties": {"labels": _TEXTS, "annotations": _TEXTS}}
-        return {"type": "object", "required": ["spec"], "properties": {"metadata": metadata, "spec": spec}}
+        restart = {
+            "type": "string",
+            "description": "Whether a container that fails is started again in its Pod. Never when left out.",
+            "enum": ["Never", "OnFailure"],
+        }
+        pod = _object("The spec of the Pods.", "containers", restartPolicy=restart, containers=containers)
+        kept = {
+            "type": "integer",
+            "description": "How many seconds the finished Job is kept, in place of deleteAfter.",
+            "minimum": 0,
+            "maximum": 2**31 - 1,
+        }
+        spec = _object(
+            "The spec of the Job.",
+            "template",
+            ttlSecondsAfterFinished=kept,
+            template=_object("The template of the Pods.", "spec", spec=pod),
+        )
+        return {"type": "object", "required": ["spec"], "properties": {"metadata": _METADATA, "spec": spec}}
 
 
 class ResourceForm:
@@ -124,10 +138,10 @@ class ResourceForm:
 
     def _faults(self, template: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         version, kind = template.get("apiVersion"), template.get("kind")
-        if not isinstance(version, str) or not _API_VERSION.fullmatch(version):
+        if not isinstance(version, str) or len(version) > _LONGEST_VERSION or not _API_VERSION.fullmatch(version):
             fault = "is missing" if version is None else f"{quoted(version)} is not that of a custom resource"
             yield ".apiVersion", fault, "write group and version, like argoproj.io/v1alpha1; handler.job makes Jobs"
-        if not isinstance(kind, str) or not kind:
+        if not isinstance(kind, str) or not 0 < len(kind) <= _LONGEST_KIND:
             yield ".kind", "is missing" if kind is None else f"{quoted(kind)} is no kind", "write it, like Workflow"
         if "status" in template:
             yield ".status", "is written by the resource's controller", "remove it"
@@ -135,13 +149,37 @@ class ResourceForm:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        metadata = {"type": "object", "properties": {"labels": _TEXTS, "annotations": _TEXTS}}
-        return {
-            **_FREE,
-            "required": ["apiVersion", "kind"],
-            "properties": {"apiVersion": _TEXT, "kind": _TEXT, "metadata": metadata},
-        }
+        return _object(
+            "",
+            "apiVersion",
+            "kind",
+            apiVersion=_text("Its group and version.", _LONGEST_VERSION),
+            kind=_text("Its kind.", _LONGEST_KIND),
+            metadata=_METADATA,
+        )
 
 
+def _object(description: str, *required: str, **properties: JsonSchemaValue) -> JsonSchemaValue:
+    """An object with these fields and any others."""
+    told = {"description": description} if description else {}
+    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {**free, **told, "required": list(required), "properties": properties}
+
+
+def _text(description: str, longest: int = MAX_BYTES) -> JsonSchemaValue:
+    return {"type": "string", "description": description, "maxLength": longest}
+
+
+def _texts(description: str) -> JsonSchemaValue:
+    text = {"type": "string", "maxLength": MAX_BYTES}
+    most = MAX_BYTES // 6  # `"":"",` is the shortest entry
+    return {"type": "object", "description": description, "maxProperties": most, "additionalProperties": text}
+
+
+_METADATA: JsonSchemaValue = {
+    "type": "object",
+    "description": "Labels and annotations; the name is kronstream's.",
+    "properties": {"labels": _texts("Labels, kept as they are."), "annotations": _texts("Annotations, kept as well.")},
+}
 JobTemplate = Annotated[dict[str, Any], JobForm()]
 ResourceTemplate = Annotated[dict[str, Any], ResourceForm()]
