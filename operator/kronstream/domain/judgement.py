@@ -117,10 +117,15 @@ def shown(obj: Mapping[str, Any]) -> Shown:
     value: dict[str, Any] = json.loads(json.dumps(dict(obj), allow_nan=False))
     value.get("metadata", {}).pop("managedFields", None)
     left_out: list[str] = []
-    while _size(value) > MAX_BYTES:
-        parent, key, path = max(_parts(value), key=lambda part: (_size(part[0][part[1]]), part[2]))
-        del parent[key]
-        left_out.append(path)
+    size = _size(value)
+    if size > MAX_BYTES:
+        parts = [(_size(parent[key]) + len(key), path, parent, key) for parent, key, path in _parts(value)]
+        for part, path, parent, key in sorted(parts, key=lambda entry: entry[:2], reverse=True):
+            del parent[key]
+            left_out.append(path)
+            size -= part
+            if size <= MAX_BYTES:
+                break
     return Shown(value, tuple(left_out))
 
 

@@ -30,6 +30,7 @@ from kronstream.worker.rulings import Fault
 from kronstream.worker.services import Services
 
 FIRST, LONGEST = 0.5, 5.0  # seconds between looks
+NAMED = 10  # fields that are left out and named
 SHARE = 20  # an expression that takes long is asked so seldom that it takes this part of the time at most
 
 Object = dict[str, Any]
@@ -190,7 +191,7 @@ class _Attempt:
         new = set(fields) - self.left_out
         self.left_out |= new
         limit = judgement.MAX_BYTES // 1024
-        for name in sorted(new):
+        for name in sorted(new)[:NAMED]:
             say(f"the {self.place} has more than {limit} KiB: success and failure do not see its {name}\n")
 
     async def remove(self) -> None:
