@@ -48,6 +48,8 @@ class Handover:
     def unknown(self, claim: Claim) -> Ended:
         """The failed attempt at a function that nobody offers; names those that are known."""
         known = sorted(set(self._card.functions).union(*(card.functions for card in self._others)))
+        # who misspelt a function is not looking for a handler type
+        known = [name for name in known if name.startswith("@") == claim.work.function.startswith("@")]
         names = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
         message = (
             f"no live worker of the queue {self._card.queue!r} offers {claim.work.function!r}; "
