@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from kronstream.cluster.api import ApiError, ClusterApi
 
 MERGE_PATCH = "application/merge-patch+json"
-WATCH = 300  # seconds
+WATCH = 60  # seconds; a connection that died without a word costs no more than that
 LOG_BYTES = 262_144  # read at most of one log
 
 Object = dict[str, Any]
@@ -58,7 +58,7 @@ class Jobs:
         return await self._api.listing(self._marked)
 
     async def changes(self, version: str) -> AsyncIterator[Object]:
-        """Changes of the marked Jobs as {type, object}, BOOKMARK among the types; ends after five minutes."""
+        """Changes of the marked Jobs as {type, object}, BOOKMARK among the types; ends after a minute."""
         path = f"{self._marked}&allowWatchBookmarks=true&resourceVersion={quote(version)}"
         async for change in self._api.watch(path, WATCH):
             yield change
