@@ -28,6 +28,24 @@ def nested(levels: int) -> Any:
     return value
 
 
+def batch(**job: Any) -> dict[str, Any]:
+    """A spec with a Job of one container, unless the fields make it bad."""
+    pod = {"containers": [{"name": "main", "image": "busybox:1"}]}
+    return spec(handler={"job": {"template": {"spec": {"template": {"spec": pod}}}, **job}})
+
+
+def pods(**pod: Any) -> dict[str, Any]:
+    """The same with fields of the Pod."""
+    return batch(template={"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "b"}], **pod}}}})
+
+
+def resource(**fields: Any) -> dict[str, Any]:
+    """A spec with a custom resource, unless the fields make it bad."""
+    template = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+    block = {"template": template, "success": 'object.status.phase == "Succeeded"', **fields}
+    return spec(handler={"workflow": {"resource": block}})
+
+
 # judged by CEL: the API server answers in the words of Invalid.instead
 WORDED: dict[str, tuple[dict[str, Any], str]] = {
     "two-times": (spec(schedule="* * * * *"), "spec"),
@@ -141,6 +159,21 @@ WORDED: dict[str, tuple[dict[str, Any], str]] = {
     "queue-with-blank": (spec(queue="my queue"), "spec.queue"),
     "queue-with-braces": (spec(queue="{x}"), "spec.queue"),
     "queue-ends-badly": (spec(queue="x-"), "spec.queue"),
+    "two-handlers": (spec(handler={**HANDLER, **batch()["handler"]}), "spec.handler"),
+    "workflow-of-nothing": (spec(handler={"workflow": {}}), "spec.handler.workflow"),
+    "deleted-after-two-times": (
+        batch(
+            deleteAfter={"failed": "1h"},
+            template={
+                "spec": {
+                    "ttlSecondsAfterFinished": 60,
+                    "template": {"spec": {"containers": [{"name": "a", "image": "b"}]}},
+                }
+            },
+        ),
+        "spec.handler.job.deleteAfter",
+    ),
+    "kept-for-a-year": (batch(deleteAfter={"succeeded": "366d"}), "spec.handler.job.deleteAfter.succeeded"),
 }
 
 # judged by the schema: the API server has its own words
@@ -217,6 +250,26 @@ BOUNDED: dict[str, tuple[dict[str, Any], str]] = {
     "payload-a-large-text": (spec(payload="x" * 65_537), "spec.payload"),
     "payload-with-a-large-text": (spec(payload={"blob": "x" * 65_537}), "spec.payload"),
     "payload-with-many-items": (spec(payload={"list": [0] * 32_769}), "spec.payload"),
+    "job-without-template": (spec(handler={"job": {}}), "spec.handler.job.template"),
+    "job-without-spec": (batch(template={"metadata": {}}), "spec.handler.job.template.spec"),
+    "no-containers": (pods(containers=[]), "spec.handler.job.template.spec.template.spec.containers"),
+    "container-without-image": (
+        pods(containers=[{"name": "a", "image": "b"}, {"name": "c"}]),
+        "spec.handler.job.template.spec.template.spec.containers[1]",
+    ),
+    "restart-always": (pods(restartPolicy="Always"), "spec.handler.job.template.spec.template.spec.restartPolicy"),
+    "label-a-number": (
+        batch(template={"metadata": {"labels": {"n": 1}}, "spec": batch()["handler"]["job"]["template"]["spec"]}),
+        "spec.handler.job.template.metadata.labels.n",
+    ),
+    "log-tail-too-long": (batch(logTail=1_001), "spec.handler.job.logTail"),
+    "resource-without-kind": (
+        resource(template={"apiVersion": "argoproj.io/v1alpha1"}),
+        "spec.handler.workflow.resource.template.kind",
+    ),
+    "success-empty": (resource(success=""), "spec.handler.workflow.resource.success"),
+    "success-too-long": (resource(success="true || " * 128 + "true"), "spec.handler.workflow.resource.success"),
+    "cleanup-unknown": (resource(cleanup="Sometimes"), "spec.handler.workflow.resource.cleanup"),
 }
 
 # beyond the schema: the API server accepts them, the operator tells in the status
@@ -233,6 +286,16 @@ BEYOND: dict[str, tuple[dict[str, Any], str]] = {
     "before-1970": (only(runAt="1969-12-31T23:59:59Z"), "spec.runAt"),
     "payload-sum-too-large": (spec(payload={"a": "x" * 40_000, "b": "x" * 40_000}), "spec.payload"),
     "payload-too-deep": (spec(payload=nested(33)), "spec.payload"),
+    "template-too-large": (pods(x="x" * 70_000), "spec.handler.job.template"),
+    "template-too-deep": (pods(x=nested(33)), "spec.handler.job.template"),
+    "resource-of-the-core": (
+        resource(template={"apiVersion": "batch/v1", "kind": "Job"}),
+        "spec.handler.workflow.resource.template.apiVersion",
+    ),
+    "resource-with-status": (
+        resource(template={"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "status": {}}),
+        "spec.handler.workflow.resource.template.status",
+    ),
 }
 
 # what only the engine can judge: the operator and `kronstream validate` tell it in the same words
@@ -271,6 +334,11 @@ JUDGED: dict[str, tuple[dict[str, Any], str]] = {
             handler=http(headers={"X-A": ""}, headersFrom=[{"name": "x-a", "secretKeyRef": {"name": "s", "key": "k"}}])
         ),
         "spec.handler.http.headersFrom[0].name",
+    ),
+    "success-of-nothing": (resource(success="phase == 1"), "spec.handler.workflow.resource.success"),
+    "failure-by-map": (
+        resource(failure="object.status.conditions.map(c, c.status).size() > 0"),
+        "spec.handler.workflow.resource.failure",
     ),
     "condition-of-nothing": (only(every="1h", runIf='last.statuz == "failed"'), "spec.runIf"),
 }

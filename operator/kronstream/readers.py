@@ -18,6 +18,7 @@ _VISIBLE = re.compile(r"[!-~]{1,255}")
 _CONFIG_MAP = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
+_RESOURCE_KIND = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+/v[0-9][a-z0-9]*")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -139,6 +140,14 @@ def web_url(text: str) -> str:
     except ValueError:
         raise ValueError("write a URL of http or https, like https://kronstream.example/api/v1/scheduler") from None
     return text
+
+
+def resource_kinds(text: str) -> tuple[str, ...]:
+    """Reads kinds of custom resources, between commas."""
+    kinds = listed(text)
+    if not all(_RESOURCE_KIND.fullmatch(kind) for kind in kinds):
+        raise ValueError("write plural.group/version, like workflows.argoproj.io/v1alpha1, several between commas")
+    return kinds
 
 
 def redis_url(text: str) -> str:

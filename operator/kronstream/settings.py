@@ -25,6 +25,7 @@ from kronstream.readers import (
     namespace_name,
     queue_slots,
     redis_url,
+    resource_kinds,
     span,
     stream_name,
     switch,
@@ -125,7 +126,16 @@ METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 
 @dataclass(frozen=True)
 class TypeSettings:
-    """What the administrator allows the handler types other than function to do."""
+    """What the administrator allows the handler types other than function to do. `job_patience` is milliseconds."""
+
+    job_patience: int = setting(
+        "KRONSTREAM_JOB_PATIENCE", "how long a Job's Pod may fail to start, say to pull its image, before the attempt "
+        "ends", span("1s", "1d"), 300_000, shown="5m",
+    )  # fmt: skip
+    workflow_kinds: tuple[str, ...] = setting(
+        "KRONSTREAM_WORKFLOW_KINDS", "kinds of resources that handler.workflow.resource may make, each as "
+        "plural.group/version (several: again, or between commas)", resource_kinds, (), shown="none",
+    )  # fmt: skip
 
     agent_stream: str = setting(
         "KRONSTREAM_AGENT_STREAM", "stream into which work for agents is written", stream_name, "stream:agents:dispatch"

@@ -73,7 +73,7 @@ async def test_parked_work_that_times_out_or_is_replaced_is_to_be_taken_back(sto
     await store.externals.park(claim, 60_000)
     await store.advance(60_001)
     await store.queue.sweep()
-    assert [one.token for one, _ in await store.wires.recalls(10)] == [token]
+    assert [(one.token, one.attempt) for one, _ in await store.wires.recalls(10)] == [(token, 1)]
     await store.advance(10)
     await store.queue.sweep()
     (again,) = await taken(store)

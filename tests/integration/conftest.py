@@ -46,3 +46,27 @@ def sturdy(sturdy_installation: Installation) -> Iterator[Installation]:
     sturdy_installation.clear()
     complaints = sturdy_installation.complaints()
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def managed_installation() -> Iterator[Installation]:
+    """An operator and two workers on a control plane with kube-controller-manager, for what makes objects."""
+    environ = {
+        "KRONSTREAM_JOB_PATIENCE": "2s",
+        "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
+        "KRONSTREAM_GRACE": "1s",
+    }
+    with (
+        ControlPlane(controller_manager=True) as plane,
+        Installation(plane, operators=1, workers=2, environ=environ) as installation,
+    ):
+        yield installation
+
+
+@pytest.fixture
+def managed(managed_installation: Installation) -> Iterator[Installation]:
+    """That installation; afterwards its jobs are gone and its logs without unexpected ERROR or traceback."""
+    yield managed_installation
+    managed_installation.clear()
+    complaints = managed_installation.complaints()
+    assert not complaints, "\n".join(complaints)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
 from redis import Redis
 
 from integration.objects import Object, Objects
@@ -104,6 +105,15 @@ class Installation:
     def send(self, name: str, number: int) -> None:
         """A signal to one component: SIGSTOP freezes, SIGCONT thaws."""
         self.components[name].process.send(number)
+
+    def kill_loop(self, worker: str) -> None:
+        """Kills the loop process of a worker, as the kernel does when memory runs out; its supervisor lives."""
+        pid = self.components[worker].process.pid
+        for child in psutil.Process(pid).children():
+            if any("kronstream.worker.process" in part for part in child.cmdline()):
+                child.kill()
+                return
+        raise AssertionError(f"{worker} has no loop process")
 
     @property
     def operators(self) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ import kronstream
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.handlers import Run
 from kronstream.resources import parse_spec
+from kronstream.resources.handler import TYPES
+from kronstream.resources.judged import judge
 from kronstream.worker.discovery import load
 from kronstream.worker.registry import Registry
 
@@ -102,12 +104,22 @@ def test_two_operators_run_this_version() -> None:
         ("operator", "get", "secrets", False),
         ("operator", "list", "pods", False),
         ("operator", "delete", "events", False),
-        ("worker", "get", "scheduledjobs.kronstream.dev", False),
-        ("worker", "get", "secrets", False),
+        ("worker", "create", "jobs.batch", True),
+        ("worker", "watch", "jobs.batch", True),
+        ("worker", "patch", "jobs.batch", True),
+        ("worker", "delete", "jobs.batch", True),
+        ("worker", "list", "pods", True),
+        ("worker", "get", "pods/log", True),
         ("worker", "impersonate", "serviceaccounts", True),
+        ("worker", "get", "scheduledjobs.kronstream.dev", False),
+        ("worker", "update", "jobs.batch/status", False),
+        ("worker", "deletecollection", "jobs.batch", False),
+        ("worker", "delete", "pods", False),
+        ("worker", "create", "pods/exec", False),
         ("worker", "impersonate", "users", False),
         ("worker", "impersonate", "groups", False),
         ("worker", "create", "serviceaccounts/token", False),
+        ("worker", "get", "secrets", False),
         ("worker", "create", "events", False),
         ("worker", "create", "pods", False),
     ],
@@ -164,7 +176,9 @@ def test_an_example_is_accepted_and_its_handler_exists(file: Path, kubectl: Kube
     (document,) = yaml.safe_load_all(file.read_text(encoding="utf-8"))
 
     assert "created" in kubectl("create", "--dry-run=server", "-f", str(file))
-    assert parse_spec(document["spec"]).handler.function.name in offered.names
+    handler = parse_spec(document["spec"]).handler
+    assert handler.offered in (*offered.names, *(f"@{name}" for name in TYPES))
+    judge(parse_spec(document["spec"]), 0, "default/example")
 
 
 def test_the_example_handlers_do_what_their_jobs_tell(offered: Registry) -> None:
@@ -181,5 +195,7 @@ def test_the_example_handlers_do_what_their_jobs_tell(offered: Registry) -> None
         call("flaky", {"failures": 2}, attempt=2)
 
 
-def test_there_are_five_examples() -> None:
-    assert [file.stem for file in EXAMPLES] == ["cron-zone", "flaky", "no-overlap", "once", "scheduledjob"]
+def test_these_are_the_examples() -> None:
+    assert {file.stem for file in EXAMPLES} >= {
+        *("argo-workflow", "cron-zone", "flaky", "job", "no-overlap", "once", "scheduledjob", "tekton-pipelinerun"),
+    }

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from kubernetes.aio import client
 
 from kronstream.cluster.api import ApiError, ClusterApi
 from kronstream.cluster.configmaps import ConfigMap
+from kronstream.cluster.jobs import Jobs
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 
 pytestmark = pytest.mark.anyio
@@ -136,3 +139,25 @@ async def test_a_watch_on_a_connection_that_died_ends_all_the_same(monkeypatch: 
 async def test_a_config_map_need_not_be_there(items: bytes, found: object) -> None:
     async with answering(ok(b'{"metadata": {"resourceVersion": "17"}, "items": %s}' % items)) as api:
         assert await ConfigMap(api, "system", "pauses").read() == (found, "17")
+
+
+class Logs:
+    """An API client that answers `text` from a log of so many lines of a length, as the API server would."""
+
+    def __init__(self, lines: int, length: int) -> None:
+        self.log = [str(number).rjust(length - 1, ".") for number in range(lines)]
+        self.asked: list[int] = []
+
+    async def text(self, path: str) -> bytes:
+        query = parse_qs(urlsplit(path).query)
+        tail, limit = int(query["tailLines"][0]), int(query["limitBytes"][0])
+        self.asked.append(tail)
+        return "".join(f"{line}\n" for line in self.log[-tail:]).encode()[:limit]
+
+
+@pytest.mark.parametrize(("length", "asked"), [(80, [200]), (3_000, [200, 25]), (50_000, [200, 25, 3])])
+async def test_a_log_is_read_from_its_end_however_long_its_lines_are(length: int, asked: list[int]) -> None:
+    logs = Logs(1_000, length)
+    found = await Jobs(cast("ClusterApi", logs), "run").log("ns", "pod", "main", 200)
+    assert found.endswith("999\n")
+    assert logs.asked == asked

@@ -18,8 +18,9 @@ from kronstream.domain.run import Reason, State
 from kronstream.ports import Claim, Outcome
 from kronstream.worker import output
 from kronstream.worker.children import Children
+from kronstream.worker.context import Run
 from kronstream.worker.discovery import load
-from kronstream.worker.executor import LOST, RELEASED, Executor
+from kronstream.worker.executor import LOST, RELEASED, Executor, allowed
 from kronstream.worker.registry import Registry
 from kronstream.worker.slate import ABANDONED, Phase, Slate
 from unit.fakequeue import claim
@@ -333,3 +334,47 @@ async def test_cancelled_is_true_before_the_cancellation(bench: Bench) -> None:
     bench.registry.add("looks", looks)
     await bench.outcome("looks", timeout=50)
     assert flags == [False, True]
+
+
+class Waiting:
+    """A handler type that waits, and tells how it was ended."""
+
+    name = "@waiting"
+
+    def __init__(self) -> None:
+        self.endings: list[tuple[bool, bool]] = []
+
+    async def execute(self, claim: Claim, run: Run) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.endings.append((run.cancelled, run.handed_back))
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+async def test_a_handler_type_knows_whether_its_run_goes_on_elsewhere(bench: Bench) -> None:
+    kind = Waiting()
+    bench.registry.add_type(kind)
+    for why in ("requested", RELEASED, LOST):
+        one = claim(kind.name)
+        report = bench.start(one)
+        await asyncio.sleep(0)
+        bench.executor.end(one.token, why)
+        await report
+    timed_out = await bench.outcome(kind.name, timeout=50)
+    assert timed_out.reason is Reason.TIMEOUT
+    assert kind.endings == [(True, False), (True, True), (True, True), (True, False)]
+    assert {entry.phase for entry in bench.slate.held()} == {Phase.TYPE}
+
+
+def test_an_attempt_that_was_taken_over_has_had_a_part_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kronstream.worker.executor.time.time", lambda: 1_000_000.0)
+    now = 1_000_000_000
+    assert allowed(claim(timeout=60_000)) == 60_000
+    assert allowed(claim(timeout=60_000, started=now - 20_000)) == 40_000
+    assert allowed(claim(timeout=60_000, started=now + 5_000)) == 60_000, "clocks differ"
+    # its work may have ended in time while nobody looked: so long it takes to see that
+    assert allowed(claim(timeout=60_000, started=now - 600_000)) == 10_000
+    assert allowed(claim(timeout=500, started=now - 600_000)) == 500

@@ -94,3 +94,11 @@ def test_blocking_the_loop_is_a_timeout_and_tried_again_by_the_policy() -> None:
 )
 def test_when_a_loop_is_killed(entries: list[Held], executing: int | None, still_for: int, expected: bool) -> None:
     assert stands_still(entries, executing, NOW - still_for, NOW, GRACE) is expected
+
+
+@pytest.mark.parametrize("executing", [None, 0, NOBODY])
+def test_what_a_handler_type_began_elsewhere_is_handed_back(executing: int | None) -> None:
+    """Its object goes on: another attempt would make a second one beside it."""
+    alone = [held(0, Phase.TYPE, deliveries=3)]
+    assert told(after_death(alone, executing, "was killed by SIGKILL", NOW)) == ([], ["run-0"])
+    assert told(after_stall(alone, executing, NOW)) == ([], ["run-0"])

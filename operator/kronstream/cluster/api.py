@@ -123,15 +123,32 @@ class ClusterApi:
 
     async def pages(self, path: str, *, accept: str = "application/json") -> list[dict[str, Any]]:
         """All items of a list, page by page. Raises ApiError 410 when it took so long that its snapshot is gone."""
+        items, _ = await self.listing(f"{path}?", accept=accept)
+        return items
+
+    async def listing(self, path: str, *, accept: str = "application/json") -> tuple[list[dict[str, Any]], str]:
+        """All items, and the version from which on ``watch`` tells more; `path` has a query, which may be empty."""
         items: list[dict[str, Any]] = []
         token = ""
+        joint = "" if path.endswith("?") else "&"
         while True:
-            query = f"?limit={PAGE}" + (f"&continue={token}" if token else "")
+            query = f"{joint}limit={PAGE}" + (f"&continue={token}" if token else "")
             page = await self.send("GET", path + query, accept=accept)
             items += page["items"] or ()  # an empty metadata list has null there
             token = page["metadata"].get("continue", "")
             if not token:
-                return items
+                return items, str(page["metadata"].get("resourceVersion", ""))
+
+    async def text(self, path: str) -> bytes:
+        """What a GET answers, as it is. Raises as ``send`` does."""
+        try:
+            answer = await self._request("GET", path, None, "application/json", "*/*", TIMEOUT)
+            data = bytes(await answer.read())
+        except ClientError as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
+        if answer.status >= 400:
+            raise ApiError(answer.status, _message(data))
+        return data
 
 
 def _parsed(data: bytes) -> Any:

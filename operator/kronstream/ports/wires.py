@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kronstream.domain.run import Lane
+from kronstream.domain.work import Work
+from kronstream.ports.runqueue import Claim
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -24,6 +28,12 @@ class Recall:
     namespace: str
     name: str
     attempt: int
+
+    def claim(self, work: Work) -> Claim:
+        """What its worker was given, as far as it names the work."""
+        return Claim(
+            self.run, "", self.uid, self.generation, self.attempt, 0, 1, Lane.MEDIUM, work, external=self.token
+        )
 
 
 class Wires(Protocol):

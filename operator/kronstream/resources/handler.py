@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kronstream.resources.base import Part
+from kronstream.resources.batchjob import BatchJob
 from kronstream.resources.http import Http
 from kronstream.resources.rule import Rule, Ruled, listed
 from kronstream.resources.scalars import FunctionName
+from kronstream.resources.workflow import Workflow
 
 
 class Function(Part):
@@ -25,7 +27,7 @@ class Agent(Part):
 
 
 # the types by their fields; a type other than function is offered by workers under its name with an @ before it
-TYPES: tuple[str, ...] = ("function", "http", "agent")
+TYPES: tuple[str, ...] = ("function", "http", "job", "workflow", "agent")
 
 
 def _given(handler: Handler) -> tuple[str, ...]:
@@ -49,6 +51,10 @@ class Handler(Ruled):
     """A function that a worker offers under a name."""
     http: Http | None = None
     """An HTTP request."""
+    job: BatchJob | None = None
+    """A batch/v1 Job for each attempt."""
+    workflow: Workflow | None = None
+    """Work that another system runs: a custom resource for each attempt, or an order in a stream."""
     agent: Agent | None = None
     """An agent that does the work, and replies."""
 
@@ -56,6 +62,8 @@ class Handler(Ruled):
         """Raises Invalid for what neither schema nor rules can judge; `at` is the path of this object."""
         if self.http is not None:
             self.http.judge(f"{at}.http")
+        if self.workflow is not None:
+            self.workflow.judge(f"{at}.workflow")
 
     @property
     def offered(self) -> str:

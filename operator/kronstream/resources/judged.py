@@ -25,7 +25,7 @@ def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
     """The meaning of the spec of the job `identity` (`namespace/name`), created at that instant.
 
     Raises Invalid for the first thing that cannot be used: its schedule, its zone, its jitter, its handler's
-    templates, its condition. A schedule that never comes is none of them.
+    templates and expressions, its condition. A schedule that never comes is none of them.
     """
     when = spec.when(created_ms, identity)
     schedule = when.schedule()

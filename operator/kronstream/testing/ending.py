@@ -80,7 +80,9 @@ def _recall(store: MemoryStore, run: Run) -> None:
     """Work elsewhere that nobody looks after any more is to be taken back."""
     if run.external is None or run.token is not None:
         return
-    recall = Recall(run.id, run.uid, run.generation, run.external, run.namespace, run.name, run.attempt)
+    # one that waits for another worker has its attempt still to be counted
+    attempt = run.attempt + (run.state is State.QUEUED)
+    recall = Recall(run.id, run.uid, run.generation, run.external, run.namespace, run.name, attempt)
     store.recalls = [*store.recalls, recall][-RECALLS:]
     run.external = None
 

@@ -26,8 +26,8 @@ class Run:
 
     `id` is the same for all attempts of a run: use it as an idempotency key. `nominal` is when the run was due,
     `deadline` when this attempt times out, `trigger` why the run exists (schedule, manual, event, retry, backfill).
-    `cancelled` turns True just before the attempt is cancelled. `wait` is what
-    `retry_after` was last told, in milliseconds.
+    `cancelled` turns True just before the attempt is cancelled, `handed_back` as well when the run is not: its worker
+    ends, or has lost it, and another one goes on with it. `wait` is what `retry_after` was last told, in milliseconds.
     """
 
     id: str = "run"
@@ -40,6 +40,7 @@ class Run:
     platform_id: str | None = None
     trigger: str = "schedule"
     cancelled: bool = False
+    handed_back: bool = field(default=False, init=False)
     wait: int | None = field(default=None, init=False)
 
     def retry_after(self, seconds: float) -> None:

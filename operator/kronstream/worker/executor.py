@@ -21,6 +21,8 @@ from kronstream.worker.result import Unfit, encode
 from kronstream.worker.slate import ABANDONED, Phase, Slate
 from kronstream.worker.watch import Seat, seat, watch_tasks
 
+LEAST_LEFT = 10_000
+
 log = logging.getLogger(__name__)
 
 Done = Callable[[Claim, Outcome | None], None]
@@ -28,17 +30,33 @@ Done = Callable[[Claim, Outcome | None], None]
 
 
 def allowed(claim: Claim) -> int:
-    """Milliseconds that this attempt may take: by its own timeout and what is left of that of all attempts."""
-    work = claim.work
-    if work.total_timeout is None:
-        return work.timeout
-    return max(0, min(work.timeout, work.total_timeout - claim.spent))
+    """Milliseconds that this attempt may take: by its own timeout and by what is left of that of all attempts.
+
+    One that another worker began has had some of them, but gets as many as it takes to see whether its work has ended
+    meanwhile.
+    """
+    timeout, total = claim.work.timeout, claim.work.total_timeout
+    had = 0 if claim.started is None else max(0, int(time.time() * 1000) - claim.started)
+    own = max(min(timeout, LEAST_LEFT), timeout - had)
+    return own if total is None else max(0, min(own, total - claim.spent))
 
 
 class Attempt:
     """One attempt that executes."""
 
-    __slots__ = ("claim", "ending", "executor", "patience", "run", "seat", "started", "tail", "task", "timer")
+    __slots__ = (
+        "allowed",
+        "claim",
+        "ending",
+        "executor",
+        "patience",
+        "run",
+        "seat",
+        "started",
+        "tail",
+        "task",
+        "timer",
+    )
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
         self.executor = executor
@@ -49,6 +67,7 @@ class Attempt:
         self.started = time.monotonic()
         loop = executor.loop
         self.seat = Seat(slot)
+        self.allowed = allowed(claim)
         context = contextvars.copy_context()
         if function.is_async:
             body = self._in_loop(function)
@@ -58,7 +77,7 @@ class Attempt:
             body = self._in_child(function)
         self.task: asyncio.Task[Ended] = loop.create_task(body, context=context)
         self.task.add_done_callback(self._done)
-        self.timer = loop.call_later(allowed(claim) / 1000, self.end, Reason.TIMEOUT)
+        self.timer = loop.call_later(self.allowed / 1000, self.end, Reason.TIMEOUT)
         expected = claim.work.expected
         self.patience = loop.call_later(expected / 1000, executor.slow, claim) if expected is not None else None
 
@@ -95,6 +114,10 @@ class Attempt:
     def _deadline(self) -> int:
         return int(time.time() * 1000) + allowed(self.claim)
 
+    def _timed_out(self) -> Failure:
+        work = self.claim.work
+        return failure.timed_out(work.timeout, self.allowed if work.total_timeout is not None else None)
+
     @property
     def duration(self) -> int:
         """Milliseconds since it began."""
@@ -107,6 +130,7 @@ class Attempt:
         self.ending = why
         self.timer.cancel()
         if self.run is not None:
+            self.run.handed_back = why in (RELEASED, LOST)
             self.run.cancelled = True
         self.task.cancel()
         self.timer = self.executor.loop.call_later(self.executor.cancel_grace, self._abandon)
@@ -137,7 +161,7 @@ class Attempt:
         if self.ending in (RELEASED, LOST):
             return None
         if self.ending == Reason.TIMEOUT:
-            ended = Ended(None, Reason.TIMEOUT, failure.timed_out(claim.work.timeout, allowed(claim)))
+            ended = Ended(None, Reason.TIMEOUT, self._timed_out())
         elif self.ending is not None:
             return cancelled(claim, self.ending, self.duration, output)
         if ended is not None and ended.parked:
@@ -177,7 +201,8 @@ class Executor:
     def start(self, claim: Claim, slot: int, function: Function) -> None:
         """Begin an attempt; its outcome comes by the callback."""
         deadline = time.monotonic_ns() + allowed(claim) * 1_000_000
-        self.slate.mark(slot, Phase.LOOP if function.is_async else Phase.CHILD, deadline)
+        phase = Phase.TYPE if function.is_type else Phase.LOOP if function.is_async else Phase.CHILD
+        self.slate.mark(slot, phase, deadline)
         self.attempts[claim.token] = Attempt(self, claim, slot, function)
 
     def end(self, token: str, why: str) -> None:

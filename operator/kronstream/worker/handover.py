@@ -47,7 +47,9 @@ class Handover:
     def unknown(self, claim: Claim, queue: str) -> Ended:
         """The failed attempt at a function that nobody offers; names those that are known."""
         others = (card.functions for card in self._others if queue in card.queues)
-        known = sorted(set(self._card.functions).union(*others))
+        # who misspelt a function is not looking for a handler type
+        a_type = claim.work.function.startswith("@")
+        known = sorted(name for name in set(self._card.functions).union(*others) if name.startswith("@") == a_type)
         names = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
         message = f"no live worker of the queue {queue!r} offers {claim.work.function!r}; known are: {names or 'none'}"
         return Ended(None, Reason.UNKNOWN_HANDLER, Failure("UnknownHandler", message))

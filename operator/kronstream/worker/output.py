@@ -41,6 +41,13 @@ capture: ContextVar[Tail | None] = ContextVar("capture", default=None)
 """Where the output of the present task goes; None: where it always went."""
 
 
+def say(text: str) -> None:
+    """Add to the output of the attempt that the present task belongs to."""
+    kept = capture.get()
+    if kept is not None:
+        kept.write(text)
+
+
 class Routed(io.TextIOBase):
     """Stands in for standard output or error: writes to the tail of the task that prints, if it has one."""
 

@@ -29,12 +29,14 @@ NOBODY = 0xFFFF_FFFF
 
 
 class Phase(IntEnum):
-    """Where a held run is; only the second can stop the loop."""
+    """Where a held run is; only the second can stop the loop. The last is a handler type's: it is never to blame for
+    the death of the process, and what it began elsewhere goes on, so it is handed back."""
 
     TAKEN = 1
     LOOP = 2
     CHILD = 3
     ENDED = 4
+    TYPE = 5
 
 
 @dataclass(frozen=True, slots=True)

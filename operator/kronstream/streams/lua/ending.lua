@@ -68,7 +68,8 @@ local RECALLS = 10000
 local function recall(id, r)
   if not r.xt or r.tok then return end
   call('RPUSH', P .. 'recalls', cjson.encode({ run = id, uid = r.uid, generation = tonumber(r.gen), token = r.xt,
-    namespace = r.ns, name = r.nm, attempt = tonumber(r.att) }))
+    -- one that waits for another worker has its attempt still to be counted
+    namespace = r.ns, name = r.nm, attempt = tonumber(r.att) + (r.st == 'queued' and 1 or 0) }))
   call('LTRIM', P .. 'recalls', -RECALLS, -1)
   r.xt = false
 end

@@ -19,7 +19,8 @@ VERSION = "1"
 def order(kind: str, claim: Claim, token: str, reply: str, now: int) -> Mapping[str, str]:
     """The entry for an attempt's work; ``now`` is where the deadline counts from, if the attempt has no start yet."""
     work = claim.work
-    name = str((work.call or {}).get("name", ""))
+    call = work.call or {}
+    name = str(call.get("stream", call).get("name", ""))
     fields = {
         "v": VERSION,
         "kind": kind,

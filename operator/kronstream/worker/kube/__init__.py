@@ -1,0 +1,1 @@
+"""Handler types that make Kubernetes objects: `job` and `workflow`."""
