@@ -1,12 +1,19 @@
 #!lua flags=allow-oom
 -- needs: holding
+-- needs: plain
 -- Ends attempts. ARGV: group, then for every outcome thirteen values: run, token, state, reason, retry_in ('' = over),
 -- duration, result, error JSON, output, uid, generation, nominal, message. Answers 1 (recorded, or recorded before)
 -- or 0 (the token is not current; nothing was written) for each, or -1 alone: the store was lost, and is not filled again
 -- as far as one of the jobs; nothing was written.
 
 local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message)
-  local r = load_run(id) or revive(id, uid, gen, nominal, token)
+  local r = load_run(id)
+  if r and r.st == 'running' and r.tok == token and state == 'success' and err == '' and message == ''
+    and succeed(id, r, duration, result, out) then
+    return 1
+  end
+  flush_plain()
+  r = r or revive(id, uid, gen, nominal, token)
   if not r then return 0 end
   local adopted = r.rv and r.st == 'queued' and not r.eid
   if not adopted and r.tok ~= token then return 0 end
@@ -30,5 +37,6 @@ local answers = {}
 for i = 2, #ARGV, 13 do
   answers[#answers + 1] = finish(unpack(ARGV, i, i + 12))
 end
+flush_plain()
 wake()
 return answers
