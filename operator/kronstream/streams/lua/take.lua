@@ -46,9 +46,48 @@ local function understand(fields)
   return f.run
 end
 
--- What a run executes, and its own payload, if it was asked for with one.
+-- What a run executes, and its own payload, if it was asked for with one. Work that an earlier row of this answer has is
+-- told by that row's number: `#0`.
+local works = {}
 local function errand(id, r)
-  return call('HGET', P .. 'work:' .. r.uid, r.gen) or '', r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
+  local name, row = r.uid .. ':' .. r.gen, #taken
+  local work = works[name]
+  if not work then
+    work = call('HGET', P .. 'work:' .. r.uid, r.gen) or ''
+    works[name] = work ~= '' and '#' .. row or nil
+  end
+  return work, r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
+end
+
+-- What a claim tells of its job; no run that starts changes it.
+local told = {}
+local function job_of(uid)
+  told[uid] = told[uid] or call('HMGET', P .. 'job:' .. uid, 'born', 'lokr', 'lokn', 'lokh')
+  return told[uid]
+end
+
+-- Leases and marks of the runs that were started, set together.
+local leases, started, ordered = {}, {}, {}
+local function flush_started()
+  if #leases > 0 then call('ZADD', P .. 'unfinished', unpack(leases)) end
+  for _, uid in ipairs(ordered) do
+    call('ZADD', P .. 'active:' .. uid, unpack(started[uid]))
+    if job_of(uid)[1] then
+      call('ZADD', P .. 'dirty', call('HINCRBY', P .. 'job:' .. uid, 'seq', #started[uid] / 2), uid)
+    end
+  end
+  leases, started, ordered = {}, {}, {}
+end
+
+local function note_started(id, uid)
+  leases[#leases + 1], leases[#leases + 2] = num(now + lease), id
+  if not started[uid] then
+    started[uid] = {}
+    ordered[#ordered + 1] = uid
+  end
+  local scored = started[uid]
+  scored[#scored + 1], scored[#scored + 2] = num(now), id
+  if #leases >= 2000 then flush_started() end
 end
 
 local function more(id, r, j)
@@ -58,7 +97,7 @@ end
 
 local function start(id, r, eid, priority)
   local attempt, deliveries = tonumber(r.att) + 1, tonumber(r.dlv or '0') + 1
-  local j = call('HMGET', P .. 'job:' .. r.uid, 'born', 'lokr', 'lokn', 'lokh')
+  local j = job_of(r.uid)
   local born = j[1]
   -- tells a store that lost the record whether a payload went with it
   local token = stem .. ':' .. #taken .. (r.own and 'p' or '') .. ':' .. (born or '')
@@ -66,10 +105,8 @@ local function start(id, r, eid, priority)
   if not (r.xt and r.sta) then r.sta = num(now) end
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
     'sta', r.sta)
-  call('HDEL', key, 'rv')
-  call('ZADD', P .. 'unfinished', num(now + lease), id)
-  call('ZADD', P .. 'active:' .. r.uid, num(now), id)
-  if born then touch(r.uid) end
+  if r.rv then call('HDEL', key, 'rv') end
+  note_started(id, r.uid)
   local work, own = errand(id, r)
   return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, work, own, more(id, r, j) }
 end
@@ -85,7 +122,7 @@ local function consider(stream, entry, priority)
     -- mine from a lost reply: answered again; a former process's: its lease decides
     if r.wk == consumer and r.inc == incarnation and not held[id] then
       local work, own = errand(id, r)
-      local j = call('HMGET', P .. 'job:' .. r.uid, 'born', 'lokr', 'lokn', 'lokh')
+      local j = job_of(r.uid)
       taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, work, own, more(id, r, j) }
     end
     return
@@ -115,11 +152,15 @@ end
 for _, priority in ipairs({ 'critical', 'high', 'medium', 'low' }) do
   if #taken < slots or pending then
     local failed = drain(lane(queue, priority), priority)
-    if failed then return failed end
+    if failed then
+      flush_started()
+      return failed
+    end
   end
 end
 -- the rest is for the next call
 if looked >= LOOK_LIMIT and not pending then wakes[queue] = (wakes[queue] or 0) + 1 end
+flush_started()
 if pending and left == 0 then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
 wake()
 return taken
