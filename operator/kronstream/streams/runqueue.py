@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -18,6 +20,7 @@ from kronstream.streams.scripts import Scripts
 
 MESSAGE_LIMIT = 256
 WORK = 8  # where an answer of take.lua has what a run executes
+WORKS = 256  # texts of work that are kept read; a payload has 64 KiB at most
 
 
 class RedisRunQueue:
@@ -126,9 +129,24 @@ def _claim(row: Sequence[Any]) -> Claim:
         nominal=int(nominal),
         deliveries=int(deliveries),
         lane=Lane(lane),
-        work=Work.load(work) if not payload else replace(Work.load(work), payload=json.loads(payload)),
+        work=_work(work, payload),
         **context,
     )
+
+
+_load = lru_cache(maxsize=WORKS)(Work.load)
+
+
+def _work(text: str, payload: str) -> Work:
+    """The work of a text, or with a payload of its own; its handler may do with the payload what it likes."""
+    work = _load(text)
+    if payload:
+        own = json.loads(payload)
+    elif isinstance(work.payload, (dict, list)) or work.call is not None:
+        own = deepcopy(work.payload)
+    else:
+        return work
+    return replace(work, payload=own, call=deepcopy(work.call))
 
 
 def _context(more: str) -> dict[str, Any]:
@@ -164,4 +182,4 @@ def _outcome(outcome: Outcome) -> list[str | int]:
 
 def clean(text: str) -> str:
     """Text that can be stored: what is not valid Unicode is replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
