@@ -34,7 +34,7 @@ async def fill(redis: Redis, count: int) -> None:
 
 async def redis_py(server: Server, count: int, pipelined: int) -> Cost:
     """XREADGROUP by 100, then a record and an acknowledgement for each, `pipelined` runs a pipeline."""
-    redis = server.redis
+    redis = Redis.from_url(server.url, decode_responses=True)  # as everybody gets it
     await server.fresh()
     await fill(redis, count)
     first = await read_own(redis)
@@ -52,6 +52,7 @@ async def redis_py(server: Server, count: int, pipelined: int) -> Cost:
         done += len(entries)
     cost = between(first, await read_own(redis), count)
     await _all_there(redis, count)
+    await redis.aclose()
     return cost
 
 
