@@ -7,13 +7,12 @@
 -- as far as one of the jobs; nothing was written.
 
 local function finish(id, token, state, why, retry_in, duration, result, err, out, uid, gen, nominal, message)
-  local r = load_run(id)
-  if r and r.st == 'running' and r.tok == token and state == 'success' and err == '' and message == ''
-    and succeed(id, r, duration, result, out) then
-    return 1
+  if state == 'success' and err == '' and message == '' then
+    local r = load_run(id, PLAIN_FIELDS)
+    if r and r.st == 'running' and r.tok == token and succeed(id, r, duration, result, out) then return 1 end
   end
   flush_plain()
-  r = r or revive(id, uid, gen, nominal, token)
+  local r = load_run(id) or revive(id, uid, gen, nominal, token)
   if not r then return 0 end
   local adopted = r.rv and r.st == 'queued' and not r.eid
   if not adopted and r.tok ~= token then return 0 end

@@ -1,6 +1,7 @@
 -- Successes that nothing else hangs on, ended together: what `settle` does to one run, in one command for all runs of a
 -- job, or of all jobs, wherever Redis takes several members. Whoever begins anything else calls `flush_plain` first.
 local PLAIN_LIMIT = 500
+local PLAIN_FIELDS = { 'st', 'uid', 'nom', 'gen', 'q', 'ln', 'att', 'eid', 'tok', 'cx', 'rv', 'sta', 'dl', 'grp', 'bf', 'xt', 'pk' }
 local plain = { jobs = {}, order = {}, runs = {}, entries = {} }
 
 -- A job whose runs may be ended together, as it stands until the flush; false for one whose end hangs on successes.
@@ -50,7 +51,7 @@ local function succeed(id, r, duration, result, out)
   elseif r.eid then
     call('HDEL', key, 'eid')
   end
-  local set = { 'st', 'success', 'fin', num(now), 'dur', duration }
+  local set = { 'st', 'success', 'fin', stamp, 'dur', duration }
   if result ~= '' then set[7], set[8] = 'res', result end
   if out ~= '' then set[#set + 1], set[#set + 2] = 'out', out end
   call('HSET', key, unpack(set))
@@ -67,9 +68,9 @@ local function succeed(id, r, duration, result, out)
   end
   plain.runs[#plain.runs + 1] = id
   j.runs[#j.runs + 1] = id
-  j.scored[#j.scored + 1], j.scored[#j.scored + 2] = num(now), id
+  j.scored[#j.scored + 1], j.scored[#j.scored + 2] = stamp, id
   j.sum = j.sum + tonumber(duration)
-  j.last = { 'lr', id, 'lrst', 'success', 'lrsta', r.sta or '', 'lrdur', duration, 'lrmsg', '', 'lok', num(now), 'cf', 0,
+  j.last = { 'lr', id, 'lrst', 'success', 'lrsta', r.sta or '', 'lrdur', duration, 'lrmsg', '', 'lok', stamp, 'cf', 0,
     'lokr', id, 'lokn', r.nom, 'lokh', result ~= '' and 1 or '' }
   if #plain.runs >= PLAIN_LIMIT then flush_plain() end
   return true

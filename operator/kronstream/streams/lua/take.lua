@@ -10,6 +10,8 @@ local held = {}
 for i = 9, #ARGV do held[ARGV[i]] = true end
 local taken, left, looked = {}, 0, 0
 local LOOK_LIMIT = 1000
+-- enough for a run that is queued, which nearly all are
+local QUEUED_FIELDS = { 'st', 'uid', 'nom', 'gen', 'att', 'eid', 'cx', 'rv', 'dlv', 'dl', 'own', 'xt', 'pv', 'tr' }
 
 local function read(stream)
   local from = pending and '0' or '>'
@@ -68,6 +70,7 @@ end
 
 -- Leases and marks of the runs that were started, set together.
 local leases, started, ordered = {}, {}, {}
+local lease_end = num(now + lease)
 local function flush_started()
   if #leases > 0 then call('ZADD', P .. 'unfinished', unpack(leases)) end
   for _, uid in ipairs(ordered) do
@@ -80,13 +83,13 @@ local function flush_started()
 end
 
 local function note_started(id, uid)
-  leases[#leases + 1], leases[#leases + 2] = num(now + lease), id
+  leases[#leases + 1], leases[#leases + 2] = lease_end, id
   if not started[uid] then
     started[uid] = {}
     ordered[#ordered + 1] = uid
   end
   local scored = started[uid]
-  scored[#scored + 1], scored[#scored + 2] = num(now), id
+  scored[#scored + 1], scored[#scored + 2] = stamp, id
   if #leases >= 2000 then flush_started() end
 end
 
@@ -102,7 +105,7 @@ local function start(id, r, eid, priority)
   -- tells a store that lost the record whether a payload went with it
   local token = stem .. ':' .. #taken .. (r.own and 'p' or '') .. ':' .. (born or '')
   local key = P .. 'run:' .. id
-  if not (r.xt and r.sta) then r.sta = num(now) end
+  if not (r.xt and r.sta) then r.sta = stamp end
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
     'sta', r.sta)
   if r.rv then call('HDEL', key, 'rv') end
@@ -116,8 +119,9 @@ local function consider(stream, entry, priority)
   if not fields then return call('XACK', stream, group, eid) end
   local id, why = understand(fields)
   if not id then return bury(stream, eid, fields, why) end
-  local r = load_run(id)
+  local r = load_run(id, QUEUED_FIELDS)
   if not r or r.eid ~= eid then return discard(stream, eid) end
+  if r.st ~= 'queued' or r.cx or r.dl or r.xt or r.dlv then r = load_run(id) end
   if r.st == 'running' then
     -- mine from a lost reply: answered again; a former process's: its lease decides
     if r.wk == consumer and r.inc == incarnation and not held[id] then
