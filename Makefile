@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := arq celery dramatiq saq streaq taskiq
+PEERS_VENV := .venv-peers
 
 .PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench lock wheel clean
 
@@ -19,6 +21,12 @@ $(STAMP): pyproject.toml requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+# the libraries of the benchmark, each apart: they want different clients of Redis
+$(PEERS_VENV)/%/.installed: benchmarks/peers/%.lock
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
 
 setup: $(STAMP) ## make .venv with everything pinned by hash
 
@@ -58,16 +66,17 @@ test: lint verify coverage envtest redis ## everything that must pass, on real p
 test-fast: $(STAMP) ## pure and in-memory tests alone
 	@$(BIN)/pytest tests/unit tests/contract -m "not chaos"
 
-bench: envtest redis ## the benchmarks, with every peer and limit in one run
-	@$(BIN)/python -m benchmarks
+bench: envtest redis $(PEERS:%=$(PEERS_VENV)/%/.installed) ## the benchmarks, with every peer and limit in one run (BENCHMARKS="workers peers": some)
+	@$(BIN)/python -m benchmarks $(BENCHMARKS)
 
 lock: ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
+	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header benchmarks/peers/$$peer.in -o benchmarks/peers/$$peer.lock; done
 
 wheel: $(STAMP) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 clean: ## remove what the tasks made here (not the cache of binaries)
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) $(PEERS_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

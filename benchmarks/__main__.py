@@ -1,10 +1,17 @@
-"""``python -m benchmarks [cron] [due] [throughput]``: all of them by default."""
+"""``python -m benchmarks [cron] [due] [latency] [workers] [peers]``: all of them by default."""
 
 import sys
 
-from benchmarks import cron, due, throughput
+from benchmarks import against, cron, due, latency, workers
+from benchmarks.entrants import PeerFailed
 
-ALL = {"cron": cron.main, "due": due.main, "throughput": throughput.main}
+ALL = {
+    "cron": cron.main,
+    "due": due.main,
+    "latency": latency.main,
+    "workers": workers.main,
+    "peers": against.main,
+}
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(ALL)
@@ -12,4 +19,7 @@ if __name__ == "__main__":
     if unknown:
         sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(ALL)}")
     for name in wanted:
-        ALL[name]()
+        try:
+            ALL[name]()
+        except PeerFailed as failed:
+            sys.exit(f"the benchmark {name} cannot be told without every peer. {failed}")

@@ -62,7 +62,7 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 
 def test_lock_files_keep_hashes_and_no_addresses() -> None:
-    for path in tracked("requirements*.lock"):
+    for path in tracked("requirements*.lock", "benchmarks/*.lock"):
         text = path.read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text

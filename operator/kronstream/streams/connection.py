@@ -1,6 +1,9 @@
 """Connections to Redis, and whether the server may be dispatched into."""
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import RedisError
 
 MINIMUM_VERSION = (7, 0)
@@ -9,6 +12,32 @@ SOCKET_TIMEOUT = 5.0
 
 class Unsuitable(RedisError):  # noqa: N818 - a verdict on the server
     """The server answers but must not be used; the text says what to change. It is waited for like one that is away."""
+
+
+class _Packed:
+    """Writes commands by hiredis, as redis-py's blocking connections do: scripts here have thousands of arguments."""
+
+    _serializer = HiredisRespSerializer()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = self._serializer.pack(*args)
+        return packed
+
+
+class _PackedConnection(_Packed, Connection): ...
+
+
+class _PackedSSLConnection(_Packed, SSLConnection): ...
+
+
+class _PackedUnixConnection(_Packed, UnixDomainSocketConnection): ...
+
+
+_PACKED: dict[type, type] = {
+    Connection: _PackedConnection,
+    SSLConnection: _PackedSSLConnection,
+    UnixDomainSocketConnection: _PackedUnixConnection,
+}
 
 
 def connect(url: str, *, connections: int = 8, timeout: float = SOCKET_TIMEOUT) -> Redis:
@@ -27,6 +56,7 @@ def connect(url: str, *, connections: int = 8, timeout: float = SOCKET_TIMEOUT) 
         decode_responses=True,
         health_check_interval=0,
     )
+    pool.connection_class = _PACKED[pool.connection_class]
     return Redis(connection_pool=pool)
 
 

@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -19,6 +21,8 @@ from kronstream.streams.scripts import Scripts
 
 MESSAGE_LIMIT = 256
 TURNS = 8  # see take.lua
+WORK = 8  # where an answer of take.lua has what a run executes
+WORKS = 256  # texts of work that are kept read; a payload has 64 KiB at most
 
 
 class RedisRunQueue:
@@ -57,6 +61,8 @@ class RedisRunQueue:
         )
         claims, unreadable = [], []
         for row in rows:
+            if row[WORK][:1] == "#":  # the same as in an earlier row
+                row[WORK] = rows[int(row[WORK][1:])][WORK]
             try:
                 claims.append(_claim(row))
             except ValueError:
@@ -134,7 +140,7 @@ def _claim(row: Sequence[Any]) -> Claim:
         nominal=int(nominal),
         deliveries=int(deliveries),
         lane=Lane(lane),
-        work=Work.load(work) if not payload else replace(Work.load(work), payload=json.loads(payload)),
+        work=_work(work, payload),
         **context,
     )
 
@@ -146,6 +152,21 @@ def _limits(card: WorkerCard, queue: str) -> str:
     own, functions = card.limits.get("queues", {}).get(queue), card.limits.get("functions")
     found = {name: value for name, value in (("queue", own), ("functions", functions)) if value}
     return json.dumps(found, separators=(",", ":")) if found else ""
+
+
+_load = lru_cache(maxsize=WORKS)(Work.load)
+
+
+def _work(text: str, payload: str) -> Work:
+    """The work of a text, or with a payload of its own; its handler may do with the payload what it likes."""
+    work = _load(text)
+    if payload:
+        own = json.loads(payload)
+    elif isinstance(work.payload, (dict, list)) or work.call is not None:
+        own = deepcopy(work.payload)
+    else:
+        return work
+    return replace(work, payload=own, call=deepcopy(work.call))
 
 
 def _context(more: str) -> dict[str, Any]:
@@ -183,4 +204,4 @@ def _outcome(outcome: Outcome) -> list[str | int]:
 
 def clean(text: str) -> str:
     """Text that can be stored: what is not valid Unicode is replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

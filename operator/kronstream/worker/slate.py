@@ -14,6 +14,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import Lane
@@ -120,24 +122,35 @@ class Slate:
 
 def _pack(claim: Claim) -> bytes:
     work = claim.work
-    retry = work.retry
-    body = json.dumps(
-        (
-            claim.run, claim.token, claim.uid, claim.generation, claim.attempt, claim.nominal, claim.deliveries,
-            claim.lane, work.namespace, work.name, work.function, work.timeout,
-            retry.limit, retry.initial, retry.factor, retry.maximum, retry.jitter,
-        )
-    ).encode()  # fmt: skip
+    names = f"{quoted(claim.run)},{quoted(claim.token)},{quoted(claim.uid)}"
+    numbers = f"{claim.generation},{claim.attempt},{claim.nominal},{claim.deliveries}"
+    kept = _kept(work.namespace, work.name, work.function, work.timeout, work.retry)
+    body = f'[{names},{numbers},"{claim.lane.value}",{kept}]'.encode()
     if len(body) > SLOT - HEAD.size:
         if not work.name:
             raise ValueError(f"run {claim.run[:100]}…: an identity of {len(body)} bytes")
-        return _pack(replace(claim, work=replace(work, namespace="", name="", function="")))
+        return _pack(replace(claim, work=replace(work, namespace="", name="", function="", retry=_plain(work.retry))))
     return body
+
+
+def _plain(retry: Retry) -> Retry:
+    """Without the names of failures, of which there may be very many."""
+    return replace(retry, only_on=(), not_on=())
+
+
+@lru_cache(maxsize=256)
+def _kept(namespace: str, name: str, function: str, timeout: int, retry: Retry) -> str:
+    """What is kept of the work, as the rest of a JSON array: the same for all runs of a job."""
+    policy = (retry.limit, retry.initial, retry.factor, retry.maximum, retry.jitter, retry.only_on, retry.not_on)
+    return json.dumps((namespace, name, function, timeout, *policy))[1:-1]
 
 
 def _unpack(body: bytes) -> Claim:
     run, token, uid, generation, attempt, nominal, deliveries, lane, namespace, name, function, timeout, *retry = (
         json.loads(body)
     )
-    work = Work(namespace, name, function, timeout=timeout, retry=Retry(*retry))
+    *policy, only_on, not_on = retry
+    work = Work(
+        namespace, name, function, timeout=timeout, retry=Retry(*policy, only_on=tuple(only_on), not_on=tuple(not_on))
+    )
     return Claim(run, token, uid, generation, attempt, nominal, deliveries, Lane(lane), work)

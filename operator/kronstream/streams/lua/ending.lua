@@ -1,7 +1,6 @@
 -- Ends of runs: history, counters, and what follows from them.
-local function remember(uid, id, good, limit, age)
-  local key = P .. (good and 'good:' or 'bad:') .. uid
-  call('ZADD', key, num(now), id)
+-- Keeps a list of a job's finished runs within its bounds.
+local function trim(key, limit, age)
   local over = call('ZCARD', key) - limit
   if over > 0 then
     for _, old in ipairs(call('ZRANGE', key, 0, over - 1)) do call('DEL', P .. 'run:' .. old) end
@@ -9,6 +8,12 @@ local function remember(uid, id, good, limit, age)
   end
   call('ZREMRANGEBYSCORE', key, '-inf', num(now - age))
   call('PEXPIRE', key, num(age))
+end
+
+local function remember(uid, id, good, limit, age)
+  local key = P .. (good and 'good:' or 'bad:') .. uid
+  call('ZADD', key, num(now), id)
+  trim(key, limit, age)
   call('PEXPIRE', P .. 'run:' .. id, num(age))
 end
 

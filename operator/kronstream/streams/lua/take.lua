@@ -12,7 +12,9 @@ for i = 10, #ARGV do held[ARGV[i]] = true end
 local limits = ARGV[9] ~= '' and cjson.decode(ARGV[9]) or nil
 local taken, left, looked = {}, 0, 0
 local LOOK_LIMIT = 1000
-local OF_JOB = { 'born', 'lokr', 'lokn', 'lokh', 'fn', 'kl' }
+-- enough for a run that is queued, which nearly all are
+local QUEUED_FIELDS = { 'st', 'uid', 'nom', 'gen', 'att', 'eid', 'cx', 'rv', 'dlv', 'dl', 'own', 'xt', 'pv', 'tr',
+  'nb', 'kl', 'fs' }
 
 local function read(stream)
   local from = pending and '0' or '>'
@@ -49,9 +51,49 @@ local function understand(fields)
   return f.run
 end
 
--- What a run executes, and its own payload, if it was asked for with one.
+-- What a run executes, and its own payload, if it was asked for with one. Work that an earlier row of this answer has is
+-- told by that row's number: `#0`.
+local works = {}
 local function errand(id, r)
-  return call('HGET', P .. 'work:' .. r.uid, r.gen) or '', r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
+  local name, row = r.uid .. ':' .. r.gen, #taken
+  local work = works[name]
+  if not work then
+    work = call('HGET', P .. 'work:' .. r.uid, r.gen) or ''
+    works[name] = work ~= '' and '#' .. row or nil
+  end
+  return work, r.own and call('HGET', P .. 'run:' .. id, 'pl') or ''
+end
+
+-- What a claim tells of its job; no run that starts changes it.
+local told = {}
+local function job_of(uid)
+  told[uid] = told[uid] or call('HMGET', P .. 'job:' .. uid, 'born', 'lokr', 'lokn', 'lokh', 'fn', 'kl')
+  return told[uid]
+end
+
+-- Leases and marks of the runs that were started, set together.
+local leases, started, ordered = {}, {}, {}
+local lease_end = num(now + lease)
+local function flush_started()
+  if #leases > 0 then call('ZADD', P .. 'unfinished', unpack(leases)) end
+  for _, uid in ipairs(ordered) do
+    call('ZADD', P .. 'active:' .. uid, unpack(started[uid]))
+    if job_of(uid)[1] then
+      call('ZADD', P .. 'dirty', call('HINCRBY', P .. 'job:' .. uid, 'seq', #started[uid] / 2), uid)
+    end
+  end
+  leases, started, ordered = {}, {}, {}
+end
+
+local function note_started(id, uid)
+  leases[#leases + 1], leases[#leases + 2] = lease_end, id
+  if not started[uid] then
+    started[uid] = {}
+    ordered[#ordered + 1] = uid
+  end
+  local scored = started[uid]
+  scored[#scored + 1], scored[#scored + 2] = stamp, id
+  if #leases >= 2000 then flush_started() end
 end
 
 -- The gates of a run: its function's, by the worker's settings, and those of its keys, by its job. The queue's is asked
@@ -113,19 +155,17 @@ local function start(id, r, priority, j)
   -- tells a store that lost the record whether a payload went with it
   local token = stem .. ':' .. #taken .. (r.own and 'p' or '') .. ':' .. (born or '')
   local key = P .. 'run:' .. id
-  if not (r.xt and r.sta) then r.sta = num(now) end
+  if not (r.xt and r.sta) then r.sta = stamp end
   call('HSET', key, 'st', 'running', 'att', attempt, 'dlv', deliveries, 'wk', consumer, 'inc', incarnation, 'tok', token,
     'sta', r.sta)
   if limits and limits.queue then
     r.gt = limits.queue.name .. (r.gt and '|' .. r.gt or '')
-    if limits.queue.max then call('ZADD', P .. 'gate:' .. limits.queue.name, num(now), id) end
+    if limits.queue.max then call('ZADD', P .. 'gate:' .. limits.queue.name, stamp, id) end
     if limits.queue.count then reserve(limits.queue.name, limits.queue.count, limits.queue.per, true) end
   end
   if r.gt then call('HSET', key, 'gt', r.gt) end
-  call('HDEL', key, 'rv')
-  call('ZADD', P .. 'unfinished', num(now + lease), id)
-  call('ZADD', P .. 'active:' .. r.uid, num(now), id)
-  if born then touch(r.uid) end
+  if r.rv then call('HDEL', key, 'rv') end
+  note_started(id, r.uid)
   local work, own = errand(id, r)
   return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, work, own, more(id, r, j) }
 end
@@ -135,13 +175,15 @@ local function consider(stream, entry, priority)
   if not fields then return call('XACK', stream, group, eid) end
   local id, why = understand(fields)
   if not id then return bury(stream, eid, fields, why) end
-  local r = load_run(id)
+  local r = load_run(id, QUEUED_FIELDS)
   if not r or r.eid ~= eid then return discard(stream, eid) end
+  r.q, r.ln = queue, priority
+  if r.st ~= 'queued' or r.cx or r.dl or r.xt or r.dlv then r = load_run(id) end
   if r.st == 'running' then
     -- mine from a lost reply: answered again; a former process's: its lease decides
     if r.wk == consumer and r.inc == incarnation and not held[id] then
       local work, own = errand(id, r)
-      local j = call('HMGET', P .. 'job:' .. r.uid, unpack(OF_JOB))
+      local j = job_of(r.uid)
       taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, work, own, more(id, r, j) }
     end
     return
@@ -154,7 +196,7 @@ local function consider(stream, entry, priority)
     left = left + 1
     return
   end
-  local j = call('HMGET', P .. 'job:' .. r.uid, unpack(OF_JOB))
+  local j = job_of(r.uid)
   if held_up(id, r, j) then return end
   taken[#taken + 1] = start(id, r, priority, j)
 end
@@ -197,11 +239,15 @@ ORDERS['5'] = ORDERS['2']
 for _, priority in ipairs(ORDERS[ARGV[8]] or { 'critical', 'high', 'medium', 'low' }) do
   if #taken < slots or pending then
     local failed = drain(lane(queue, priority), priority)
-    if failed then return failed end
+    if failed then
+      flush_started()
+      return failed
+    end
   end
 end
 -- the rest is for the next call
 if looked >= LOOK_LIMIT and not pending then wakes[queue] = (wakes[queue] or 0) + 1 end
+flush_started()
 if pending and left == 0 then call('HDEL', P .. 'worker:' .. consumer, 'handed') end
 wake()
 return taken
