@@ -149,8 +149,7 @@ def _unpack(body: bytes) -> Claim:
     run, token, uid, generation, attempt, nominal, deliveries, lane, namespace, name, function, timeout, *retry = (
         json.loads(body)
     )
-    *policy, only_on, not_on = retry
-    work = Work(
-        namespace, name, function, timeout=timeout, retry=Retry(*policy, only_on=tuple(only_on), not_on=tuple(not_on))
-    )
+    names = ("limit", "initial", "factor", "maximum", "jitter", "only_on", "not_on")
+    policy = Retry.load(dict(zip(names, retry, strict=True)))
+    work = Work(namespace, name, function, timeout=timeout, retry=policy)
     return Claim(run, token, uid, generation, attempt, nominal, deliveries, Lane(lane), work)
