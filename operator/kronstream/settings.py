@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from kronstream.domain import duration
+from kronstream.domain import duration, quantity
 from kronstream.domain.errors import Invalid
 
 DEFAULT_STREAM = "stream:scheduler:job.dispatch"
@@ -114,6 +114,21 @@ def span(low: str, high: str) -> Callable[[str], int]:
             value = -1
         if not duration.parse(low) <= value <= duration.parse(high):
             raise ValueError(f"write a duration from {low} to {high}, like 1500ms, 90s or 2h30m")
+        return value
+
+    return read
+
+
+def amount(low: str, high: str) -> Callable[[str], int]:
+    """Reads an amount of memory between two bounds, both allowed, into bytes."""
+
+    def read(text: str) -> int:
+        try:
+            value = quantity.parse(text)
+        except ValueError:
+            value = -1
+        if not quantity.parse(low) <= value <= quantity.parse(high):
+            raise ValueError(f"write an amount of memory from {low} to {high}, like 256Mi or 1.5Gi")
         return value
 
     return read
@@ -224,7 +239,7 @@ class TypeSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """A worker: what it takes, from where, and how it ends. `grace` is milliseconds."""
+    """A worker: what it takes, from where, and how it ends. `grace`, `child_cpu_time` are milliseconds."""
 
     redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
     log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
@@ -247,6 +262,14 @@ class WorkerSettings:
     grace: int = setting(
         "KRONSTREAM_GRACE", "how long running handlers may go on after SIGTERM", span("0s", "1d"), 30_000, shown="30s"
     )
+    child_memory: int | None = setting(
+        "KRONSTREAM_CHILD_MEMORY", "memory that a run of a sync function may take, where its job says nothing",
+        amount("16Mi", "1Ti"), None, shown="no limit",
+    )  # fmt: skip
+    child_cpu_time: int | None = setting(
+        "KRONSTREAM_CHILD_CPU_TIME", "processor time that a run of a sync function may use, where its job says nothing",
+        span("1s", "30d"), None, shown="no limit",
+    )  # fmt: skip
     metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 0)
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"

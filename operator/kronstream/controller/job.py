@@ -221,6 +221,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         platform_id=spec.platform_id,
         call=spec.handler.call,
         account=spec.service_account_name,
+        limits=spec.handler.limits,
     )
     return replace(
         _held(job, status),

@@ -18,7 +18,8 @@ class Work:
 
     ``function`` is the name that workers offer: of a registered function, or of a handler type (``@http``), whose block
     of the spec is ``call``. ``account`` is the service account, of the job's namespace, by which Secrets are read and
-    resources made for it.
+    resources made for it. ``limits`` are what a run of a sync function may take: ``memory`` bytes, ``cpu_time``
+    milliseconds; what they do not name has the worker's own limit.
     """
 
     namespace: str
@@ -30,12 +31,15 @@ class Work:
     platform_id: str | None = None
     call: dict[str, Any] | None = None
     account: str = "default"
+    limits: dict[str, int] | None = None
 
     def dump(self) -> str:
         """The stored form: compact JSON."""
         fields = asdict(self)
         if self.call is None:
             del fields["call"]
+        if self.limits is None:
+            del fields["limits"]
         return json.dumps({"v": VERSION, **fields}, separators=(",", ":"))
 
     @classmethod
