@@ -74,6 +74,11 @@ class RedisRunQueue:
             raise Epoch("Redis was lost and is not filled again yet")
         return [answer == 1 for answer in answers]
 
+    async def result(self, run: str) -> str | None:
+        """See RunQueue."""
+        text = await self._redis.hget(self._keys.run(run), "res")
+        return None if text is None else str(text)
+
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         """See RunQueue."""
         if claims:

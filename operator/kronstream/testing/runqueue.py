@@ -146,6 +146,11 @@ class MemoryRunQueue:
                 raise Epoch("the store was lost and is not filled again yet")
         return [finish(store, outcome) for outcome in outcomes]
 
+    async def result(self, run: str) -> str | None:
+        """See RunQueue."""
+        found = self._store.run(run)
+        return (found.result or None) if found else None
+
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:  # noqa: ARG002 the port's
         """See RunQueue."""
         for claim in claims:

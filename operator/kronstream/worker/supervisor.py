@@ -247,6 +247,7 @@ class Supervisor:
             "batch_size": settings.batch_size,
             "block_ms": settings.block_ms,
             "cancel_grace": self._cancel_grace,
+            "limits": {"memory": settings.child_memory, "cpu_time": settings.child_cpu_time},
             "slots": slots_for(settings.concurrency),
             "log_format": settings.log.log_format,
             "log_level": settings.log.log_level,
