@@ -155,6 +155,26 @@ WORDED: dict[str, tuple[dict[str, Any], str]] = {
         "spec.handler.http.tls",
     ),
     "name-is-code": (spec(handler={"function": {"name": "os.system('id')"}}), "spec.handler.function.name"),
+    "memory-in-words": (
+        spec(handler={"function": {"name": "echo", "memory": "a lot"}}),
+        "spec.handler.function.memory",
+    ),
+    "memory-too-little": (
+        spec(handler={"function": {"name": "echo", "memory": "16777215"}}),
+        "spec.handler.function.memory",
+    ),
+    "memory-too-much": (
+        spec(handler={"function": {"name": "echo", "memory": "999999999999999T"}}),
+        "spec.handler.function.memory",
+    ),
+    "memory-of-another-unit": (
+        spec(handler={"function": {"name": "echo", "memory": "256MB"}}),
+        "spec.handler.function.memory",
+    ),
+    "cpu-time-too-short": (
+        spec(handler={"function": {"name": "echo", "cpuTime": "999ms"}}),
+        "spec.handler.function.cpuTime",
+    ),
     "name-empty": (spec(handler={"function": {"name": ""}}), "spec.handler.function.name"),
     "queue-with-blank": (spec(queue="my queue"), "spec.queue"),
     "queue-with-braces": (spec(queue="{x}"), "spec.queue"),

@@ -131,6 +131,155 @@ def environment(payload: Any) -> list[str]:
     return sorted(os.environ)
 
 
+@handler("sync:hoard")
+def hoards(payload: Any) -> int:
+    """Takes so many MiB, in small pieces, and keeps them until it returns."""
+    return len([bytearray(1 << 20) for _ in range(payload)])
+
+
+@handler("sync:hoard_at_once")
+def hoards_at_once(payload: Any) -> int:
+    return len(bytearray(payload << 20))
+
+
+@handler("sync:leak")
+def leaks(payload: Any) -> int:
+    """Keeps so many MiB after it returned, and tells its process."""
+    leaked.append(b"x" * (payload << 20))
+    return os.getpid()
+
+
+leaked: list[bytes] = []
+
+
+@handler("sync:fork")
+def forks(payload: Any) -> int:
+    """Returns twice: here, and in a fork of its own process."""
+    os.fork()
+    return os.getpid()
+
+
+@handler("sync:fork_and_stay")
+def forks_and_stays(payload: Any) -> int:
+    """Leaves a fork that goes on printing."""
+    if os.fork() == 0:
+        while True:
+            print("the fork is still here")
+            time.sleep(0.01)
+    return os.getpid()
+
+
+@handler("sync:moves")
+def moves(payload: Any) -> int:
+    """Changes what is around it, and tells its process."""
+    os.chdir(payload)
+    os.environ["LEFT_BEHIND"] = "1"
+    os.environ.pop("PATH", None)
+    os.umask(0)
+    sys.stdout = sys.stderr
+    signal.alarm(1)
+    return os.getpid()
+
+
+@handler("sync:where")
+def where(payload: Any) -> list[Any]:
+    mask = os.umask(0)
+    os.umask(mask)
+    here = [os.getpid(), str(Path.cwd()), os.environ.get("LEFT_BEHIND"), "PATH" in os.environ, mask != 0]
+    time.sleep(payload or 0)
+    return here
+
+
+@handler("sync:close_output")
+def closes_output(payload: Any) -> int:
+    os.close(1)
+    return os.getpid()
+
+
+@handler("sync:raise_unprintable")
+def raises_unprintable(payload: Any) -> None:
+    raise SilentError
+
+
+@handler("sync:raise_large")
+def raises_large(payload: Any) -> None:
+    raise ValueError("y" * 50_000_000)
+
+
+@handler("sync:raise_unpicklable")
+def raises_unpicklable(payload: Any) -> None:
+    raise UnpicklableError(threading.Lock())
+
+
+class UnpicklableError(Exception):
+    def __reduce__(self) -> Any:
+        raise TypeError("not over my dead body")
+
+
+@handler("sync:raise_surrogate")
+def raises_surrogate(payload: Any) -> None:
+    raise ValueError("half a character: \ud800, none: \x00")
+
+
+@handler("sync:result")
+def sync_result(payload: Any) -> Any:
+    if payload == "nan":
+        return float("nan")
+    if payload == "large":
+        return "z" * 50_000_000
+    if payload == "keys":
+        return {"__class__": 1, "self": 2}
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    return deep
+
+
+@handler("sync:progress")
+def tells_progress(payload: int, run: Run) -> str:
+    for number in range(payload):
+        run.progress(number / payload, f"step {number}")
+    run.progress(1, "over", {"steps": payload})
+    return "told"
+
+
+@handler("sync:progress_waits")
+def tells_and_waits(payload: Any, run: Run) -> None:
+    """Says two things at once, then nothing until a file is there."""
+    run.progress(0.1, "first")
+    run.progress(0.2, "second")
+    while not Path(payload).exists():
+        time.sleep(0.02)
+
+
+@handler("sync:last")
+def last(run: Run) -> Any:
+    last = run.last_success
+    assert run.previous is not None
+    return [run.previous.isoformat(), run.trace_id, last and [last.nominal.isoformat(), last.run, last.result]]
+
+
+@handler("async:last")
+async def async_last(run: Run) -> Any:
+    return last(run)
+
+
+@handler("async:progress")
+async def async_tells_progress(payload: int, run: Run) -> str:
+    await asyncio.to_thread(run.progress, 0, "from a thread")
+    return tells_progress(payload, run)
+
+
+@handler("sync:typed")
+def typed(days: int, dry_run: bool = False) -> list[Any]:
+    return [days, dry_run]
+
+
+@handler("async:typed")
+async def async_typed(days: int, dry_run: bool = False) -> list[Any]:
+    return [days, dry_run]
+
+
 @handler("async:echo")
 async def async_echo(payload: Any) -> Any:
     return payload

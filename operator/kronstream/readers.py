@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from kronstream.domain import address, duration, target
+from kronstream.domain import address, duration, quantity, target
 from kronstream.domain.limits import Gate, Limits, function_gate, queue_gate
 
 MOST_QUEUES, MOST_SLOTS = 32, 10_000
@@ -46,6 +46,21 @@ def span(low: str, high: str) -> Callable[[str], int]:
             value = -1
         if not duration.parse(low) <= value <= duration.parse(high):
             raise ValueError(f"write a duration from {low} to {high}, like 1500ms, 90s or 2h30m")
+        return value
+
+    return read
+
+
+def amount(low: str, high: str) -> Callable[[str], int]:
+    """Reads an amount of memory between two bounds, both allowed, into bytes."""
+
+    def read(text: str) -> int:
+        try:
+            value = quantity.parse(text)
+        except ValueError:
+            value = -1
+        if not quantity.parse(low) <= value <= quantity.parse(high):
+            raise ValueError(f"write an amount of memory from {low} to {high}, like 256Mi or 1.5Gi")
         return value
 
     return read

@@ -19,6 +19,7 @@ from kronstream.domain.errors import Invalid
 from kronstream.domain.limits import Limits
 from kronstream.readers import (
     allowed_addresses,
+    amount,
     choice,
     config_map_name,
     listed,
@@ -160,7 +161,7 @@ class TypeSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """A worker: what it takes, from where, and how it ends. `grace` is milliseconds."""
+    """A worker: what it takes, from where, and how it ends. `grace`, `child_cpu_time` are milliseconds."""
 
     redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
     log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
@@ -198,6 +199,14 @@ class WorkerSettings:
     grace: int = setting(
         "KRONSTREAM_GRACE", "how long running handlers may go on after SIGTERM", span("0s", "1d"), 30_000, shown="30s"
     )
+    child_memory: int | None = setting(
+        "KRONSTREAM_CHILD_MEMORY", "memory that a run of a sync function may take, where its job says nothing",
+        amount("16Mi", "1Ti"), None, shown="no limit",
+    )  # fmt: skip
+    child_cpu_time: int | None = setting(
+        "KRONSTREAM_CHILD_CPU_TIME", "processor time that a run of a sync function may use, where its job says nothing",
+        span("1s", "30d"), None, shown="no limit",
+    )  # fmt: skip
     metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 0)
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"

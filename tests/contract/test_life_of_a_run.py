@@ -39,6 +39,15 @@ async def test_a_due_run_is_taken_finished_and_recorded(store: Store) -> None:
     assert await store.queue.take(card(), "default", 10) == []
 
 
+async def test_the_result_of_a_run_can_be_read_by_its_id(store: Store) -> None:
+    await dispatched(store)
+    (claim,) = await store.queue.take(card(), 10)
+    assert await store.queue.result(claim.run) is None
+    assert await store.queue.finish(card(), [success(claim, result='{"rows":7}')]) == [True]
+    assert await store.queue.result(claim.run) == '{"rows":7}'
+    assert await store.queue.result("no-s1") is None
+
+
 async def test_dispatch_is_fenced_by_the_cursor(store: Store) -> None:
     cursor = await adopted(store)
     first = dispatch(cursor, cursor + 1000)

@@ -17,9 +17,10 @@ NO_RETRY = Retry(limit=0)
 
 
 def claim(function: str = "echo", payload: Any = None, *, run: str = "", **fields: Any) -> Claim:
-    """A claim; `timeout` (ms) and `retry` are the work's."""
+    """A claim; `timeout` (ms), `retry` and `limits` are the work's."""
     number = next(_numbers)
-    work = Work("ns", "job", function, payload, fields.pop("timeout", 60_000), fields.pop("retry", NO_RETRY))
+    timeout, retry, limits = fields.pop("timeout", 60_000), fields.pop("retry", NO_RETRY), fields.pop("limits", None)
+    work = Work("ns", "job", function, payload, timeout, retry, limits=limits)
     values: dict[str, Any] = {
         "run": run or f"uid-s{number}", "token": f"token-{number}", "uid": "uid", "generation": 1, "attempt": 1,
         "nominal": 1_700_000_000_000, "deliveries": 1, "lane": Lane.MEDIUM, "work": work,
@@ -50,6 +51,7 @@ class FakeQueue:
         self.gone: set[str] = set()
         self.fenced: set[str] = set()
         self.taken: list[int] = []
+        self.results: dict[str, str] = {}
         self.calls: list[str] = []
         self.broken: Callable[[str], None] = lambda call: None
         self._changed = asyncio.Condition()
@@ -100,6 +102,10 @@ class FakeQueue:
     async def slow(self, claims: Sequence[Claim]) -> None:
         self.slowed += claims
         await self._note("slow")
+
+    async def result(self, run: str) -> str | None:
+        await self._note("result")
+        return self.results.get(run)
 
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         self.released += claims

@@ -74,7 +74,8 @@ def test_what_is_no_work_is_refused(text: str, fault: str) -> None:
 
 
 def test_what_a_newer_version_added_is_passed_over() -> None:
-    work = Work("a", "b", "c", call={"url": "https://example.com"})
+    work = Work("a", "b", "c", call={"url": "https://example.com"}, limits={"memory": 1})
+    assert '"limits"' not in Work("a", "b", "c").dump()
     assert Work.load(work.dump()) == work
     assert Work.load(work.dump().replace('{"v":1', '{"v":1,"colour":"red"')) == work
     assert Work.load(work.dump().replace('"retry":{', '"retry":{"colour":"red",')) == work

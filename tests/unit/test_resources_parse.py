@@ -67,7 +67,7 @@ def test_every_field_is_read() -> None:
         "maxQueued": 10,
         "concurrencyGroup": {"name": "database", "max": 4},
         "runIf": 'last.status != "failed"',
-        "handler": {"function": {"name": "cleanup:old_traces"}},
+        "handler": {"function": {"name": "cleanup:old_traces", "memory": "256Mi", "cpuTime": "30s"}},
         "payload": {"days": [1, None, {"deep": "ü"}]},
         "timeout": "1m30s",
         "retry": {"limit": 0, "backoff": {"initial": "1s", "factor": 1.5, "max": "1m", "jitter": 0}},
@@ -87,6 +87,16 @@ def test_every_field_is_read() -> None:
     assert again == {**written, "startingDeadline": "30m", "retry": again["retry"]}
     assert again["retry"]["backoff"] == {"initial": "1s", "factor": 1.5, "max": "1m", "jitter": 0}
     assert (read.starting_deadline_ms, read.catch_up.window_ms, read.timeout_ms) == (1_800_000, 86_400_000, 90_000)
+
+
+def test_limits_of_a_function_are_bytes_and_milliseconds() -> None:
+    def limits(**fields: str) -> dict[str, int] | None:
+        return parse_spec(spec(handler={"function": {"name": "echo", **fields}})).handler.limits
+
+    assert limits() is None
+    assert limits(memory="1.5Gi", cpuTime="1m") == {"memory": 3 << 29, "cpu_time": 60_000}
+    assert limits(cpuTime="1500ms") == {"cpu_time": 1_500}
+    assert limits(memory="16Mi") == {"memory": 16 << 20}
 
 
 def test_instants_are_milliseconds_in_utc() -> None:

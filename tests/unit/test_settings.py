@@ -19,6 +19,13 @@ def test_defaults_of_a_worker() -> None:
     assert read_settings(WorkerSettings, {}).consumer_name != worker.consumer_name
 
 
+def test_limits_of_sync_functions() -> None:
+    worker = read_settings(WorkerSettings, {})
+    assert (worker.child_memory, worker.child_cpu_time) == (None, None)
+    worker = read_settings(WorkerSettings, {"KRONSTREAM_CHILD_MEMORY": "256Mi", "KRONSTREAM_CHILD_CPU_TIME": "30s"})
+    assert (worker.child_memory, worker.child_cpu_time) == (256 << 20, 30_000)
+
+
 def test_flag_goes_before_variable_before_default() -> None:
     environ = {"KRONSTREAM_BATCH_SIZE": "7", "KRONSTREAM_BLOCK_MS": "70", "KRONSTREAM_QUEUE": ""}
     worker = read_settings(WorkerSettings, environ, batch_size="3", stream_name="s", handlers=("a", "b.py"))
@@ -59,6 +66,9 @@ def test_lists_durations_and_switches_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("flag", "text", "says"),
     [
+        ("child_memory", "256MB", "like 256Mi"),
+        ("child_memory", "1Mi", "from 16Mi to 1Ti"),
+        ("child_cpu_time", "500ms", "from 1s to 30d"),
         ("batch_size", "0", "whole number from 1"),
         ("batch_size", "many", "whole number"),
         ("batch_size", "9" * 5000, "whole number"),

@@ -17,15 +17,13 @@ from kronstream.domain.retry import Retry
 from kronstream.domain.run import Reason, State
 from kronstream.ports import Claim, Outcome
 from kronstream.worker import output
-from kronstream.worker.children import Children
 from kronstream.worker.context import Run
 from kronstream.worker.discovery import load
-from kronstream.worker.executor import LOST, RELEASED, Executor, allowed
+from kronstream.worker.executor import LOST, RELEASED, allowed
 from kronstream.worker.registry import Registry
-from kronstream.worker.slate import ABANDONED, Phase, Slate
+from kronstream.worker.slate import ABANDONED, Phase
+from unit.executorbench import HOSTILE, Bench
 from unit.fakequeue import claim
-
-HOSTILE = str(Path(__file__).parent.parent / "hostile_handlers.py")
 
 pytestmark = pytest.mark.anyio
 
@@ -38,36 +36,6 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     return load([HOSTILE])
-
-
-class Bench:
-    """An executor with its children, and what it reported."""
-
-    def __init__(self, registry: Registry, handlers: str = HOSTILE) -> None:
-        self.registry = registry
-        self.slate = Slate(100)
-        self.children = Children({"handlers": [handlers], "log_format": "text", "log_level": "info"})
-        self.executor = Executor(registry, self.children, self.slate, self._done, cancel_grace=0.1)
-        self.reports: dict[str, asyncio.Future[Outcome | None]] = {}
-        self._slots = iter(range(100))
-
-    def _done(self, claim: Claim, outcome: Outcome | None) -> None:
-        self.reports[claim.token].set_result(outcome)
-
-    def start(self, claim: Claim) -> asyncio.Future[Outcome | None]:
-        function = self.registry.get(claim.work.function)
-        assert function is not None
-        slot = next(self._slots)
-        self.slate.put(slot, claim)
-        self.reports[claim.token] = asyncio.get_running_loop().create_future()
-        self.executor.start(claim, slot, function)
-        return self.reports[claim.token]
-
-    async def outcome(self, name: str, payload: Any = None, **fields: Any) -> Outcome:
-        async with asyncio.timeout(30):
-            result = await self.start(claim(name, payload, **fields))
-        assert result is not None
-        return result
 
 
 @pytest.fixture

@@ -25,12 +25,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+async def wait(payload: float) -> None:
+    await asyncio.sleep(payload)
+
+
 class Bench:
     """An executor of one function that waits as many seconds as its payload says."""
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.registry.add("wait", asyncio.sleep)
+        self.registry.add("wait", wait)
         self.slow: asyncio.Queue[Claim] = asyncio.Queue()
         self.ended: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self.slate = Slate(10)

@@ -225,6 +225,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         account=spec.service_account_name,
         total_timeout=spec.total_timeout_ms,
         expected=spec.expected_within_ms,
+        limits=spec.handler.limits,
     )
     return replace(
         _held(job, status),

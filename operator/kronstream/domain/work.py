@@ -20,6 +20,8 @@ class Work:
     of the spec is ``call``. ``account`` is the service account, of the job's namespace, by which Secrets are read and
     resources made for it. ``timeout`` bounds an attempt, ``total_timeout`` all of them; one is ``expected`` to take so
     long.
+    resources made for it. ``limits`` are what a run of a sync function may take: ``memory`` bytes, ``cpu_time``
+    milliseconds; what they do not name has the worker's own limit.
     """
 
     namespace: str
@@ -33,12 +35,15 @@ class Work:
     account: str = "default"
     total_timeout: int | None = None
     expected: int | None = None
+    limits: dict[str, int] | None = None
 
     def dump(self) -> str:
         """The stored form: compact JSON."""
         fields = asdict(self)
         if self.call is None:
             del fields["call"]
+        if self.limits is None:
+            del fields["limits"]
         return json.dumps({"v": VERSION, **fields}, separators=(",", ":"))
 
     @classmethod

@@ -151,6 +151,10 @@ class RunQueue(Protocol):
         """Mark runs that take longer than their jobs expect."""
         ...
 
+    async def result(self, run: str) -> str | None:
+        """The result (JSON text) in a run's record, None where there is none."""
+        ...
+
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         """Hand runs back unexecuted, no attempt consumed (drain, a newer work version)."""
         ...

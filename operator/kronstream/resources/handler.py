@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from kronstream.resources.base import Part
 from kronstream.resources.batchjob import BatchJob
 from kronstream.resources.http import Http
 from kronstream.resources.rule import Rule, Ruled, listed
-from kronstream.resources.scalars import FunctionName
+from kronstream.resources.scalars import Amount, FunctionName, Span
 from kronstream.resources.workflow import Workflow
 
 
@@ -17,6 +17,14 @@ class Function(Part):
 
     name: FunctionName
     """The name the function is registered under in the workers, such as `cleanup:old_traces`. Never a path to code."""
+
+    memory: Annotated[int, Amount("16Mi", "1Ti")] | None = None
+    """Memory that a run may take on top of what its process has loaded, such as `256Mi`; for functions without async.
+    A run that needs more fails as `memory_limit`. Left out, the worker's own limit counts, if it has one."""
+
+    cpu_time_ms: Annotated[int, Span("1s", "30d")] | None = None
+    """Processor time that a run may use, such as `30s`; for functions without async. A run that uses more is killed
+    and fails as `cpu_limit`. Left out, the worker's own limit counts, if it has one."""
 
 
 class Agent(Part):
@@ -77,3 +85,11 @@ class Handler(Ruled):
             return None
         block: Part = getattr(self, _given(self)[0])
         return block.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def limits(self) -> dict[str, int] | None:
+        """What a run of the function may take, as `Work.limits`; None where the spec says nothing."""
+        if self.function is None:
+            return None
+        pairs = (("memory", self.function.memory), ("cpu_time", self.function.cpu_time_ms))
+        return {name: value for name, value in pairs if value is not None} or None

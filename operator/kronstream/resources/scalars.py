@@ -14,7 +14,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from kronstream.domain import duration
+from kronstream.domain import duration, quantity
 from kronstream.resources import instant
 
 IN_MS = "x-kronstream-ms"  # marks a schema whose default is in milliseconds
@@ -98,6 +98,48 @@ def cel_ms(path: str) -> str:
 def cel_bounds(span: Span) -> str:
     """The CEL expression for whether `ms` lies in the span."""
     return f"ms >= {duration.parse(span.low)} && ms <= {duration.parse(span.high)}"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """An amount of memory between two bounds, both allowed; bytes in Python, text such as `256Mi` in YAML."""
+
+    low: str
+    high: str
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        low, high = quantity.parse(self.low), quantity.parse(self.high)
+
+        def read(value: object) -> int:
+            try:
+                size = quantity.parse(value) if isinstance(value, str) else -1
+            except ValueError:
+                size = -1
+            if not low <= size <= high:
+                raise invalid(f"{quoted(value)} is not an amount from {self.low} to {self.high}", self.instead)
+            return size
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(quantity.render)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        bounds = [
+            f"quantity(self).compareTo(quantity('{self.low}')) >= 0",
+            f"quantity(self).compareTo(quantity('{self.high}')) <= 0",
+        ]
+        rule = " && ".join([f"self.matches('^{quantity.PATTERN}$')", *bounds])
+        return {
+            "type": "string",
+            "maxLength": quantity.MAX_LENGTH,
+            "x-kubernetes-validations": [{"rule": rule, "message": self.instead}],
+        }
+
+    @property
+    def instead(self) -> str:
+        return f"write an amount of memory from {self.low} to {self.high}, like 256Mi or 1.5Gi"
 
 
 @dataclass(frozen=True)

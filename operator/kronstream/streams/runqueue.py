@@ -91,6 +91,11 @@ class RedisRunQueue:
         if claims:
             await self._scripts.run("slow", *(part for claim in claims for part in (claim.run, claim.token)))
 
+    async def result(self, run: str) -> str | None:
+        """See RunQueue."""
+        text = await self._redis.hget(self._keys.run(run), "res")
+        return None if text is None else str(text)
+
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:
         """See RunQueue."""
         if claims:

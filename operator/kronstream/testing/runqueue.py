@@ -181,6 +181,11 @@ class MemoryRunQueue:
                 if run.uid in self._store.jobs:
                     self._store.touch(self._store.jobs[run.uid])
 
+    async def result(self, run: str) -> str | None:
+        """See RunQueue."""
+        found = self._store.run(run)
+        return (found.result or None) if found else None
+
     async def release(self, card: WorkerCard, claims: Sequence[Claim]) -> None:  # noqa: ARG002 the port's
         """See RunQueue."""
         for claim in claims:

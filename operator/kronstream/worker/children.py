@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections import deque
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -19,22 +20,30 @@ CHUNK = 65_536
 TRIES = 3
 STATUS_WAIT = 1.0  # seconds until a child that went away has been reaped
 
+Echo = Callable[[bytes], None]
+
 
 class Crashed(Exception):  # noqa: N818 - what became of the child
-    """The child ended before its handler did; the text tells how."""
+    """The child ended before its handler did; the text tells how, `signal` the number of the one that killed it."""
+
+    def __init__(self, how: str, signal: int = 0) -> None:
+        super().__init__(how)
+        self.signal = signal
 
 
 class Child:
     """One child: its socket, its output, and how it ended."""
 
-    def __init__(self, number: int, sock: socket.socket, output: int) -> None:
+    def __init__(self, number: int, sock: socket.socket, output: int, echo: Echo | None = None) -> None:
         self.number = number
         self._sock = sock
         self._output = output
+        self._echo = echo
         self._kept: deque[bytes] = deque()
         self._size = 0
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
+        self.signal = 0  # the one that killed it
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def connect(self) -> None:
@@ -54,12 +63,15 @@ class Child:
         except (ConnectionError, wire.Garbled):
             return False
 
-    async def answer(self) -> wire.Message | None:
-        """What the handler left, None when the child went away."""
+    async def answer(self, heard: Callable[[str], None] | None) -> wire.Message | None:
+        """What the handler left, None when the child went away; `heard` is given its progress meanwhile."""
         try:
-            return await wire.read(self._reader)
+            while (message := await wire.read(self._reader)) is not None and "progress" in message:
+                if heard is not None:
+                    heard(message["progress"])
         except wire.Garbled:
             return None
+        return message
 
     def output(self) -> str:
         """The tail of what was printed since the task began."""
@@ -98,6 +110,8 @@ class Child:
         if not data:
             asyncio.get_running_loop().remove_reader(self._output)
             return False
+        if self._echo is not None:
+            self._echo(data)
         self._kept.append(data[-bounds.OUTPUT - 4 :])
         self._size += len(self._kept[-1])
         while self._size - len(self._kept[0]) > bounds.OUTPUT + 4:
@@ -106,10 +120,14 @@ class Child:
 
 
 class Children:
-    """Starts children as they are needed and uses idle ones again. `hello` is what the nursery has to know."""
+    """Starts children as they are needed and uses idle ones again.
 
-    def __init__(self, hello: wire.Message) -> None:
+    `hello` is what the nursery has to know; `echo` is given what children print, at once.
+    """
+
+    def __init__(self, hello: wire.Message, echo: Echo | None = None) -> None:
         self._hello = hello
+        self._echo = echo
         self._numbers = count(1)
         self._children: dict[int, Child] = {}
         self._idle: list[Child] = []
@@ -124,8 +142,8 @@ class Children:
             await self._start_nursery()
         await asyncio.shield(self._starting)
 
-    async def run(self, task: dict[str, Any], tail: Tail) -> wire.Message:
-        """Execute a task and answer what its handler left; its output goes to `tail`.
+    async def run(self, task: dict[str, Any], tail: Tail, heard: Callable[[str], None] | None = None) -> wire.Message:
+        """Execute a task and answer what its handler left; its output goes to `tail`, its progress to `heard`.
 
         Raises Crashed when the child ended instead. Cancelled, the child is killed at once.
         """
@@ -133,9 +151,10 @@ class Children:
         child = await self._begin(message, tail)
         done = False
         try:
-            answer = await child.answer()
+            answer = await child.answer(heard)
             if answer is None:
-                raise Crashed(f"the handler's process {await self._how(child)} before it returned")
+                how = await self._how(child)
+                raise Crashed(f"the handler's process {how} before it returned", child.signal)
             done = not answer.get("tired")
             return answer
         finally:
@@ -183,7 +202,7 @@ class Children:
         assert self._control is not None
         ours, theirs = socket.socketpair()
         output, printed = os.pipe()
-        child = Child(next(self._numbers), ours, output)
+        child = Child(next(self._numbers), ours, output, self._echo)
         self._children[child.number] = child
         try:
             socket.send_fds(self._control, [json.dumps({"spawn": child.number}).encode()], [theirs.fileno(), printed])
@@ -238,6 +257,7 @@ class Children:
         if "exited" in message:
             child = self._children.pop(message["exited"], None)
             if child is not None and not child.ended.done():
+                child.signal = max(0, -message.get("status", 0))
                 child.ended.set_result(message.get("fault") or how_it_ended(message["status"]))
         elif "ready" in message:
             if self._starting is not None and not self._starting.done():

@@ -8,13 +8,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 from kronstream.logs import masked
-from kronstream.ports import Claim, Outcome, RunQueue, WorkerCard
+from kronstream.ports import Claim, Externals, Outcome, RunQueue, WorkerCard
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.children import Children
 from kronstream.worker.executor import LOST, RELEASED, Executor
 from kronstream.worker.finisher import Finisher
 from kronstream.worker.handover import Handover
 from kronstream.worker.holdings import Holdings
+from kronstream.worker.limits import NO_LIMITS, Limits
+from kronstream.worker.notes import Notes
 from kronstream.worker.outcome import outcome as outcome_of
 from kronstream.worker.pool import Pool
 from kronstream.worker.registry import Registry
@@ -50,6 +52,8 @@ class Consumer:
         batch_size: int = 10,
         block_ms: int = 5_000,
         cancel_grace: float = CANCEL_GRACE,
+        externals: Externals | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._queue = queue
         self._card = card
@@ -57,7 +61,10 @@ class Consumer:
         self._slate = slate
         self._cancel_grace = cancel_grace
         self._held = Holdings(slate)
-        self._executor = Executor(registry, children, slate, self._ended, cancel_grace, self._slow)
+        notes = Notes(queue, externals) if externals is not None else None
+        self._executor = Executor(
+            registry, children, slate, self._ended, cancel_grace, self._slow, notes=notes, limits=limits
+        )
         self._finisher = Finisher(queue, card, slate, self._settled)
         self._handover = Handover(queue, card)
         self._running = 0

@@ -7,6 +7,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable
+from signal import SIGXCPU
 
 from kronstream.domain.run import Reason
 from kronstream.logs import masked
@@ -14,8 +15,11 @@ from kronstream.ports import Claim, Failure, Outcome
 from kronstream.worker import failure
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.context import Run, facts, run_of
+from kronstream.worker.limits import CPU_CODE, CPU_TIME, NO_LIMITS, Limits
+from kronstream.worker.notes import Notes
 from kronstream.worker.outcome import Ended, cancelled, outcome, raised
 from kronstream.worker.output import Tail, capture
+from kronstream.worker.progress import Pace
 from kronstream.worker.registry import Function, Registry
 from kronstream.worker.result import Unfit, encode
 from kronstream.worker.slate import ABANDONED, Phase, Slate
@@ -45,24 +49,19 @@ class Attempt:
     """One attempt that executes."""
 
     __slots__ = (
-        "allowed",
-        "claim",
-        "ending",
-        "executor",
-        "patience",
-        "run",
-        "seat",
-        "started",
-        "tail",
-        "task",
-        "timer",
-    )
+        "allowed", "calling", "claim", "ending", "executor", "last", "pace", "patience", "run", "seat", "started",
+        "tail", "task", "timer", "told",
+    )  # fmt: skip
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
         self.executor = executor
         self.claim = claim
-        self.tail = Tail()
+        self.tail = executor.tail()
         self.run: Run | None = None
+        self.pace: Pace | None = None
+        self.told: str | None = None  # progress that an async handler last spoke of
+        self.calling = False
+        self.last: str | None = None  # what the last success returned
         self.ending: str | None = None
         self.started = time.monotonic()
         loop = executor.loop
@@ -85,6 +84,8 @@ class Attempt:
         try:
             if function.is_type:
                 return Ended(result=encode(await function.call(self.claim, self._make_run())))
+            if self.claim.last_success is not None:
+                await self._look_back(function)
             return Ended(result=encode(await function.invoke(self.claim.work.payload, self._make_run)))
         except asyncio.CancelledError:
             if self.ending is not None:
@@ -94,22 +95,64 @@ class Attempt:
             return Ended(None, Reason.RESULT, Failure("InvalidResult", str(unfit)))
         except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop with every other run
             return raised(error, self.run.wait if self.run is not None else None)
+        finally:
+            if self.told is not None:
+                await asyncio.sleep(0)  # what was told just now is noted
+                await self._close_pace()
 
     async def _in_child(self, function: Function) -> Ended:
         claim = self.claim
-        task = {"function": function.name, "payload": claim.work.payload, "run": facts(claim, self._deadline())}
+        if claim.last_success is not None:
+            await self._look_back(function)
+        task = {
+            "function": function.name, "payload": claim.work.payload, "run": facts(claim, self._deadline(), self.last),
+        }  # fmt: skip
+        limits = Limits.of(claim.work.limits).or_else(self.executor.limits)
+        if limits != NO_LIMITS:
+            task["limits"] = limits.dump()
         try:
-            answer = await self.executor.children.run(task, self.tail)
+            answer = await self.executor.children.run(task, self.tail, self._note)
         except Crashed as crash:
+            if crash.signal == SIGXCPU and limits.cpu_time is not None:
+                return Ended(None, Reason.CRASHED, Failure(CPU_TIME, limits.cpu_spent), codes=(CPU_CODE,))
             return Ended(None, Reason.CRASHED, Failure("Crashed", str(crash)))
+        finally:
+            await self._close_pace()
         if "reason" not in answer:
             return Ended(result=answer.get("result"))
         told = Failure(answer["type"], answer["message"], answer.get("traceback", ""))
         return Ended(None, Reason(answer["reason"]), told, answer.get("wait"), tuple(answer.get("codes", ())))
 
+    async def _look_back(self, function: Function) -> None:
+        """Have what the last success returned, for a function that may look at it."""
+        if self.executor.notes is not None and function.takes_run:
+            self.last = await self.executor.notes.last_result(self.claim)
+
     def _make_run(self) -> Run:
-        self.run = run_of(facts(self.claim, self._deadline()))
+        self.run = run_of(facts(self.claim, self._deadline(), self.last), self._tell)
         return self.run
+
+    def _tell(self, line: str) -> None:
+        """Progress of an async handler, from any thread."""
+        self.told = line
+        if not self.calling:  # set before told is read: no word is lost, and a flood is one call
+            self.calling = True
+            self.executor.loop.call_soon_threadsafe(self._heard)
+
+    def _heard(self) -> None:
+        self.calling = False
+        assert self.told is not None
+        self._note(self.told)
+
+    def _note(self, line: str) -> None:
+        if self.pace is None and self.executor.notes is not None:
+            self.pace = self.executor.notes.pace(self.claim)
+        if self.pace is not None:
+            self.pace.note(line)
+
+    async def _close_pace(self) -> None:
+        if self.pace is not None:
+            await self.pace.close()
 
     def _deadline(self) -> int:
         return int(time.time() * 1000) + allowed(self.claim)
@@ -176,7 +219,10 @@ LOST = "lost"
 
 
 class Executor:
-    """Starts attempts and ends them early. `cancel_grace`: seconds a cancelled handler may take to end."""
+    """Starts attempts and ends them early. `cancel_grace`: seconds a cancelled handler may take to end.
+
+    `limits` are those of sync functions whose jobs set none; without `notes` no progress is written.
+    """
 
     def __init__(
         self,
@@ -186,24 +232,42 @@ class Executor:
         done: Done,
         cancel_grace: float = 5.0,
         slow: Callable[[Claim], None] = lambda _: None,
+        *,
+        notes: Notes | None = None,
+        limits: Limits = NO_LIMITS,
+        tail: Callable[[], Tail] = Tail,
     ) -> None:
         self.slow = slow
         self.registry = registry
         self.children = children
         self.slate = slate
+        self.notes = notes
+        self.limits = limits
+        self.tail = tail
         self.cancel_grace = cancel_grace
         self.loop = asyncio.get_running_loop()
         watch_tasks(self.loop, slate)
         self.attempts: dict[str, Attempt] = {}  # by token: a run may be here twice, the older one abandoned
         self.abandoned: set[asyncio.Task[Ended]] = set()
         self._report = done
+        self._warned: set[str] = set()
 
     def start(self, claim: Claim, slot: int, function: Function) -> None:
         """Begin an attempt; its outcome comes by the callback."""
         deadline = time.monotonic_ns() + allowed(claim) * 1_000_000
         phase = Phase.TYPE if function.is_type else Phase.LOOP if function.is_async else Phase.CHILD
         self.slate.mark(slot, phase, deadline)
+        if function.is_async and claim.work.limits is not None:
+            self._warn_once(claim)
         self.attempts[claim.token] = Attempt(self, claim, slot, function)
+
+    def _warn_once(self, claim: Claim) -> None:
+        if claim.work.function not in self._warned:
+            self._warned.add(claim.work.function)
+            log.warning(
+                "the limits of %s/%s do nothing: %s is an async function, which shares its process with others; "
+                "limits are for functions without async", claim.work.namespace, claim.work.name, claim.work.function,
+            )  # fmt: skip
 
     def end(self, token: str, why: str) -> None:
         """End an attempt early, if it still executes."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TextIO
+from typing import Any, TextIO
 
 from kronstream.worker import bounds
 
@@ -116,6 +118,37 @@ class TailHandler(logging.Handler):
                 kept.write(self.format(record) + "\n")
             except Exception:  # noqa: BLE001 - logging's own way with a record that cannot be formatted
                 self.handleError(record)
+
+
+_routed = 0  # blocks that are open
+
+
+@contextlib.contextmanager
+def routed(tail: Tail | None = None, level: int = logging.INFO) -> Iterator[None]:
+    """Within the block, capture what tasks print and log from a level on, this one's in `tail`; then all is as before.
+
+    For a process that is not a worker's; blocks may overlap.
+    """
+    global _routed  # noqa: PLW0603 - so are sys.stdout and the root logger
+    if _routed == 0:
+        _before[:] = [sys.stdout, sys.stderr, TailHandler(), logging.getLogger().level]
+        sys.stdout, sys.stderr = Routed(sys.stdout), Routed(sys.stderr)
+        logging.getLogger().addHandler(_before[2])
+        logging.getLogger().setLevel(min(level, _before[3]))
+    _routed += 1
+    token = capture.set(tail)
+    try:
+        yield
+    finally:
+        capture.reset(token)
+        _routed -= 1
+        if _routed == 0:
+            sys.stdout, sys.stderr, handler, before = _before
+            logging.getLogger().removeHandler(handler)
+            logging.getLogger().setLevel(before)
+
+
+_before: list[Any] = []
 
 
 def route() -> None:

@@ -28,6 +28,7 @@ from kronstream.worker.children import Children, Crashed
 from kronstream.worker.consumer import Consumer
 from kronstream.worker.discovery import LoadError, load
 from kronstream.worker.elsewhere.listener import Listener
+from kronstream.worker.limits import Limits
 from kronstream.worker.registry import Registry
 from kronstream.worker.services import Cluster, Services
 from kronstream.worker.slate import TICK, Slate
@@ -92,6 +93,7 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     consumer = Consumer(
         store.queue, card, registry, children, slate,
         batch_size=hello["batch_size"], block_ms=hello["block_ms"], cancel_grace=hello["cancel_grace"],
+        externals=store.externals, limits=Limits(**hello["limits"]),
     )  # fmt: skip
     types = services.settings
     listener = Listener(

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Recall
 from kronstream.worker.context import Run
+from kronstream.worker.intake import Intake, Part
+from kronstream.worker.parameters import HandlerError, shape_of
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")  # as the resources' function name
-ADVICE = "a handler takes nothing, (payload), or (payload, run: Run)"
 
 Target = TypeVar("Target", bound=Callable[..., Any])
-Part = Literal["payload", "run"]
-
-
-class HandlerError(ValueError):
-    """A function that cannot be offered, and why."""
 
 
 class HandlerType(Protocol):
@@ -65,6 +62,28 @@ class Function:
         args = [payload if part == "payload" else run() for part in self.args]
         return self.call(*args, **{key: payload if part == "payload" else run() for key, part in self.kwargs})
 
+    @property
+    def takes_run(self) -> bool:
+        """Whether it is called with a Run."""
+        return "run" in self.args or any(part == "run" for _, part in self.kwargs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed(Function):
+    """A function whose parameters are read from the payload by their types."""
+
+    intake: Intake
+
+    def invoke(self, payload: Any, run: Callable[[], Run]) -> Any:
+        """Call it. Raises Fault, which rules out another attempt, for a payload that does not fit."""
+        args, kwargs = self.intake.arguments(payload, run)
+        return self.call(*args, **kwargs)
+
+    @property
+    def takes_run(self) -> bool:
+        """See Function."""
+        return self.intake.takes_run
+
 
 class Registry:
     """Functions by name; a name is given once."""
@@ -76,7 +95,8 @@ class Registry:
     def handler(self, name: object) -> Callable[[Target], Target]:
         """Decorator that offers a function under a name and returns it unchanged.
 
-        Raises HandlerError for a bad or taken name and for a function that cannot be called with a payload and a Run.
+        Its parameters tell what it gets (see parameters.py). Raises HandlerError for a bad or taken name and for a
+        function that no payload can be given to.
         """
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise HandlerError(
@@ -115,6 +135,10 @@ class Registry:
         """The function of a name, or None."""
         return self._functions.get(name)
 
+    def like(self, name: str) -> tuple[str, ...]:
+        """The names that somebody may have meant, the nearest first, three at most."""
+        return tuple(difflib.get_close_matches(name, self._functions, 3, 0.4))
+
     @property
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
@@ -136,43 +160,11 @@ def describe(name: str, target: Callable[..., Any]) -> Function:
     inner = plain if inspect.isroutine(plain) else getattr(plain, "__call__", plain)  # noqa: B004 - its code is meant
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
         raise HandlerError(f"{name!r} at {place} is a generator; return the result instead of yielding it")
-    args, kwargs = _parameters(name, target, place)
     is_async = inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(inner)
-    return Function(name, target, is_async, args, kwargs, place)
-
-
-def _parameters(
-    name: str, target: Callable[..., Any], place: str
-) -> tuple[tuple[Part, ...], tuple[tuple[str, Part], ...]]:
-    try:
-        parameters = list(inspect.signature(target).parameters.values())
-    except (TypeError, ValueError):  # built in: it cannot be asked
-        return ("payload",), ()
-    args: list[Part] = []
-    kwargs: list[tuple[str, Part]] = []
-    given: set[Part] = set()
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        part: Part = "run" if _means_run(parameter) else "payload"
-        if part in given or (part == "payload" and parameter.kind is parameter.KEYWORD_ONLY):
-            if parameter.default is parameter.empty:
-                raise HandlerError(f"{name!r} at {place} needs {parameter.name!r}; {ADVICE}")
-            continue
-        given.add(part)
-        first = parameter is parameters[0]
-        if parameter.kind is parameter.POSITIONAL_ONLY or (first and part == "payload"):
-            args.append(part)
-        else:
-            kwargs.append((parameter.name, part))
-    return tuple(args), tuple(kwargs)
-
-
-def _means_run(parameter: inspect.Parameter) -> bool:
-    annotation = parameter.annotation
-    if isinstance(annotation, str):  # from __future__ import annotations
-        return annotation.rpartition(".")[2] == "Run" or parameter.name == "run"
-    return annotation is Run or parameter.name == "run"
+    shape = shape_of(name, target, plain, place)
+    if shape.intake is not None:
+        return Typed(name, target, is_async, (), (), place, intake=shape.intake)
+    return Function(name, target, is_async, shape.args, shape.kwargs, place)
 
 
 def _place(target: object) -> str:

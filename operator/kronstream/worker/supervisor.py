@@ -247,6 +247,7 @@ class Supervisor:
             "block_ms": settings.block_ms,
             "cancel_grace": self._cancel_grace,
             "slots": slots_for(sum(settings.queues.values())),
+            "limits": {"memory": settings.child_memory, "cpu_time": settings.child_cpu_time},
             "log_format": settings.log.log_format,
             "log_level": settings.log.log_level,
         }
