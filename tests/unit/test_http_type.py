@@ -7,17 +7,19 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import InvalidURL, web
 
 from kronstream import __version__
 from kronstream.domain.retry import Retry
 from kronstream.ports import LastSuccess
 from kronstream.worker.http.signature import signed
+from kronstream.worker.http.type import failed
 from kronstream.worker.rulings import Fault
-from unit.httpbench import NOW, Bench, bench
+from unit.httpbench import NOW, Bench, bench, claim
 from unit.httpreceiver import Receiver, never
 
 pytestmark = pytest.mark.anyio
@@ -180,10 +182,6 @@ async def test_what_gives_nothing_to_send_fails_for_good(
 
 
 async def test_a_block_that_this_version_cannot_use_fails_for_good(http: Bench) -> None:
-    from dataclasses import replace
-
-    from unit.httpbench import claim
-
     made = claim(http={"url": "https://example.com/"})
     made = replace(made, work=replace(made.work, call={"url": "https://example.com/", "method": "TRACE"}))
     with pytest.raises(Fault, match=r"spec\.handler\.http\.method: 'TRACE' is not known") as caught:
@@ -477,3 +475,57 @@ async def test_cookies_are_not_kept_for_another_job(http: Bench, receiver: Recei
     await http.send()
 
     assert "cookie" not in receiver.received[1].headers
+
+
+async def test_a_header_of_the_job_stands_instead_of_ours(http: Bench, receiver: Receiver) -> None:
+    seen = []
+
+    async def look(request: web.Request) -> web.StreamResponse:
+        seen.append((request.headers.getall("Accept"), request.headers.getall("Content-Type")))
+        return web.Response()
+
+    receiver.answers = [look]
+    await http.send(5, http={"headers": {"accept": "text/csv", "content-type": "application/x-five"}})
+
+    assert seen == [(["text/csv"], ["application/x-five"])]
+
+
+async def test_the_secret_part_of_a_header_is_hidden_by_itself(http: Bench, receiver: Receiver) -> None:
+    receiver.answers = [{"text": "1 bad credential: c2VjcmV0OnNlY3JldA=="}]
+    headers = {"Authorization": "Basic c2VjcmV0OnNlY3JldA==", "X-Key-Version": "1"}
+
+    assert (await http.send(http={"headers": headers}))["body"] == "1 bad credential: ***"
+
+
+async def test_an_answer_that_is_packed_although_nobody_asked_is_not_unpacked(http: Bench, receiver: Receiver) -> None:
+    import gzip
+
+    packed = {"body": gzip.compress(b"x" * 10_000_000), "headers": {"Content-Encoding": "gzip"}}
+    receiver.answers = [packed, {**packed, "status": 500}]
+
+    assert (await http.send())["truncated"]
+    assert re.fullmatch(r"500 Internal Server Error from \S+", str(await fault(http)))
+
+
+async def test_a_template_that_only_a_newer_operator_can_read_fails_for_good(http: Bench) -> None:
+    made = claim(http={"url": "https://example.com/"})
+    for field in ("url", "body"):
+        call = {"url": "https://example.com/", field: "https://example.com/${run.colour}"}
+        with pytest.raises(Fault, match=rf"spec\.handler\.http\.{field}: 'run\.colour' is not known") as caught:
+            await http.execute(replace(made, work=replace(made.work, call=call)))
+        assert caught.value.permanent
+
+
+def test_what_the_client_takes_for_no_url_is_refused() -> None:
+    told = failed(InvalidURL("https://x"), "https://x")
+
+    assert (told.codes, told.permanent) == (("http:refused",), True)
+
+
+async def test_a_secret_that_is_no_key_is_told(http: Bench, receiver: Receiver) -> None:
+    http.kind._secrets._cluster.secrets = {"api": {"hook": "whsec_%%%"}}  # type: ignore[attr-defined]
+
+    told = await fault(http, http={"signature": {"secretKeyRef": {"name": "api", "key": "hook"}}})
+
+    assert str(told) == "the key of the signature begins with whsec_, and what follows is not base64"
+    assert receiver.received == []

@@ -59,12 +59,11 @@ async def read(response: ClientResponse, url: str, hidden: Iterable[str], *, goo
     """An answer with as much of its body as is kept. Raises what aiohttp raises for a connection that ends."""
     limit = bounds.RESULT if good else READ
     data = bytearray()
-    whole = True
-    async for chunk in response.content.iter_any():
+    # packed although nobody asked for it: what is in it could have any size
+    whole = response.headers.get("Content-Encoding", "identity").lower() == "identity"
+    while whole and (chunk := await response.content.readany()):
         data += chunk
-        if len(data) > limit:
-            whole = False
-            break
+        whole = len(data) <= limit
     names = (*TOLD, "retry-after")
     headers = {name: masked(response.headers[name][:HEADER], hidden) for name in names if name in response.headers}
     body = masked(bytes(data[:limit]).decode("utf-8", "replace"), hidden)
@@ -86,7 +85,7 @@ def result_of(answer: Answer) -> dict[str, Any]:
     """The result of a success: status, headers and body, as JSON where it is some; only marked when it is too large."""
     headers = {name: value for name, value in answer.headers.items() if name in TOLD}
     kept: dict[str, Any] = {"status": answer.status, "headers": headers}
-    if not answer.body:
+    if answer.whole and not answer.body:
         return kept
     if answer.whole:
         for body in _readings(answer):

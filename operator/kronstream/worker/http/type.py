@@ -32,7 +32,7 @@ from kronstream.worker.context import Run
 from kronstream.worker.http import answer as answers
 from kronstream.worker.http.answer import Answer
 from kronstream.worker.http.gate import Gate, Refused, open_session, passed, trusting
-from kronstream.worker.http.message import Message, compose
+from kronstream.worker.http.message import TOKEN, Message, compose
 from kronstream.worker.http.secrets import Secrets
 from kronstream.worker.rulings import Fault, Parked
 from kronstream.worker.services import Services
@@ -85,6 +85,7 @@ class HttpType:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+        await self._gate.close()
 
     # -- before it -----------------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class HttpType:
         token = await self._externals.attach(claim)
         if token is None:
             raise Fault("Superseded", "the attempt is no longer this worker's")
-        headers = {"Kronstream-Run": claim.run, "Kronstream-Token": token}
+        headers = {"Kronstream-Run": claim.run, TOKEN: token}
         if self._callback:
             headers["Kronstream-Callback"] = f"{self._callback.rstrip('/')}/executions/{claim.run}/complete"
         return headers
