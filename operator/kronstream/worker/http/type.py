@@ -33,11 +33,11 @@ from kronstream.worker.http import answer as answers
 from kronstream.worker.http.answer import Answer
 from kronstream.worker.http.gate import Gate, Refused, open_session, passed, trusting
 from kronstream.worker.http.message import TOKEN, Message, compose
+from kronstream.worker.http.redirect import onward
 from kronstream.worker.http.secrets import Secrets
 from kronstream.worker.rulings import Fault, Parked
 from kronstream.worker.services import Services
 
-MAX_REDIRECTS = 5
 ACCEPTED = 202
 
 
@@ -132,26 +132,15 @@ class HttpType:
         self, http: Http, claim: Claim, message: Message, key: str | None, trust: SSLContext | bool
     ) -> Answer:
         """The answer that is a success, of the last of its redirects. Raises Fault."""
-        for followed in range(MAX_REDIRECTS + 1):
-            outgoing = self._signed(claim, message, key)
-            answer = await self._exchange(outgoing, http, trust)
-            if answers.succeeds(answer.status, http.success_codes):
+        followed = 0
+        while True:
+            answer = await self._exchange(self._signed(claim, message, key), http, trust)
+            if good(http, answer.status):
                 return answer
-            unfollowed = ""
-            if answer.redirect is not None:
-                unfollowed = "followRedirects is Never; write the address it leads to, or followRedirects: SameHost"
-                if http.follow_redirects == "SameHost":
-                    unfollowed = f"{MAX_REDIRECTS} have been followed already"
-                    try:
-                        led = target.redirected(message.url, answer.redirect)
-                    except ValueError as fault:
-                        unfollowed = f"{fault}; write the address it leads to"
-                    else:
-                        if followed < MAX_REDIRECTS:
-                            message = message.to(led, target.following(answer.status, message.method))
-                            continue
-            raise answers.failure_of(answer, claim.work.retry, self._clock(), unfollowed)
-        raise AssertionError("the last redirect was not followed")
+            follows = onward(http, message, answer, followed)
+            if isinstance(follows, str):
+                raise answers.failure_of(answer, claim.work.retry, self._clock(), follows)
+            message, followed = follows, followed + 1
 
     def _signed(self, claim: Claim, message: Message, key: str | None) -> Message:
         if key is None:
@@ -176,8 +165,8 @@ class HttpType:
                 ssl=trust,
             )
             try:
-                good = answers.succeeds(response.status, http.success_codes)
-                answer = await answers.read(response, message.url, message.hidden, good=good)
+                wanted = good(http, response.status)
+                answer = await answers.read(response, message.url, message.hidden, good=wanted)
             finally:
                 response.close()  # what was read to its end has given its connection back already
         except (ClientError, OSError) as error:
@@ -196,6 +185,11 @@ def read_block(call: Mapping[str, Any] | None) -> Http:
         return Http.model_validate(call)
     except ValidationError as found:
         raise Fault("InvalidSpec", str(faults.first(found, "spec.handler.http")), permanent=True) from None
+
+
+def good(http: Http, status: int) -> bool:
+    """Whether a status is a success, or says that the work goes on."""
+    return answers.succeeds(status, http.success_codes) or (http.accepted == "Callback" and status == ACCEPTED)
 
 
 def failed(error: ClientError | OSError, shown: str) -> Fault:
