@@ -46,7 +46,7 @@ def test_defaults() -> None:
     found = read_block(call(url="https://example.com/"))
 
     assert (found.method, found.accepted, found.follow_redirects) == ("POST", "Done", "Never")
-    assert (found.success_codes, found.headers, found.headers_from) == (("2xx",), {}, ())
+    assert (found.success_codes, found.headers, found.headers_from) == (None, {}, ())
     assert found.body is found.signature is found.tls is None
 
 

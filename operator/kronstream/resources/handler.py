@@ -41,7 +41,6 @@ class Handler(Ruled):
     function: Function | None = None
     """A function that a worker offers under a name."""
     http: Http | None = None
-    """An HTTP request."""
 
     def judge(self, at: str) -> None:
         """Raises Invalid for what neither schema nor rules can judge; `at` is the path of this object."""

@@ -39,6 +39,7 @@ from kronstream.worker.rulings import Fault, Parked
 from kronstream.worker.services import Services
 
 ACCEPTED = 202
+DEFAULT = ("2xx",)
 
 
 def wall() -> int:
@@ -189,7 +190,9 @@ def read_block(call: Mapping[str, Any] | None) -> Http:
 
 def good(http: Http, status: int) -> bool:
     """Whether a status is a success, or says that the work goes on."""
-    return answers.succeeds(status, http.success_codes) or (http.accepted == "Callback" and status == ACCEPTED)
+    return answers.succeeds(status, http.success_codes or DEFAULT) or (
+        http.accepted == "Callback" and status == ACCEPTED
+    )
 
 
 def failed(error: ClientError | OSError, shown: str) -> Fault:
