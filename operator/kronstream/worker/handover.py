@@ -47,7 +47,9 @@ class Handover:
 
     def unknown(self, claim: Claim) -> Ended:
         """The failed attempt at a function that nobody offers; names those that are known."""
-        known = sorted(set(self._card.functions).union(*(card.functions for card in self._others)))
+        is_type = claim.work.function.startswith("@")
+        every = set(self._card.functions).union(*(card.functions for card in self._others))
+        known = sorted(name for name in every if name.startswith("@") == is_type)
         names = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
         message = (
             f"no live worker of the queue {self._card.queue!r} offers {claim.work.function!r}; "
