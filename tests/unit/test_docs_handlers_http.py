@@ -147,7 +147,7 @@ def test_what_becomes_of_an_answer(row: tuple[str, ...]) -> None:
 
 
 def test_the_codes_of_the_example_are_codes_of_the_program() -> None:
-    source = (ROOT / "operator/kronstream/worker/http/type.py").read_text()
+    source = (ROOT / "operator/kronstream/worker/http/unanswered.py").read_text()
     for name in ("http:connect", "http:timeout", "http:tls"):
         assert f"`{name}`" in PAGE
         assert f'"{name}"' in source

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import InvalidURL
 
-from kronstream.worker.http.type import failed
+from kronstream.worker.http.unanswered import failed
 from kronstream.worker.rulings import Fault
 from unit.httpbench import Bench, bench
 from unit.httpreceiver import Receiver, never
@@ -81,19 +81,35 @@ async def test_a_connection_takes_too_long(http: Bench, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"HTTP/1.1 2", b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"]
+    ("said", "told"),
+    [
+        (b"", "closed the connection without an answer"),
+        (b"HTTP/1.1 2", "closed the connection without an answer"),
+        (b"SSH-2.0-x\r\n", "gave an answer that is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", "gave an answer that is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhunter2", "gave an answer that ended too early"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhunter2\r\n", "gave an answer that is not HTTP"),
+        (None, "gave an answer that is not HTTP"),
+    ],
+    ids=["nothing", "begun", "ssh", "endless-header", "cut", "bad-chunk", "echo"],
 )
-async def test_an_answer_that_is_none(http: Bench, said: bytes) -> None:
+async def test_an_answer_that_is_none(http: Bench, said: bytes | None, told: str) -> None:
+    """Nothing of it is repeated: a service that echoes what it was sent repeats secrets."""
+
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(head if said is None else said)
+        await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with server:
-        told = await fault(http, http={"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"})
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/?key=hunter2"
+        found = await fault(http, http={"url": url, "headersFrom": [TOKEN]})
 
-    assert (told.kind, told.codes, told.permanent) == ("HttpConnect", ("http:connect",), False)
+    assert (found.kind, found.codes, found.permanent) == ("HttpConnect", ("http:connect",), False)
+    assert told in str(found)
+    assert "hunter2" not in str(found) + http.tail.text()
 
 
 async def test_a_cancelled_attempt_closes_its_connection(http: Bench, receiver: Receiver) -> None:

@@ -161,7 +161,6 @@ async def test_a_request_is_signed(http: Bench, receiver: Receiver) -> None:
         ({"body": "${payload.n / 0}"}, {"n": 1}, "body: ${payload.n / 0} cannot be told: divide by zero"),
         ({"body": "${payload}" * 20}, "x" * 16_000, "body: has 320000 bytes, and 262144 are allowed"),
         ({"url": "https://example.com/${payload}"}, "..", "url: the URL has a . or .. in its path"),
-        ({"headersFrom": [{**TOKEN, "secretKeyRef": {"name": "api", "key": "two"}}]}, None, "headersFrom: the value"),
     ],
 )
 async def test_what_gives_nothing_to_send_fails_for_good(
@@ -219,3 +218,12 @@ async def test_a_secret_that_is_no_key_is_told(http: Bench, receiver: Receiver) 
 
     assert str(told) == "the key of the signature begins with whsec_, and what follows is not base64"
     assert receiver.received == []
+
+
+async def test_a_secret_of_two_lines_is_no_header(http: Bench, receiver: Receiver) -> None:
+    ref = {"name": "api", "key": "two"}
+
+    told = await fault(http, http={"headersFrom": [{"name": "Authorization", "secretKeyRef": ref}]})
+
+    assert (told.kind, told.permanent, receiver.received) == ("SecretUnusable", False, [])
+    assert "the value of Authorization has a line end or another control character" in str(told)

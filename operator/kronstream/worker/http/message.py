@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from kronstream import __version__
 from kronstream.domain import target, template, trace
-from kronstream.domain.template import Unfilled, Values
+from kronstream.domain.template import Values
 from kronstream.ports import Claim
 from kronstream.resources import instant
 from kronstream.resources.http import WITH_BODY, Http
@@ -71,7 +71,7 @@ def values_of(claim: Claim, run: Run) -> Values:
 def compose(http: Http, claim: Claim, run: Run, secrets: Mapping[str, str], work: Mapping[str, str]) -> Message:
     """The request of an attempt. `secrets` are the values of headersFrom, `work` the headers of work that goes on.
 
-    Raises Fault, which no further attempt can mend, for a template that gives nothing usable.
+    Raises Fault: for a template that gives nothing usable, one that no further attempt can mend.
     """
     values = values_of(claim, run)
     url = _filled("url", lambda: target.compile(http.url).at(values))
@@ -80,7 +80,7 @@ def compose(http: Http, claim: Claim, run: Run, secrets: Mapping[str, str], work
     for name, value in secrets.items():
         if _CONTROL.search(value):
             fault = f"headersFrom: the value of {name} has a line end or another control character; it is one line"
-            raise Fault("HeaderUnusable", fault, permanent=True)
+            raise Fault("SecretUnusable", fault, codes=("secret:key",))
     body, kind = _body(http, claim, values)
     given = {name.lower() for name in headers}
     if "accept" not in given:
@@ -139,9 +139,7 @@ def _body(http: Http, claim: Claim, values: Values) -> tuple[bytes | None, str]:
 def _filled(field: str, fill: Callable[[], str]) -> str:
     try:
         return fill()
-    except Unfilled as fault:
-        raise _unusable(field, str(fault)) from None
-    except ValueError as fault:  # read by an operator that knew more of expressions
+    except ValueError as fault:  # Unfilled, or a template that only a newer operator can read
         raise _unusable(field, str(fault)) from None
 
 

@@ -8,15 +8,7 @@ from collections.abc import Callable, Mapping
 from ssl import SSLContext
 from typing import Any
 
-from aiohttp import (
-    ClientConnectorCertificateError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientError,
-    ClientSession,
-    ConnectionTimeoutError,
-    InvalidURL,
-)
+from aiohttp import ClientError, ClientSession
 from pydantic import ValidationError
 from yarl import URL
 
@@ -31,10 +23,11 @@ from kronstream.worker.backoff import Backoff
 from kronstream.worker.context import Run
 from kronstream.worker.http import answer as answers
 from kronstream.worker.http.answer import Answer
-from kronstream.worker.http.gate import Gate, Refused, open_session, passed, trusting
+from kronstream.worker.http.gate import Gate, open_session, passed, trusting
 from kronstream.worker.http.message import TOKEN, Message, compose
 from kronstream.worker.http.redirect import onward
 from kronstream.worker.http.secrets import Secrets
+from kronstream.worker.http.unanswered import failed
 from kronstream.worker.rulings import Fault, Parked
 from kronstream.worker.services import Services
 
@@ -193,21 +186,6 @@ def good(http: Http, status: int) -> bool:
     return answers.succeeds(status, http.success_codes or DEFAULT) or (
         http.accepted == "Callback" and status == ACCEPTED
     )
-
-
-def failed(error: ClientError | OSError, shown: str) -> Fault:
-    """The failure of a request that got no whole answer; `shown` is its URL as messages show it."""
-    inner = error.os_error if isinstance(error, ClientConnectorError) else error
-    if isinstance(inner, Refused):
-        return Fault("AddressRefused", f"{shown} is refused: {inner}", codes=("http:refused",), permanent=True)
-    if isinstance(error, InvalidURL):
-        return Fault("AddressRefused", f"{shown} cannot be requested", codes=("http:refused",), permanent=True)
-    if isinstance(error, (ConnectionTimeoutError, TimeoutError)):
-        return Fault("HttpTimeout", f"{shown} took no connection in time", codes=("http:timeout",))
-    said = f"{type(error).__name__}: {str(error)[:300]}".rstrip(": ")
-    if isinstance(error, (ClientConnectorSSLError, ClientConnectorCertificateError)):
-        return Fault("HttpTls", f"{shown} is not trusted: {said}", codes=("http:tls", "http:connect"))
-    return Fault("HttpConnect", f"{shown} gave no answer: {said}", codes=("http:connect",))
 
 
 def _note(line: str) -> None:
