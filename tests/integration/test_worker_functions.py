@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.conftest import redis_socket  # noqa: F401 - a fixture
-from eventually import eventually
+from eventually import eventually, gone
 from integration.workerbench import Bench
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import State
@@ -73,6 +73,18 @@ def test_limits_of_job_and_worker_fail_one_run_and_give_the_memory_back(bench: B
     assert {bench.over(run).state for run in good} == {State.SUCCESS}
     eventually(lambda: largest() < before + 32 * MIB)
     assert worker.loop.is_running()
+
+
+def test_a_fork_of_the_loop_process_does_nothing_there(bench: Bench) -> None:
+    worker = bench.worker().ready()
+    nursery = {one.pid for one in worker.loop.children()}
+    runs = bench.dispatch("async:fork", count=5, retry=ONCE)
+    assert {bench.over(run).result for run in runs} == {worker.loop.pid}
+    good = bench.dispatch("async:echo", 1, count=50) + bench.dispatch("sync:echo", 1, count=10)
+    assert {bench.over(run).result for run in good} == {1}
+    forks = [one for one in worker.loop.children() if one.name() == worker.loop.name() and one.pid not in nursery]
+    assert all(gone(one.pid) for one in forks)
+    assert "Traceback" not in worker.log
 
 
 def test_hostile_functions_leave_the_worker_as_it_was(bench: Bench, tmp_path: Path) -> None:
