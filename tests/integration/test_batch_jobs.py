@@ -263,3 +263,19 @@ def test_an_api_server_that_is_away_for_a_while(managed: Installation, kubelet: 
     assert over(managed, job, within=60).state is State.SUCCESS
     assert len(kubelet.jobs(job)) == 1
     managed.allow("ERROR")
+
+
+def test_a_run_that_is_cancelled_while_no_worker_is_there(managed: Installation, kubelet: Kubelet) -> None:
+    """The next worker deletes what the dead one had made."""
+    job, run = begin(managed, batch("abandoned", retry=1))
+    made = kubelet.made(job)
+    managed.stop(*managed.workers, number=signal.SIGKILL)
+    try:
+        eventually(lambda: record(managed, job).state is State.QUEUED, within=30)
+        managed.ask(lambda service: service.runs.cancel([run], "anna"))
+        assert not kubelet.gone(made)
+    finally:
+        managed.start(*managed.workers)
+    assert over(managed, job).state is State.CANCELLED
+    eventually(lambda: kubelet.gone(made))
+    assert len(kubelet.jobs(job)) <= 1
