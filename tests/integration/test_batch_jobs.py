@@ -132,6 +132,15 @@ def test_a_timeout_takes_the_job_along(managed: Installation, kubelet: Kubelet) 
     eventually(lambda: kubelet.gone(made))
 
 
+def test_a_job_that_ends_by_its_own_deadline(managed: Installation, kubelet: Kubelet) -> None:
+    job, _ = begin(managed, batch("late", job={"template": template(activeDeadlineSeconds=1)}))
+    kubelet.runs(kubelet.pod(kubelet.made(job)))
+    found = over(managed, job)
+    assert (found.state, found.reason) == (State.FAILED, "timeout")
+    assert found.error is not None
+    assert found.error["type"] == "DeadlineExceeded"
+
+
 def test_a_pod_that_cannot_start(managed: Installation, kubelet: Kubelet) -> None:
     job, _ = begin(managed, batch("unpulled"))
     made = kubelet.made(job)
