@@ -32,7 +32,7 @@ Done = Callable[[Claim, Outcome | None], None]
 class Attempt:
     """One attempt that executes."""
 
-    __slots__ = ("claim", "ending", "executor", "run", "seat", "started", "tail", "task", "timer")
+    __slots__ = ("claim", "ending", "executor", "had", "run", "seat", "started", "tail", "task", "timer")
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
         self.executor = executor
@@ -41,6 +41,7 @@ class Attempt:
         self.run: Run | None = None
         self.ending: str | None = None
         self.started = time.monotonic()
+        self.had = had(claim)
         loop = executor.loop
         self.seat = Seat(slot)
         context = contextvars.copy_context()
@@ -89,8 +90,8 @@ class Attempt:
 
     @property
     def duration(self) -> int:
-        """Milliseconds since it began."""
-        return int((time.monotonic() - self.started) * 1000)
+        """Milliseconds since it began, with another worker if it was taken over."""
+        return self.had + int((time.monotonic() - self.started) * 1000)
 
     def end(self, why: str) -> None:
         """Cancel the handler: `why` is a reason, RELEASED or LOST. The first call counts, before its end."""
@@ -144,8 +145,12 @@ def left(claim: Claim) -> int:
     """Milliseconds until the attempt times out. One that another worker began has had some of them, but gets as many as
     it takes to see whether its work has ended meanwhile."""
     timeout = claim.work.timeout
-    had = 0 if claim.started is None else max(0, int(time.time() * 1000) - claim.started)
-    return max(min(timeout, LEAST_LEFT), timeout - had)
+    return max(min(timeout, LEAST_LEFT), timeout - had(claim))
+
+
+def had(claim: Claim) -> int:
+    """Milliseconds that an attempt has gone on for before this worker had it, by this machine's clock."""
+    return 0 if claim.started is None else max(0, int(time.time() * 1000) - claim.started)
 
 
 RELEASED = "released"
