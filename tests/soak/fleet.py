@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
+from soak.evidence import LEASE, Harm
 from soak.kinds import LIMITS
 
 HANDLERS = Path(__file__).with_name("handlers.py")
@@ -22,6 +24,8 @@ EXPECTED = (
     r"ERROR +kronstream.worker.supervisor: the loop process .* it held \d+ runs",
     r"ERROR +kronstream.worker.supervisor: the worker's loop stood still for .* and was killed",
 )
+STALL = re.compile(r"^(?P<at>\S+) ERROR .*: the worker's loop stood still for (?P<still>[\d.]+) s", re.MULTILINE)
+UNSENT = 2_000  # ms; ends from before a stall that may not have been told yet
 GRACE = "3s"
 ROLES = {"kronstream.worker.process": "loop", "kronstream.worker.nursery": "nursery"}
 
@@ -90,6 +94,12 @@ class Member:
         for number, line in enumerate(lines):
             if BAD_LINE.search(line) and not any(re.search(pattern, line) for pattern in EXPECTED):
                 yield f"{self.name}: " + "\n    ".join(lines[number : number + (20 if "Traceback" in line else 1)])
+
+    def stalls(self) -> Iterator[Harm]:
+        """When a handler blocked its loop until it was killed: what it held was lost or handed back."""
+        for found in STALL.finditer(self.log.read_text(errors="replace") if self.log.exists() else ""):
+            killed = round(datetime.fromisoformat(found["at"]).timestamp() * 1000)
+            yield Harm("stall", self.name, killed - round(float(found["still"]) * 1000) - UNSENT, killed + LEASE)
 
 
 def thaw(processes: Iterable[psutil.Process]) -> None:

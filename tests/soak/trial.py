@@ -139,6 +139,7 @@ class Trial:
         evidence = self.evidence
         for member in self.fleet.members:
             evidence.complaints += member.complaints()
+            evidence.harms += member.stalls()
         evidence.complaints += wrong
         evidence.harms += [Harm(f"redis {what}", "redis", since, until) for what, since, until in self.server.outages]
         evidence.lost = list(self.server.lost)
