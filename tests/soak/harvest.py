@@ -24,6 +24,7 @@ EVERY = 0.5  # seconds
 OVERLAPPING = 3_000  # ms that are read again each time: the clock of Redis may be a little behind
 FIELDS = ("st", "why", "att", "at", "fin")
 QUEUES = ("default", "reports", "slow", "rough")
+UNREAD = 50  # orders that a reader left when it died, and that nobody waits for
 EMPTY_SETS = ("active:*", "waiting:*", "group:*", "gwait:*", "gate:*", "gline:*")
 EMPTY_KEYS = ("unfinished", "recalls", "paced", "gates", "backfills")
 
@@ -115,6 +116,8 @@ async def remains(redis: Redis, evidence: Evidence) -> None:
             wrong.append(f"the record {key} ({state}) will never go")
     if letters := await redis.xrange(keys.dead, count=3):
         wrong.append(f"dead letters: {letters}")
+    if (orders := await redis.xlen("stream:agents:dispatch")) > UNREAD:
+        wrong.append(f"{orders} orders were not deleted")
     if replies := await redis.xlen("stream:scheduler:replies"):
         wrong.append(f"{replies} replies that nobody worked on")
     for state in await RedisLedger(redis, keys, GROUP).describe(list(evidence.kinds)):
