@@ -40,9 +40,8 @@ def ends(found: Evidence) -> Iterator[str]:
     if stray := [run for run in found.ends if run not in found.due]:
         yield f"{len(stray)} runs that were not due have records: {stray[:SHOWN]}"
     for run, told_ends in found.ends.items():
-        uid = found.due.get(run)
-        if uid is not None:
-            yield from _of_run(found, uid, told_ends)
+        if run in found.due:
+            yield from _of_run(found, found.due[run], told_ends)
 
 
 def _last(found: Evidence, run: str) -> End:

@@ -1,4 +1,4 @@
-"""Reads what a soak leaves while it goes on (ends of runs, memory, files) and at its end (keys, counters)."""
+"""Reads what a soak leaves while it goes on: ends of runs, memory, files."""
 
 from __future__ import annotations
 
@@ -12,21 +12,15 @@ import psutil
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from integration.workerbench import GROUP
-from kronstream.domain.run import Lane, State
+from kronstream.domain.run import State
 from kronstream.streams.keys import Keys
-from kronstream.streams.ledger import RedisLedger
-from soak.evidence import Books, End, Evidence, Sample
+from soak.evidence import End, Evidence, Sample
 from soak.fleet import Fleet
 from soak.server import now
 
 EVERY = 0.5  # seconds
 OVERLAPPING = 3_000  # ms that are read again each time: the clock of Redis may be a little behind
 FIELDS = ("st", "why", "att", "at", "fin")
-QUEUES = ("default", "reports", "slow", "rough")
-UNREAD = 50  # orders that a reader left when it died, and that nobody waits for
-EMPTY_SETS = ("active:*", "waiting:*", "group:*", "gwait:*", "gate:*", "gline:*")
-EMPTY_KEYS = ("unfinished", "recalls", "paced", "gates", "backfills")
 
 
 class Harvest:
@@ -81,7 +75,8 @@ async def watch(redis: Redis, fleet: Fleet, evidence: Evidence, every: float) ->
 
 
 def _samples(at: int, worker: str, family: Iterable[tuple[str, psutil.Process]], evidence: Evidence) -> list[Sample]:
-    found, children = [], []
+    found: list[Sample] = []
+    children: list[Sample] = []
     for role, process in family:
         try:
             sample = Sample(at, worker, role, process.pid, process.memory_info().rss, process.num_fds())
@@ -93,35 +88,3 @@ def _samples(at: int, worker: str, family: Iterable[tuple[str, psutil.Process]],
         rss, files = (int(median(values)) for values in zip(*((one.rss, one.files) for one in children), strict=True))
         found.append(Sample(at, worker, "children", 0, rss, files, len(children)))
     return found
-
-
-async def remains(redis: Redis, evidence: Evidence) -> None:
-    """Note what is left in the store of a soak that is over, and its counters."""
-    keys, wrong = Keys(), evidence.left
-    for lane in (keys.lane(queue, lane) for queue in QUEUES for lane in Lane):
-        if not await redis.exists(lane):
-            continue
-        pending = sum(group["pending"] for group in await redis.xinfo_groups(lane))
-        entries = await redis.xlen(lane)
-        if pending or entries:
-            wrong.append(f"{lane}: {entries} entries, {pending} pending")
-    prefix = keys.unfinished.removesuffix("unfinished")
-    for pattern in EMPTY_SETS:
-        async for key in redis.scan_iter(f"{prefix}{pattern}", count=1000):
-            wrong.append(f"{key} is not empty: {(await redis.zrange(key, 0, 2, withscores=True))}")
-    wrong += [f"{prefix}{name} is there still" for name in EMPTY_KEYS if await redis.exists(prefix + name)]
-    async for key in redis.scan_iter(f"{prefix}run:*", count=1000):
-        state, _ = await redis.hmget(key, "st", "fin")
-        if await redis.ttl(key) < 0 or not State(state).terminal:
-            wrong.append(f"the record {key} ({state}) will never go")
-    if letters := await redis.xrange(keys.dead, count=3):
-        wrong.append(f"dead letters: {letters}")
-    if (orders := await redis.xlen("stream:agents:dispatch")) > UNREAD:
-        wrong.append(f"{orders} orders were not deleted")
-    if replies := await redis.xlen("stream:scheduler:replies"):
-        wrong.append(f"{replies} replies that nobody worked on")
-    for state in await RedisLedger(redis, keys, GROUP).describe(list(evidence.kinds)):
-        if state is None:
-            wrong.append("a job is not known any more")
-        else:
-            evidence.books[state.uid] = Books(dict(state.runs), dict(state.skipped), state.active)

@@ -18,7 +18,8 @@ def report(found: Evidence) -> str:
 
 
 def _kinds(found: Evidence) -> Iterator[str]:
-    due, ends, again = Counter(found.due.values()), defaultdict(Counter), Counter[str]()
+    due, again = Counter(found.due.values()), Counter[str]()
+    ends: dict[str, Counter[str]] = defaultdict(Counter)
     waits: dict[str, list[int]] = defaultdict(list)
     for run, told in found.ends.items():
         uid, last = found.due.get(run, ""), max(told, key=lambda end: end.finished)

@@ -19,8 +19,9 @@ from kronstream.streams.connection import connect
 from soak.dispatcher import Dispatcher
 from soak.evidence import Evidence, Harm
 from soak.fleet import Fleet
-from soak.harvest import Harvest, remains, watch
+from soak.harvest import Harvest, watch
 from soak.kinds import kinds
+from soak.remains import remains
 from soak.server import Server, now
 from soak.storm import Storm, Weather
 
