@@ -197,3 +197,7 @@ def worker_limits(text: str) -> Limits:
                 f"{part[:80]!r} limits neither; write queue:NAME=LIMIT or function:NAME=LIMIT, like queue:mail=3"
             )
     return Limits(queues, functions)
+
+
+SEVERAL = frozenset({listed, queue_slots, worker_limits, resource_kinds, allowed_addresses})
+"""Those that read several values between commas: their flags may be said again."""

@@ -60,6 +60,7 @@ def test_an_agent_does_the_work_tells_how_far_it_is_and_replies(bench: Bench) ->
     assert (record.state, record.result, record.attempt) == (State.SUCCESS, {"reviewed": 3}, 1)
     assert bench.pending() == 0
     assert bench.redis.xlen(REPLIES) == 0
+    assert bench.redis.xlen(AGENTS) == 0
 
 
 def test_a_failed_order_is_tried_again_and_fails_with_what_the_agent_said(bench: Bench) -> None:
