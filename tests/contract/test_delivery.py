@@ -283,3 +283,21 @@ async def test_a_sweep_moves_no_more_than_it_was_asked_to(store: Store) -> None:
     outcomes = [failure(claim, state=State.RETRYING, retry_in=0) for claim in claims]
     await store.queue.finish(card(), outcomes)
     assert [await store.queue.sweep(4) for _ in range(4)] == [4, 4, 2, 0]
+
+
+async def test_a_consumer_that_is_gone_is_removed_once_nothing_is_pending_for_it(store: Store) -> None:
+    await dispatched(store, 3)
+    for consumer in ("worker-1", "worker-2", "worker-3"):
+        await store.queue.beat(card(consumer), [])
+        (claim,) = await store.queue.take(card(consumer), "default", 1)
+        if consumer != "worker-1":
+            await store.queue.finish(card(consumer), [success(claim)])
+    assert await store.queue.tidy(["default", "other"]) == 0
+    await store.advance(LEASE + 1)
+    await store.queue.beat(card("worker-2"), [])
+    assert await store.queue.tidy(["default"], 3_600_000) == 0
+    await store.queue.tidy(["default"], 0)
+    assert await store.consumers() == {"worker-1", "worker-2"}  # the run of the first is pending
+    await store.queue.sweep()
+    await store.queue.tidy(["default"], 0)
+    assert await store.consumers() == {"worker-2"}

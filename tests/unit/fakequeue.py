@@ -99,6 +99,10 @@ class FakeQueue:
         await self._note("finished")
         return answers
 
+    async def tidy(self, queues: Sequence[str], idle: int = 0) -> int:
+        await self._note("tidy")
+        return 0
+
     async def slow(self, claims: Sequence[Claim]) -> None:
         self.slowed += claims
         await self._note("slow")

@@ -172,6 +172,11 @@ class RunQueue(Protocol):
         """Cards of the workers whose last heartbeat is younger than the lease."""
         ...
 
+    async def tidy(self, queues: Sequence[str], idle: int = 60_000) -> int:
+        """Remove consumers of these queues that have nothing pending, no card, and asked for nothing for ``idle``
+        milliseconds; how many, each lane counted."""
+        ...
+
     async def leave(self, card: WorkerCard) -> None:
         """Remove the card, and the consumer where nothing is pending for it."""
         ...

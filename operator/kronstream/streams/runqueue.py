@@ -124,6 +124,10 @@ class RedisRunQueue:
         """See RunQueue."""
         return await live_workers(self._redis, self._keys)
 
+    async def tidy(self, queues: Sequence[str], idle: int = 60_000) -> int:
+        """See RunQueue."""
+        return int(await self._scripts.run("tidy", idle, *queues))
+
     async def leave(self, card: WorkerCard) -> None:
         """See RunQueue."""
         await self._scripts.run("leave", card.consumer, *card.queues)

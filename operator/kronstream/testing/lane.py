@@ -22,6 +22,7 @@ class LaneStream:
     entries: dict[int, Fields] = field(default_factory=dict)
     pending: dict[int, Delivery] = field(default_factory=dict)
     consumers: set[str] = field(default_factory=set)
+    asked: dict[str, int] = field(default_factory=dict)
     added: dict[int, int] = field(default_factory=dict)
     _last: int = 0
     _new: deque[int] = field(default_factory=deque)
@@ -42,6 +43,7 @@ class LaneStream:
     def read(self, consumer: str, count: int, now: int) -> list[tuple[int, Fields]]:
         """Deliver up to ``count`` entries that nobody has seen."""
         self.consumers.add(consumer)
+        self.asked[consumer] = now
         read: list[tuple[int, Fields]] = []
         while self._new and len(read) < count:
             number = self._new.popleft()
@@ -50,9 +52,10 @@ class LaneStream:
                 read.append((number, self.entries[number]))
         return read
 
-    def pending_of(self, consumer: str) -> list[tuple[int, Fields | None]]:
-        """What is pending for a consumer; None where the entry is gone."""
+    def pending_of(self, consumer: str, now: int) -> list[tuple[int, Fields | None]]:
+        """What is pending for a consumer who asks for it; None where the entry is gone."""
         self.consumers.add(consumer)
+        self.asked[consumer] = now
         numbers = sorted(number for number, delivery in self.pending.items() if delivery.consumer == consumer)
         return [(number, self.entries.get(number)) for number in numbers]
 
@@ -64,5 +67,5 @@ class LaneStream:
 
     def leave(self, consumer: str) -> None:
         """Forget a consumer for whom nothing is pending."""
-        if not self.pending_of(consumer):
+        if not any(delivery.consumer == consumer for delivery in self.pending.values()):
             self.consumers.discard(consumer)

@@ -66,7 +66,7 @@ class MemoryRunQueue:
             return []
         for lane in Lane:
             stream = self._store.lanes[queue, lane]
-            for number, fields in stream.pending_of(card.consumer):
+            for number, fields in stream.pending_of(card.consumer, self._store.now):
                 run = self._consider(stream, number, fields)
                 if run is None:
                     continue
@@ -245,6 +245,16 @@ class MemoryRunQueue:
     async def workers(self) -> list[WorkerCard]:
         """See RunQueue."""
         return live_workers(self._store)
+
+    async def tidy(self, queues: Sequence[str], idle: int = 60_000) -> int:
+        """See RunQueue."""
+        gone = 0
+        for stream in (self._store.lanes[queue, lane] for queue in queues for lane in Lane):
+            for consumer in [name for name in stream.consumers if self._store.worker(name) is None]:
+                if self._store.now - stream.asked.get(consumer, 0) >= idle:
+                    stream.leave(consumer)
+                    gone += consumer not in stream.consumers
+        return gone
 
     async def leave(self, card: WorkerCard) -> None:
         """See RunQueue."""

@@ -16,6 +16,7 @@ from kronstream.worker.store import Store
 BEAT_EVERY = 1.0  # seconds
 CHECK_EVERY = 60.0  # seconds between looks at the server's settings while all is well
 SWEEP_EVERY = 1.0  # seconds
+TIDY_EVERY = 60.0  # seconds between looks for consumers that are gone
 SWEEP_LIMIT = 100  # runs a sweep may move; it goes on at once when it did
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Heart:
     async def sweep(self) -> None:
         """Bring on due retries and lost runs, for ever; every worker and operator does."""
         backoff = Backoff("look for due retries and lost runs", first=SWEEP_EVERY)
+        tidied = time.monotonic()
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             if not self._fit or not self._enabled:
@@ -70,6 +72,9 @@ class Heart:
             try:
                 while await self._store.queue.sweep(SWEEP_LIMIT) >= SWEEP_LIMIT:
                     pass
+                if time.monotonic() - tidied > TIDY_EVERY:
+                    tidied = time.monotonic()
+                    await self._store.queue.tidy(tuple(self._statistics.card().queues))
                 backoff.worked()
             except Exception as error:  # noqa: BLE001 - as above
                 await asyncio.sleep(backoff.failed(error))
