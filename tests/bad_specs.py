@@ -355,6 +355,8 @@ JUDGED: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "spec.handler.http.headersFrom[0].name",
     ),
+    "key-of-no-payload": (spec(limits=[{"key": "${payload.customer}", "concurrency": 1}]), "spec.limits[0].key"),
+    "key-of-a-run": (spec(limits=[{"key": "${run.id}", "concurrency": 1}]), "spec.limits[0].key"),
     "success-of-nothing": (resource(success="phase == 1"), "spec.handler.workflow.resource.success"),
     "failure-by-map": (
         resource(failure="object.status.conditions.map(c, c.status).size() > 0"),

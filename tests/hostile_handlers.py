@@ -355,6 +355,15 @@ async def async_blocks_gil(payload: Any) -> None:
     re.match(r"(a+)+$", "a" * 64 + "b")  # holds the GIL for ages
 
 
+@handler("async:fork")
+async def async_forks(payload: Any) -> int:
+    """Returns twice: in the worker, and in a fork of it."""
+    await asyncio.sleep(0)
+    os.fork()
+    await asyncio.sleep(0)
+    return os.getpid()
+
+
 @handler("async:exit")
 async def async_exits(payload: Any) -> None:
     await asyncio.sleep(0)

@@ -283,3 +283,51 @@ async def test_a_claim_tells_of_the_runs_before(store: Store) -> None:
     (manual,) = await taken(store)
     assert (manual.previous, manual.last_success) == (third, LastSuccess(claim.run, third, has_result=True))
     assert (manual.trace, manual.run) == ("trace-1", asked(uid=UID).run)
+
+
+async def waits_for_another_worker(store: Store, **fields: object) -> tuple[int, Claim]:
+    """A run whose work goes on while its worker is dead: its nominal time and the claim there was."""
+    (nominal,) = await dispatched(store, **fields)
+    (claim,) = await taken(store)
+    assert await store.externals.attach(claim)
+    await store.advance(LEASE + 1)
+    assert await store.queue.sweep() == 1
+    assert await state(store, nominal) is State.QUEUED
+    return nominal, claim
+
+
+async def test_a_cancellation_waits_for_the_worker_that_can_stop_the_work(store: Store) -> None:
+    """Nobody else knows what was begun: it would go on for ever."""
+    nominal, claim = await waits_for_another_worker(store)
+    assert await store.requests.cancel([claim.run], "anna") == [Change.ASKED]
+    assert await state(store, nominal) is State.QUEUED
+
+    (over,) = await taken(store, consumer="worker-2")
+
+    assert (over.attempt, over.external is not None) == (1, True)
+    pulse = await store.queue.beat(card("worker-2"), [over])
+    assert pulse.cancel == {claim.run: "requested"}
+    await store.queue.finish(card("worker-2"), [failure(over)])
+    assert await state(store, nominal) is State.CANCELLED
+
+
+async def test_a_run_that_is_replaced_waits_for_that_worker_as_well(store: Store) -> None:
+    nominal, claim = await waits_for_another_worker(store, policy="Replace", max_concurrent=1)
+    (later,) = await more(store)
+    assert await state(store, nominal) is State.QUEUED
+
+    (over,) = await taken(store, consumer="worker-2")
+
+    assert over.run == claim.run
+    assert (await store.queue.beat(card("worker-2"), [over])).cancel == {claim.run: "replaced"}
+    await store.queue.finish(card("worker-2"), [failure(over)])
+    assert await state(store, nominal) is State.CANCELLED
+    assert [found.nominal for found in await taken(store, consumer="worker-2")] == [later]
+
+
+async def test_a_run_that_began_in_time_is_not_too_late_for_another_worker(store: Store) -> None:
+    nominal, claim = await waits_for_another_worker(store, starting_deadline=LEASE)
+    await store.advance(10 * LEASE)
+    (over,) = await taken(store, consumer="worker-2")
+    assert (over.run, over.attempt) == (claim.run, 1)
+    assert await state(store, nominal) is State.RUNNING

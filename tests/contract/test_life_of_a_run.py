@@ -41,7 +41,7 @@ async def test_a_due_run_is_taken_finished_and_recorded(store: Store) -> None:
 
 async def test_the_result_of_a_run_can_be_read_by_its_id(store: Store) -> None:
     await dispatched(store)
-    (claim,) = await store.queue.take(card(), 10)
+    (claim,) = await store.queue.take(card(), "default", 10)
     assert await store.queue.result(claim.run) is None
     assert await store.queue.finish(card(), [success(claim, result='{"rows":7}')]) == [True]
     assert await store.queue.result(claim.run) == '{"rows":7}'

@@ -6,6 +6,7 @@ from builders import UID, card, success
 from contract.acts import dispatched, more, rid, taken
 from contract.stores import LEASE, Store
 from kronstream.domain.retry import Retry
+from kronstream.domain.run import State
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Completion
 
@@ -94,10 +95,15 @@ async def test_work_that_a_worker_ends_or_that_ends_by_itself_is_not(store: Stor
     assert await store.wires.recalls(10) == []
 
 
-async def test_work_that_waits_for_another_worker_is_taken_back_when_it_is_cancelled(store: Store) -> None:
+async def test_work_that_is_cancelled_before_another_worker_parks_it_is_taken_back(store: Store) -> None:
     claim, token = await attached(store)
     await store.advance(LEASE + 1)
     await store.queue.sweep()
-    assert await store.wires.recalls(10) == []
     await store.requests.cancel([claim.run], "ann")
+    assert await store.wires.recalls(10) == []
+    (over,) = await taken(store, consumer="worker-2")
+    assert await store.externals.park(over, 60_000)
+    found = await store.records.get(claim.run)
+    assert found
+    assert found.state is State.CANCELLED
     assert [one.token for one, _ in await store.wires.recalls(10)] == [token]

@@ -96,6 +96,18 @@ async def large(payload: Any) -> Any:
     return "x" * 200_000
 
 
+@handler("probe:hoard")
+def hoard(payload: Any) -> int:
+    """Asks for more memory than there is."""
+    return len(bytearray(10**11))
+
+
+@handler("probe:typed")
+async def typed(days: int) -> int:
+    """Wants a payload that it does not get."""
+    return days
+
+
 @handler("probe:exit")
 def leaves(payload: Any) -> Any:
     """Ends its process."""

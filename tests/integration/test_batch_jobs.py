@@ -132,6 +132,15 @@ def test_a_timeout_takes_the_job_along(managed: Installation, kubelet: Kubelet) 
     eventually(lambda: kubelet.gone(made))
 
 
+def test_a_job_that_ends_by_its_own_deadline(managed: Installation, kubelet: Kubelet) -> None:
+    job, _ = begin(managed, batch("late", job={"template": template(activeDeadlineSeconds=1)}))
+    kubelet.runs(kubelet.pod(kubelet.made(job)))
+    found = over(managed, job)
+    assert (found.state, found.reason) == (State.FAILED, "timeout")
+    assert found.error is not None
+    assert found.error["type"] == "DeadlineExceeded"
+
+
 def test_a_pod_that_cannot_start(managed: Installation, kubelet: Kubelet) -> None:
     job, _ = begin(managed, batch("unpulled"))
     made = kubelet.made(job)
@@ -263,3 +272,19 @@ def test_an_api_server_that_is_away_for_a_while(managed: Installation, kubelet: 
     assert over(managed, job, within=60).state is State.SUCCESS
     assert len(kubelet.jobs(job)) == 1
     managed.allow("ERROR")
+
+
+def test_a_run_that_is_cancelled_while_no_worker_is_there(managed: Installation, kubelet: Kubelet) -> None:
+    """The next worker deletes what the dead one had made."""
+    job, run = begin(managed, batch("abandoned", retry=1))
+    made = kubelet.made(job)
+    managed.stop(*managed.workers, number=signal.SIGKILL)
+    try:
+        eventually(lambda: record(managed, job).state is State.QUEUED, within=30)
+        managed.ask(lambda service: service.runs.cancel([run], "anna"))
+        assert not kubelet.gone(made)
+    finally:
+        managed.start(*managed.workers)
+    assert over(managed, job).state is State.CANCELLED
+    eventually(lambda: kubelet.gone(made))
+    assert len(kubelet.jobs(job)) <= 1

@@ -64,6 +64,40 @@ rules = [
     "daily",
     "",
 ]
+secret_ref = {"name": "api", "key": "token"}
+requests: list[dict[str, Any]] = [
+    {},
+    {"url": "HTTPS://example.com"},
+    {"url": "https://example.com/a b${'\\'}"},
+    {"url": "https://é"},
+    {"url": "http://"},
+    {"url": "https://x\n"},
+    *({"headers": {name: "x"}} for name in ("X-A", "x_a.b", "", "Host", "HOST", "x" * 128, "x" * 129, "é", "a b")),
+    *({"headers": {name: "x"}} for name in ("Kronstream-X", "kronstream_x", "webhook-id", "webhook-other", "proxy-a")),
+    *({"headers": {name: "x"}} for name in ("X-A\n", "traceparent", "tracestate", "Te", "content-type")),
+    {"headers": {"X-A": "é" * 4_096}},
+    {"headers": {"X-A": "é" * 4_097}},
+    {"headers": []},
+    *({"headersFrom": [{"name": name, "secretKeyRef": secret_ref}]} for name in ("Authorization", "Cookie", "te", "")),
+    {"headersFrom": [{"name": "A", "secretKeyRef": secret_ref}, {"name": "a", "secretKeyRef": secret_ref}]},
+    {"headersFrom": [{"name": "A", "secretKeyRef": secret_ref}] * 2},
+    *({"successCodes": [code]} for code in (200, 599, 199, 600, "2xx", "5xx", "1xx", "6xx", "204", "99", "", -1, True)),
+    {"successCodes": [200, 200]},
+    {"successCodes": "2xx"},
+    *({"method": method, "body": "x"} for method in ("GET", "HEAD", "POST", "DELETE", "get")),
+    {"method": "GET"},
+    {"tls": {}},
+    {"url": "http://example.com", "tls": {}},
+    {"tls": {"caSecretRef": secret_ref}},
+    {"tls": {"caSecretRef": secret_ref, "insecureSkipVerify": False}},
+    {"tls": {"caSecretRef": secret_ref, "insecureSkipVerify": True}},
+    {"signature": {"secretKeyRef": {"name": "a.b-c", "key": "A_b.c-d"}}},
+    {"signature": {"secretKeyRef": {"name": "a_b", "key": "x"}}},
+    {"signature": {"secretKeyRef": {"name": "a", "key": "x/y"}}},
+    {"accepted": "Callback", "followRedirects": "SameHost"},
+]
+handlers: list[Any] = [{"http": {"url": "https://example.com/", **http}} for http in requests]
+handlers += [{"http": {}}, {}, {"function": {"name": "a"}, "http": {"url": "https://example.com/"}}, {"http": None}]
 POOLS: dict[str, list[Any]] = {
     "schedule": crons,
     "rrule": rules,
@@ -83,6 +117,7 @@ POOLS: dict[str, list[Any]] = {
     "runIf": ["true", "", "é" * 1_024, "é" * 1_025, 5],
     "suspendAfterFailures": [1, 1_000, 0, 1_001],
     "retry": [{"backoff": {"initial": a, "max": b}} for a in ("1s", "2h", "x") for b in ("1s", "3h", "")],
+    "handler": handlers,
     "schedules": [],
     "exclude": [],
 }

@@ -18,10 +18,13 @@ ENDS = {
     "probe:large": ("result", "64 KiB"),
     "probe:exit": ("crashed", "7"),
     "probe:exit-async": ("error", "sys.exit"),
+    "probe:hoard": ("crashed", "memory limit of 64Mi"),
+    "probe:typed": ("permanent", "payload.days is missing"),
     "probe:endless": ("timeout", "2s"),
     "probe:endless-async": ("timeout", "2s"),
     "reports:none": ("unknown_handler", "reports:none"),
 }
+LIMITS: dict[str, dict[str, str]] = {"probe:hoard": {"memory": "64Mi"}}
 
 
 def test_each_is_a_failed_attempt_with_a_reason_and_a_record(installation: Installation) -> None:
@@ -29,7 +32,14 @@ def test_each_is_a_failed_attempt_with_a_reason_and_a_record(installation: Insta
     (good,) = installation.apply(scheduled("good", function="probe:note", every="1s"))
     instant = render(now() + 500)
     jobs = {
-        function: installation.apply(scheduled(function.replace(":", "-"), function=function, runAt=instant, **ONCE))[0]
+        function: installation.apply(
+            scheduled(
+                function.replace(":", "-"),
+                handler={"function": {"name": function, **LIMITS.get(function, {})}},
+                runAt=instant,
+                **ONCE,
+            )
+        )[0]
         for function in ENDS
     }
 

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kronstream.domain import template
 from kronstream.domain.template import MAX_DATA, MAX_EXPRESSIONS, Unfilled, Values
@@ -195,3 +197,19 @@ def test_the_library_is_loaded_by_the_first_expression() -> None:
         "assert any('cel_expr' in name for name in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(st.text(alphabet="${}'\"\\ab1 .+", max_size=60))
+def test_any_text_is_a_template_or_told_why_not(text: str) -> None:
+    told = "read and filled in"
+    try:
+        template.compile(text).render(values())
+    except ValueError as fault:
+        told = str(fault)
+
+    assert told
+
+
+@given(st.text(alphabet="${}ab'\"", max_size=60))
+def test_what_is_escaped_comes_out_as_it_was(text: str) -> None:
+    assert template.compile(text.replace("${", "$${")).render(values()) == text

@@ -193,3 +193,13 @@ async def test_a_job_for_which_accepted_is_done_attaches_nothing(receiver: Recei
     assert (await http.send())["status"] == 202
     assert not [name for name in receiver.received[0].headers if name in ("kronstream-run", "kronstream-token")]
     await http.kind.close()
+
+
+async def test_accepted_counts_though_success_codes_leave_it_out(receiver: Receiver) -> None:
+    store = ModelStore()
+    _, claim = await started(store, receiver, successCodes=[200])
+    http = made(store, receiver)
+
+    with pytest.raises(Parked):
+        await http.execute(claim)
+    await http.kind.close()

@@ -120,6 +120,7 @@ async def test_a_receiver_that_speaks_no_tls(known: tuple[Receiver, str]) -> Non
     with pytest.raises(Fault) as caught:
         await made.send(http={"url": plain.url.replace("http:", "https:")})
 
-    assert "http:connect" in caught.value.codes
+    assert caught.value.codes == ("http:tls", "http:connect")
+    assert "took no TLS connection: ClientConnectorSSLError" in str(caught.value)
     await made.kind.close()
     await plain.stop()

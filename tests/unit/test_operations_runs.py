@@ -280,3 +280,17 @@ def test_a_schedule_of_a_newer_version_is_told() -> None:
     for text in ('{"cron": "61 * * * *", "zone": "UTC"}', "nonsense"):
         with pytest.raises(Refused, match="cannot be read by this version"):
             service.schedule_of(text)
+
+
+async def test_a_run_with_a_payload_of_its_own_has_its_own_keys() -> None:
+    office = Office()
+    job = await office.adopt(
+        manifest(payload={"customer": "acme"}, limits=[{"key": "${payload.customer}", "concurrency": 1}])
+    )
+    runs = office.runs
+    for number, customer in enumerate(("acme", "acme", "other")):
+        await runs.run_now(job.uid, f"key-{number}", payload={"customer": customer})
+    claims = await office.take()
+    assert [claim.work.payload["customer"] for claim in claims] == ["acme", "other"]
+    with pytest.raises(Refused, match=r"payload: spec.limits\[0\].key: \$\{payload.customer\} cannot be told"):
+        await runs.run_now(job.uid, "key-none", payload={})

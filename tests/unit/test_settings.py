@@ -96,6 +96,9 @@ def test_lists_durations_and_switches_from_the_environment() -> None:
         ("log_format", "xml", "text or json"),
         ("metrics_port", "70000", "65535"),
         ("redis_url", "http://x", "redis://"),
+        ("http_allow", "10.0.0.0/33", "with or without a prefix length"),
+        ("http_allow", "http://api", "host names (api.internal)"),
+        ("callback_url", "kronstream.example", "a URL of http or https, like"),
         ("redis_url", "redis://h:99999", "redis://"),
         ("redis_url", "redis://", "redis://"),
     ],
@@ -106,6 +109,18 @@ def test_what_cannot_be_used_names_flag_and_variable(flag: str, text: str, says:
     assert f"--{flag.replace('_', '-')} (KRONSTREAM_{flag.upper()})" in str(caught.value)
     assert says in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_what_requests_of_jobs_may_reach() -> None:
+    environ = {
+        "KRONSTREAM_HTTP_ALLOW": "10.0.0.0/8, .svc.cluster.local,private",
+        "KRONSTREAM_CALLBACK_URL": "https://kronstream.example/api/v1/scheduler",
+    }
+    types = read_settings(WorkerSettings, environ).types
+
+    assert types.http_allow == ("10.0.0.0/8", ".svc.cluster.local", "private")
+    assert types.callback_url == "https://kronstream.example/api/v1/scheduler"
+    assert (read_settings(WorkerSettings, {}).types.http_allow, WorkerSettings().types.callback_url) == ((), "")
 
 
 def test_a_password_is_in_no_message_and_no_repr() -> None:

@@ -211,8 +211,11 @@ def test_odd_keys_do_no_harm(key: str) -> None:
             return size, run.id, others
 
     assert f"payload.{key} is not known" in refusal(cleanup, {"retention_days": 1, key: "x"})
+
+    class Heir(Bound): ...
+
     taken = key == "self"
-    for function, more in ((Bound().method, ()), (Bound(), ("r1",))):
+    for function, more in ((Bound().method, ()), (Bound(), ("r1",)), (Heir(), ("r1",))):
         if taken or (key == "run" and more):
             assert f"payload.{key} is not known" in refusal(function, {"size": 1, key: "x"})
         else:

@@ -146,7 +146,7 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
     job.suspended = spec.suspend
     job.function = spec.handler.offered
     job.queue = spec.queue
-    return job, _adoption(job, spec, status)
+    return job, replace(_adoption(job, spec, status), keys=found.keys)
 
 
 def _delay(identity: str, span: int, nominal: int, following: int | None) -> int:
@@ -223,6 +223,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         platform_id=spec.platform_id,
         call=spec.handler.call,
         account=spec.service_account_name,
+        keys=tuple(limit.told.dump() for limit in spec.limits) or None,
         total_timeout=spec.total_timeout_ms,
         expected=spec.expected_within_ms,
         limits=spec.handler.limits,

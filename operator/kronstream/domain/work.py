@@ -35,15 +35,12 @@ class Work:
     account: str = "default"
     total_timeout: int | None = None
     expected: int | None = None
+    keys: tuple[dict[str, Any], ...] | None = None
     limits: dict[str, int] | None = None
 
     def dump(self) -> str:
         """The stored form: compact JSON."""
-        fields = asdict(self)
-        if self.call is None:
-            del fields["call"]
-        if self.limits is None:
-            del fields["limits"]
+        fields = {name: value for name, value in asdict(self).items() if value is not None or name == "payload"}
         return json.dumps({"v": VERSION, **fields}, separators=(",", ":"))
 
     @classmethod

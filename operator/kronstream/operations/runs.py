@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kronstream.domain import keys
 from kronstream.domain.errors import Invalid
+from kronstream.domain.keys import KeyLimit
+from kronstream.domain.limits import Gate
 from kronstream.domain.plan import upcoming
 from kronstream.domain.run import Trigger, digest, run_id
 from kronstream.domain.schedule import Schedule
@@ -64,6 +67,7 @@ class Runs:
                 by=by or None,
                 trace=trace or None,
                 value=value,
+                keys=None if own is None else keys_of(stored, own),
             )
             word, detail = await self._ask(request)
             if word is not Word.MOVED:
@@ -75,11 +79,13 @@ class Runs:
         record = await self._records.get(run)
         if record is None:
             raise gone(f"run {run}")
+        own = record.payload
         request = Request(
             uid=record.uid,
             run=run_id(record.uid, Trigger.RETRY, digest(run, key)),
             nominal=record.nominal or record.dispatched,
-            payload=record.payload,
+            payload=own,
+            keys=None if own is None else keys_of(await self._stored(record.uid), own),
             retry_of=run,
             by=by or None,
             trace=trace or record.trace,
@@ -161,6 +167,18 @@ def payload_of(stored: Stored, payload: Any, *, merge: bool) -> str:
     if size > MAX_BYTES:
         raise Refused(Why.INVALID, f"payload: has {size} bytes of JSON; {MAX_BYTES} are allowed")
     return text
+
+
+def keys_of(stored: Stored, payload: str) -> tuple[Gate, ...]:
+    """The gates of a run with a payload of its own (JSON text). Raises Refused for a key that cannot be told."""
+    work = _work(stored.work) if stored.work is not None else None
+    if work is None or not work.keys:
+        return ()
+    job = {"namespace": stored.namespace, "name": stored.name, "platformId": work.platform_id}
+    try:
+        return keys.gates([KeyLimit(**raw) for raw in work.keys], job, json.loads(payload))
+    except (TypeError, ValueError) as fault:
+        raise Refused(Why.INVALID, f"payload: spec.limits{fault}") from None
 
 
 def _work(text: str) -> Work:

@@ -58,7 +58,6 @@ class Handler(Ruled):
     function: Function | None = None
     """A function that a worker offers under a name."""
     http: Http | None = None
-    """An HTTP request."""
     job: BatchJob | None = None
     """A batch/v1 Job for each attempt."""
     workflow: Workflow | None = None

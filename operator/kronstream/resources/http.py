@@ -139,7 +139,7 @@ class Http(Ruled):
     headers: Annotated[
         dict[str, Annotated[str, Field(max_length=MAX_HEADER)]], Field(max_length=MAX_HEADERS), HeaderNames()
     ] = Field(default_factory=dict)
-    """Headers by their names; up to 32. What follows after expressions must have no control characters."""
+    """Headers by their names; up to 32. Once filled in, a value has no control characters."""
     headers_from: Annotated[
         tuple[HeaderFrom, ...],
         Field(
@@ -155,18 +155,20 @@ class Http(Ruled):
     Content-Type is application/json when it is JSON, else text/plain, unless headers say another. `json(x)` writes a
     value as JSON.
     """
-    success_codes: Annotated[
-        tuple[Annotated[str, Status()], ...],
-        Field(strict=False, min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
-    ] = ("2xx",)
+    success_codes: (
+        Annotated[
+            tuple[Annotated[str, Status()], ...],
+            Field(strict=False, min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
+        | None
+    ) = None
     """The statuses of an answer that make the attempt a success, up to 16: numbers (204) and classes (2xx). 2xx when
-    left out. Others are failures http:404 and so on, tried again only when they are 408, 425, 429, 500 and more, or
-    when retry.onlyOn names them.
+    left out. Others are failures http:404, http:503 and so on. Of 3xx and 4xx only 408, 425, 429 and those that
+    retry.onlyOn names are tried again.
     """
     follow_redirects: Literal["Never", "SameHost"] = "Never"
     """Whether redirects are followed, five at most, to the same scheme, host and port (or from http to https)."""
     signature: Signature | None = None
-    """How the request is signed."""
     tls: Tls | None = None
     """How the receiver is known, where its certificate is not from a public authority."""
     accepted: Literal["Done", "Callback"] = "Done"

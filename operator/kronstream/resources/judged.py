@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kronstream.domain import condition, jitter, zone
+from kronstream.domain import condition, jitter, keys, zone
 from kronstream.domain.condition import Condition
 from kronstream.domain.errors import Invalid
+from kronstream.domain.limits import Gate
 from kronstream.domain.schedule import Schedule
 from kronstream.domain.when import When
 from kronstream.resources.spec import Spec
@@ -19,6 +20,18 @@ class Judged:
     when: When
     schedule: Schedule | None
     condition: Condition | None
+    keys: tuple[Gate, ...] = ()
+
+
+def gates(spec: Spec, identity: str) -> tuple[Gate, ...]:
+    """The gates of the spec's own payload. Raises Invalid for a key that cannot be told from it."""
+    namespace, _, name = identity.partition("/")
+    job = {"namespace": namespace, "name": name, "platformId": spec.platform_id}
+    try:
+        return keys.gates([limit.told for limit in spec.limits], job, spec.payload)
+    except ValueError as fault:
+        at, _, why = str(fault).partition(": ")
+        raise Invalid(f"spec.limits{at}", why) from None
 
 
 def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
@@ -35,13 +48,14 @@ def judge(spec: Spec, created_ms: int, identity: str) -> Judged:
         except ValueError as fault:
             raise Invalid("spec.jitter", str(fault)) from None
     spec.handler.judge("spec.handler")
+    limits = gates(spec, identity)
     if spec.run_if is None:
-        return Judged(when, schedule, None)
+        return Judged(when, schedule, None, limits)
     try:
         zone.load(spec.time_zone or "UTC")
     except ValueError as fault:
         raise Invalid("spec.timeZone", str(fault), "write a name of the tz database, like Europe/Berlin") from None
     try:
-        return Judged(when, schedule, condition.compile(spec.run_if))
+        return Judged(when, schedule, condition.compile(spec.run_if), limits)
     except ValueError as fault:
         raise Invalid("spec.runIf", str(fault)) from None

@@ -10,6 +10,7 @@ from kronstream.domain.expression import MAX_LENGTH
 from kronstream.resources.base import SHOWN_DEFAULT
 from kronstream.resources.handler import Handler
 from kronstream.resources.history import History
+from kronstream.resources.keylimit import KeyLimit
 from kronstream.resources.late import CatchUp
 from kronstream.resources.overlap import Overlap
 from kronstream.resources.payload import Payload
@@ -66,6 +67,11 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     """Workers take waiting runs of a higher priority first."""
     queue: Annotated[QueueName, Field(json_schema_extra=SHOWN_DEFAULT)] = "default"
     """The queue, and so the pool of workers, that executes the runs."""
+    limits: Annotated[
+        tuple[KeyLimit, ...],
+        Field(strict=False, max_length=4, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """How many runs that share a key, such as a customer, execute at a time or begin in a time; up to 4."""
     service_account_name: AccountName = "default"
     """The service account of this namespace whose rights decide which Secrets are read and which resources are made for
     the runs. default when left out.

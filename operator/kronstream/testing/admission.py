@@ -86,7 +86,7 @@ def _replace(store: MemoryStore, job: Job) -> int | None:
     unended = [store.runs[key] for key in oldest_first(active)]
     staying = [run for run in unended if run.id not in line and not run.cancel]
     for run in staying[: max(len(staying) + len(line) + 1 - job.limit, 0)]:
-        if run.state is State.RUNNING and run.parked is None:
+        if run.in_hands:
             run.cancel = Reason.REPLACED.value
             continue
         if place is None:

@@ -37,6 +37,7 @@ class MemoryExternals:
         if run.token != claim.token:
             return False
         if run.cancel:
+            run.token = None
             settle(store, run, State.CANCELLED, run.cancel)
             return True
         store.withdraw(run)

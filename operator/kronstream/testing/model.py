@@ -63,6 +63,13 @@ class Run:
     slow: bool = False
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def in_hands(self) -> bool:
+        """Whether only a worker can end what was begun: one that holds the run, or the next one, for what goes on
+        elsewhere."""
+        taken_over = self.state is State.QUEUED and self.external is not None
+        return self.parked is None and (self.state is State.RUNNING or taken_over)
+
 
 @dataclass(slots=True)
 class Job:

@@ -100,7 +100,7 @@ class MemoryRequests:
             return Change.GONE
         if run.state.terminal:
             return Change.OVER
-        if run.state is State.RUNNING and run.parked is None:
+        if run.in_hands:
             run.cancel = run.cancel or Reason.REQUESTED.value
             return Change.ASKED
         settle(self._store, run, State.CANCELLED, Reason.REQUESTED.value)

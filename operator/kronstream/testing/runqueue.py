@@ -106,8 +106,10 @@ class MemoryRunQueue:
 
     def _over(self, run: Run) -> bool:
         """End a queued run that must not start any more."""
-        late = run.attempt == 0 and run.deadline is not None and self._store.now > run.deadline
-        if run.cancel:
+        begun = run.external is not None
+        late = run.attempt == 0 and not begun and run.deadline is not None and self._store.now > run.deadline
+        # a cancelled one whose work goes on elsewhere is taken over: only a worker can stop that
+        if run.cancel and not begun:
             settle(self._store, run, State.CANCELLED, run.cancel)
         elif late:
             settle(self._store, run, State.SKIPPED, Reason.DEADLINE.value)

@@ -107,8 +107,10 @@ class Attempt:
         task = {
             "function": function.name, "payload": claim.work.payload, "run": facts(claim, self._deadline(), self.last),
         }  # fmt: skip
-        limits = Limits.of(claim.work.limits).or_else(self.executor.limits)
-        if limits != NO_LIMITS:
+        limits = self.executor.limits
+        if claim.work.limits is not None:
+            limits = Limits.of(claim.work.limits).or_else(limits)
+        if limits is not NO_LIMITS:
             task["limits"] = limits.dump()
         try:
             answer = await self.executor.children.run(task, self.tail, self._note)

@@ -40,8 +40,8 @@ class Limits:
     @classmethod
     def of(cls, raw: Mapping[str, int] | None) -> Limits:
         """Of their form in a task or a stored work; what a newer version added is passed over."""
-        raw = raw or {}
-        return cls(raw.get("memory"), raw.get("cpu_time"))
+        memory, cpu_time = (raw.get("memory"), raw.get("cpu_time")) if raw else (None, None)
+        return NO_LIMITS if memory is None and cpu_time is None else cls(memory, cpu_time)
 
     def or_else(self, others: Limits) -> Limits:
         """These, and those of others where there are none."""

@@ -65,11 +65,10 @@ class _Told:
 
     def __init__(self, name: str, place: str, plain: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
         self.title, self.place = name, place
-        code = getattr(plain, "__code__", None) or getattr(vars(type(plain)).get("__call__"), "__code__", None)
-        self.own = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) if code else frozenset()
-        self.names: dict[str, Any] = getattr(plain, "__globals__", None) or getattr(
-            vars(type(plain)).get("__call__"), "__globals__", {}
-        )
+        inner = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code is meant
+        code = getattr(inner, "__code__", None)
+        self.own = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ())
+        self.names: dict[str, Any] = getattr(inner, "__globals__", {})
         stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         self.all = [one for one in parameters if one.kind not in stars]
         self.rest = next((one for one in parameters if one.kind is inspect.Parameter.VAR_KEYWORD), None)

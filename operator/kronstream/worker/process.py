@@ -93,7 +93,7 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     consumer = Consumer(
         store.queue, card, registry, children, slate,
         batch_size=hello["batch_size"], block_ms=hello["block_ms"], cancel_grace=hello["cancel_grace"],
-        externals=store.externals, limits=Limits(**hello["limits"]),
+        externals=store.externals, limits=Limits.of(hello["limits"]),
     )  # fmt: skip
     types = services.settings
     listener = Listener(

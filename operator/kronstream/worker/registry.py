@@ -92,22 +92,21 @@ class Registry:
         self._functions: dict[str, Function] = {}
         self._types: dict[str, HandlerType] = {}
 
-    def handler(self, name: object) -> Callable[[Target], Target]:
+    def handler(self, name: str) -> Callable[[Target], Target]:
         """Decorator that offers a function under a name and returns it unchanged.
 
         Its parameters tell what it gets (see parameters.py). Raises HandlerError for a bad or taken name and for a
         function that no payload can be given to.
         """
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        given: object = name  # whatever the types say: @handler without a name is easily written
+        if not isinstance(given, str) or not NAME.fullmatch(given):
             raise HandlerError(
                 f"{name!r:.200} is not a function's name; write letters, digits and _ . : / - (128 at most), "
                 'like @handler("cleanup:old_traces")'
             )
 
-        known = name
-
         def offer(target: Target) -> Target:
-            self.add(known, target)
+            self.add(name, target)
             return target
 
         return offer
@@ -137,7 +136,7 @@ class Registry:
 
     def like(self, name: str) -> tuple[str, ...]:
         """The names that somebody may have meant, the nearest first, three at most."""
-        return tuple(difflib.get_close_matches(name, self._functions, 3, 0.4))
+        return tuple(difflib.get_close_matches(name, self._functions, 3))
 
     @property
     def names(self) -> tuple[str, ...]:

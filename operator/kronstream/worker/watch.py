@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Generator
 from contextvars import ContextVar
 from typing import Any
 
 from kronstream.worker.slate import NOBODY, Slate
+
+_forked = False  # whether this process is a fork of the one that began
+
+
+def _note_fork() -> None:
+    global _forked  # noqa: PLW0603 - a fork is of the whole process
+    _forked = True
+
+
+os.register_at_fork(after_in_child=_note_fork)
 
 
 class Seat:
@@ -48,6 +59,8 @@ class Watched(Coroutine[Any, Any, Any]):
         except (SystemExit, KeyboardInterrupt) as error:
             raise _exited(error) from error
         finally:
+            if _forked:
+                os._exit(0)  # the handler forked and came back twice: this is not the worker
             self._slate.leave()
 
     def throw(self, *error: Any) -> Any:
@@ -58,6 +71,8 @@ class Watched(Coroutine[Any, Any, Any]):
         except (SystemExit, KeyboardInterrupt) as exit_:
             raise _exited(exit_) from exit_
         finally:
+            if _forked:
+                os._exit(0)  # the handler forked and came back twice: this is not the worker
             self._slate.leave()
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ local function replace(uid, limit)
     -- read again: the end of one may have moved another on
     local id = staying[i]
     local r = load_run(id)
-    if r.st == 'running' and not r.pk then
+    if in_hands(r) then
       call('HSET', P .. 'run:' .. id, 'cx', 'replaced')
     else
       place = place or r.grp and call('ZSCORE', P .. 'gwait:' .. r.grp, id) or nil

@@ -8,6 +8,9 @@ if not r or r.st ~= 'running' or not r.xt then return 0 end
 if r.pk then return call('HGET', key, 'ptk') == token and 1 or 0 end
 if r.tok ~= token then return 0 end
 if r.cx then
+  -- nobody holds it any more: its work is to be taken back
+  call('HDEL', key, 'tok')
+  r.tok = false
   settle(id, r, 'cancelled', r.cx)
 else
   local deadline = num(tonumber(r.sta) + tonumber(ARGV[4]))

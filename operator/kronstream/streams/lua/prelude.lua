@@ -85,6 +85,11 @@ local function load_run(id, fields)
   return r
 end
 
+-- Whether only a worker can end what a run has begun: one that holds it, or the next one, for what goes on elsewhere.
+local function in_hands(r)
+  return (r.st == 'running' and not r.pk) or (r.st == 'queued' and r.xt and not r.pk)
+end
+
 -- Takes a run's entry out of delivery.
 local function withdraw(id, r)
   if not r.eid then return end

@@ -189,8 +189,9 @@ local function consider(stream, entry, priority)
     return
   end
   if r.st ~= 'queued' then return discard(stream, eid) end
-  if r.cx then return settle(id, r, 'cancelled', r.cx) end
-  if r.dl and r.att == '0' and now > tonumber(r.dl) then return settle(id, r, 'skipped', 'deadline') end
+  -- a cancelled one whose work goes on elsewhere is taken over: only a worker can stop that
+  if r.cx and not r.xt then return settle(id, r, 'cancelled', r.cx) end
+  if r.dl and r.att == '0' and not r.xt and now > tonumber(r.dl) then return settle(id, r, 'skipped', 'deadline') end
   if tonumber(r.dlv or '0') >= 20 then return settle(id, r, 'dead', 'too_many_deliveries') end
   if #taken >= slots then
     left = left + 1

@@ -29,7 +29,10 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a request. `whole` tells whether all of its body was read; hidden texts are out of it already."""
+    """An answer to a request. `whole` tells whether all of its body was read.
+
+    Hidden texts are out of it already, but not out of `redirect`: where it leads as it was said, None when nowhere.
+    """
 
     url: str
     status: int
@@ -38,11 +41,7 @@ class Answer:
     body: str = ""
     size: int = 0
     whole: bool = True
-
-    @property
-    def redirect(self) -> str | None:
-        """Where it leads, None when it does not."""
-        return self.headers.get("location") if self.status in REDIRECTS else None
+    redirect: str | None = field(default=None, repr=False)
 
     @property
     def line(self) -> str:
@@ -59,17 +58,17 @@ async def read(response: ClientResponse, url: str, hidden: Iterable[str], *, goo
     """An answer with as much of its body as is kept. Raises what aiohttp raises for a connection that ends."""
     limit = bounds.RESULT if good else READ
     data = bytearray()
-    whole = True
-    async for chunk in response.content.iter_any():
+    # packed although nobody asked for it: what is in it could have any size
+    whole = response.headers.get("Content-Encoding", "identity").lower() == "identity"
+    while whole and (chunk := await response.content.readany()):
         data += chunk
-        if len(data) > limit:
-            whole = False
-            break
+        whole = len(data) <= limit
     names = (*TOLD, "retry-after")
     headers = {name: masked(response.headers[name][:HEADER], hidden) for name in names if name in response.headers}
     body = masked(bytes(data[:limit]).decode("utf-8", "replace"), hidden)
     reason = masked((response.reason or "")[:64], hidden)
-    return Answer(url, response.status, reason, headers, body, len(data), whole)
+    redirect = response.headers.get("Location") if response.status in REDIRECTS else None
+    return Answer(url, response.status, reason, headers, body, len(data), whole, redirect)
 
 
 def masked(text: str, hidden: Iterable[str]) -> str:
@@ -86,7 +85,7 @@ def result_of(answer: Answer) -> dict[str, Any]:
     """The result of a success: status, headers and body, as JSON where it is some; only marked when it is too large."""
     headers = {name: value for name, value in answer.headers.items() if name in TOLD}
     kept: dict[str, Any] = {"status": answer.status, "headers": headers}
-    if not answer.body:
+    if answer.whole and not answer.body:
         return kept
     if answer.whole:
         for body in _readings(answer):
@@ -113,7 +112,7 @@ def failure_of(answer: Answer, retry: Retry, now: int, unfollowed: str = "") -> 
     code = f"http:{answer.status}"
     message = f"{answer.line} from {shown_url(answer.url)}"
     if unfollowed:
-        message += f": it redirects to {shown_url(answer.redirect or '')}, and {unfollowed}"
+        message += f": it redirects to {shown_url(answer.headers['location'])}, and {unfollowed}"
     elif answer.body.strip():
         message += f": {' '.join(answer.body[:QUOTED].split())}"
     final = 300 <= answer.status < 500 and answer.status not in WORTH_A_RETRY

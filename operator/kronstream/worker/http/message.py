@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from kronstream import __version__
 from kronstream.domain import target, template, trace
-from kronstream.domain.template import Unfilled, Values
+from kronstream.domain.template import Values
 from kronstream.ports import Claim
 from kronstream.resources import instant
 from kronstream.resources.http import WITH_BODY, Http
@@ -19,6 +19,8 @@ from kronstream.worker.rulings import Fault
 
 MAX_HEADER = 8_192  # characters of a value
 MAX_BODY = 262_144  # bytes
+TOKEN = "Kronstream-Token"  # noqa: S105 - the header's name
+VALUE, WORD = 6, 8  # characters a hidden value has at least, and a word in one that is hidden by itself
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONFIDENTIAL = re.compile(r"auth|cookie|key|passw|secret|token", re.IGNORECASE)
@@ -69,22 +71,30 @@ def values_of(claim: Claim, run: Run) -> Values:
 def compose(http: Http, claim: Claim, run: Run, secrets: Mapping[str, str], work: Mapping[str, str]) -> Message:
     """The request of an attempt. `secrets` are the values of headersFrom, `work` the headers of work that goes on.
 
-    Raises Fault, which no further attempt can mend, for a template that gives nothing usable.
+    Raises Fault: for a template that gives nothing usable, one that no further attempt can mend.
     """
     values = values_of(claim, run)
     url = _filled("url", lambda: target.compile(http.url).at(values))
     own = {name: _header(f"headers.{name}", text, values) for name, text in http.headers.items()}
-    headers = {"Accept": "*/*", **_always(claim), **work, **own, **secrets}
+    headers = {**_always(claim), **work, **own, **secrets}
     for name, value in secrets.items():
         if _CONTROL.search(value):
             fault = f"headersFrom: the value of {name} has a line end or another control character; it is one line"
-            raise Fault("HeaderUnusable", fault, permanent=True)
+            raise Fault("SecretUnusable", fault, codes=("secret:key",))
     body, kind = _body(http, claim, values)
-    if body is not None and "content-type" not in {name.lower() for name in headers}:
+    given = {name.lower() for name in headers}
+    if "accept" not in given:
+        headers["Accept"] = "*/*"
+    if body is not None and "content-type" not in given:
         headers["Content-Type"] = kind
     told = [value for name, value in own.items() if _CONFIDENTIAL.search(name)]
-    hidden = tuple(value for value in (*secrets.values(), *told, work.get("Kronstream-Token", "")) if value)
-    return Message(http.method, url, headers, body, hidden)
+    return Message(http.method, url, headers, body, _hidden(*secrets.values(), *told, work.get(TOKEN, "")))
+
+
+def _hidden(*values: str) -> tuple[str, ...]:
+    """The texts to leave out: each value, and of `Bearer abcdefgh` what follows, too. Short ones would be anything."""
+    words = [word for value in values for word in value.split() if len(word) >= WORD]
+    return tuple({value for value in (*values, *words) if len(value) >= VALUE})
 
 
 def _always(claim: Claim) -> dict[str, str]:
@@ -129,9 +139,7 @@ def _body(http: Http, claim: Claim, values: Values) -> tuple[bytes | None, str]:
 def _filled(field: str, fill: Callable[[], str]) -> str:
     try:
         return fill()
-    except Unfilled as fault:
-        raise _unusable(field, str(fault)) from None
-    except ValueError as fault:  # read by an operator that knew more of expressions
+    except ValueError as fault:  # Unfilled, or a template that only a newer operator can read
         raise _unusable(field, str(fault)) from None
 
 

@@ -8,15 +8,7 @@ from collections.abc import Callable, Mapping
 from ssl import SSLContext
 from typing import Any
 
-from aiohttp import (
-    ClientConnectorCertificateError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientError,
-    ClientSession,
-    ConnectionTimeoutError,
-    InvalidURL,
-)
+from aiohttp import ClientError, ClientSession
 from pydantic import ValidationError
 from yarl import URL
 
@@ -32,14 +24,16 @@ from kronstream.worker.backoff import Backoff
 from kronstream.worker.context import Run
 from kronstream.worker.http import answer as answers
 from kronstream.worker.http.answer import Answer
-from kronstream.worker.http.gate import Gate, Refused, open_session, passed, trusting
-from kronstream.worker.http.message import Message, compose
+from kronstream.worker.http.gate import Gate, open_session, passed, trusting
+from kronstream.worker.http.message import TOKEN, Message, compose
+from kronstream.worker.http.redirect import onward
 from kronstream.worker.http.secrets import Secrets
+from kronstream.worker.http.unanswered import failed
 from kronstream.worker.rulings import Fault, Parked
 from kronstream.worker.services import Services
 
-MAX_REDIRECTS = 5
 ACCEPTED = 202
+DEFAULT = ("2xx",)
 
 
 def wall() -> int:
@@ -89,6 +83,7 @@ class HttpType:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+        await self._gate.close()
 
     # -- before it -----------------------------------------------------------------------------------------------
 
@@ -113,7 +108,7 @@ class HttpType:
         token = await self._externals.attach(claim)
         if token is None:
             raise Fault("Superseded", "the attempt is no longer this worker's")
-        headers = {"Kronstream-Run": claim.run, "Kronstream-Token": token}
+        headers = {"Kronstream-Run": claim.run, TOKEN: token}
         if self._callback:
             headers["Kronstream-Callback"] = f"{self._callback.rstrip('/')}/executions/{claim.run}/complete"
         return headers
@@ -135,26 +130,15 @@ class HttpType:
         self, http: Http, claim: Claim, message: Message, key: str | None, trust: SSLContext | bool
     ) -> Answer:
         """The answer that is a success, of the last of its redirects. Raises Fault."""
-        for followed in range(MAX_REDIRECTS + 1):
-            outgoing = self._signed(claim, message, key)
-            answer = await self._exchange(outgoing, http, trust)
-            if answers.succeeds(answer.status, http.success_codes):
+        followed = 0
+        while True:
+            answer = await self._exchange(self._signed(claim, message, key), http, trust)
+            if good(http, answer.status):
                 return answer
-            unfollowed = ""
-            if answer.redirect is not None:
-                unfollowed = "followRedirects is Never; write the address it leads to, or followRedirects: SameHost"
-                if http.follow_redirects == "SameHost":
-                    unfollowed = f"{MAX_REDIRECTS} have been followed already"
-                    try:
-                        led = target.redirected(message.url, answer.redirect)
-                    except ValueError as fault:
-                        unfollowed = f"{fault}; write the address it leads to"
-                    else:
-                        if followed < MAX_REDIRECTS:
-                            message = message.to(led, target.following(answer.status, message.method))
-                            continue
-            raise answers.failure_of(answer, claim.work.retry, self._clock(), unfollowed)
-        raise AssertionError("the last redirect was not followed")
+            follows = onward(http, message, answer, followed)
+            if isinstance(follows, str):
+                raise answers.failure_of(answer, claim.work.retry, self._clock(), follows)
+            message, followed = follows, followed + 1
 
     def _signed(self, claim: Claim, message: Message, key: str | None) -> Message:
         if key is None:
@@ -179,8 +163,8 @@ class HttpType:
                 ssl=trust,
             )
             try:
-                good = answers.succeeds(response.status, http.success_codes)
-                answer = await answers.read(response, message.url, message.hidden, good=good)
+                wanted = good(http, response.status)
+                answer = await answers.read(response, message.url, message.hidden, good=wanted)
             finally:
                 response.close()  # what was read to its end has given its connection back already
         except (ClientError, OSError) as error:
@@ -201,19 +185,11 @@ def read_block(call: Mapping[str, Any] | None) -> Http:
         raise Fault("InvalidSpec", str(faults.first(found, "spec.handler.http")), permanent=True) from None
 
 
-def failed(error: ClientError | OSError, shown: str) -> Fault:
-    """The failure of a request that got no whole answer; `shown` is its URL as messages show it."""
-    inner = error.os_error if isinstance(error, ClientConnectorError) else error
-    if isinstance(inner, Refused):
-        return Fault("AddressRefused", f"{shown} is refused: {inner}", codes=("http:refused",), permanent=True)
-    if isinstance(error, InvalidURL):
-        return Fault("AddressRefused", f"{shown} cannot be requested", codes=("http:refused",), permanent=True)
-    if isinstance(error, (ConnectionTimeoutError, TimeoutError)):
-        return Fault("HttpTimeout", f"{shown} took no connection in time", codes=("http:timeout",))
-    said = f"{type(error).__name__}: {str(error)[:300]}".rstrip(": ")
-    if isinstance(error, (ClientConnectorSSLError, ClientConnectorCertificateError)):
-        return Fault("HttpTls", f"{shown} is not trusted: {said}", codes=("http:tls", "http:connect"))
-    return Fault("HttpConnect", f"{shown} gave no answer: {said}", codes=("http:connect",))
+def good(http: Http, status: int) -> bool:
+    """Whether a status is a success, or says that the work goes on."""
+    return answers.succeeds(status, http.success_codes or DEFAULT) or (
+        http.accepted == "Callback" and status == ACCEPTED
+    )
 
 
 def _note(line: str) -> None:

@@ -24,24 +24,18 @@ class Followed:
     def __init__(self) -> None:
         self.job: Object | None = None
         self.gone = False
+        self.uid: str | None = None  # of the Job that is followed, once it is known
         self._news = asyncio.Event()
-
-    @property
-    def uid(self) -> str | None:
-        """The UID of the Job that is followed, once it is known."""
-        return self._uid
-
-    _uid: str | None = None
 
     def begin(self, job: Object) -> None:
         """Follow this very Job; what was seen of it meanwhile stays."""
-        self._uid = job["metadata"]["uid"]
-        if self.job is None or self.job["metadata"]["uid"] != self._uid:
+        self.uid = job["metadata"]["uid"]
+        if self.job is None or self.job["metadata"]["uid"] != self.uid:
             self.job, self.gone = job, False
 
     def see(self, job: Object, *, gone: bool = False) -> None:
         """Take news in; those of another Job of the same name are none."""
-        if self._uid is None or job["metadata"]["uid"] == self._uid:
+        if self.uid is None or job["metadata"]["uid"] == self.uid:
             self.job, self.gone = job, gone
             self._news.set()
 

@@ -58,6 +58,11 @@ class JobType:
                     await attempt.say_last_words()
                     await self._removals.begin(f"the Job {attempt.place}", attempt.remove)
                 raise
+            except Exception:
+                if attempt.goes_on:
+                    # nobody would see its end, and the next attempt would run beside it
+                    await self._removals.begin(f"the Job {attempt.place}", attempt.remove)
+                raise
 
     async def recall(self, recall: Recall, work: Work) -> None:
         """See HandlerType."""
@@ -90,6 +95,7 @@ class _Attempt:
     followed: Followed
     patience: int
     begun: bool = False
+    over: bool = False
     jobs: Jobs = field(init=False)
     elsewhere: Elsewhere = field(init=False)
     asking: Asking = field(init=False)
@@ -110,6 +116,11 @@ class _Attempt:
         """Its namespace and name."""
         return f"{self.claim.work.namespace}/{self.name}"
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether there may be a Job of this attempt that has not ended."""
+        return self.begun and not self.over and not self.followed.gone
+
     async def carry_out(self, services: Services) -> Any:
         """Answers the result; raises Fault."""
         self.elsewhere = await Elsewhere.attach(services.externals, self.claim)
@@ -119,6 +130,7 @@ class _Attempt:
         self.followed.begin(made)
         await self.elsewhere.progress(f"the Job {self.name} was made")
         await self._until_over()
+        self.over = True
         final = self.followed.job or made
         pods, last = await self._pods_at_the_end(final)
         end = ending.judge(final, pods)
@@ -166,7 +178,6 @@ class _Attempt:
                 continue
             stuck_since = stuck_since or time.monotonic()
             if (time.monotonic() - stuck_since) * 1000 >= self.patience:
-                await self.asking.ask(self.remove)
                 raise Fault(wait.kind, wait.message, codes=(wait.kind,))
 
     async def _pods(self, job: Object) -> list[Object]:

@@ -79,6 +79,11 @@ class WorkflowType:
             if not run.handed_back and attempt.begun:
                 await self._removals.begin(f"the {attempt.place}", attempt.remove)
             raise
+        except Exception:
+            if attempt.begun and not attempt.over:
+                # nobody would see its end, and the next attempt would run beside it
+                await self._removals.begin(f"the {attempt.place}", attempt.remove)
+            raise
 
     async def _resources(self) -> CustomResources:
         return CustomResources(await self._services.cluster.api())
@@ -93,6 +98,7 @@ class _Attempt:
     connect: Callable[[], Awaitable[CustomResources]]
     allowed: frozenset[str]
     begun: bool = False
+    over: bool = False
     left_out: set[str] = field(default_factory=set)
     resources: CustomResources = field(init=False)
     kind: ResourceKind | None = None
@@ -132,8 +138,8 @@ class _Attempt:
         try:
             final, end = await self._until_over(kind, made["metadata"]["uid"])
         except Unjudgeable as error:
-            await self.asking.ask(self.remove)  # nobody would see its end
             raise Fault("Expression", str(error), codes=("Expression",), permanent=True) from None
+        self.over = True
         if self.block.cleanup == "Always" or (self.block.cleanup == "OnSuccess" and end is None):
             await self.asking.ask(self.remove)
         if end is not None:
