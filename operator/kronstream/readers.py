@@ -197,3 +197,7 @@ def worker_limits(text: str) -> Limits:
                 f"{part[:80]!r} limits neither; write queue:NAME=LIMIT or function:NAME=LIMIT, like queue:mail=3"
             )
     return Limits(queues, functions)
+
+
+SEVERAL: tuple[Callable[[str], object], ...] = (listed, queue_slots, allowed_addresses, resource_kinds, worker_limits)
+"""Those that read what stands between commas: a flag of theirs may be given several times."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from kronstream.domain.errors import Invalid
-from kronstream.readers import listed, switch
+from kronstream.readers import SEVERAL, switch
 from kronstream.settings import read_settings
 
 Settings = TypeVar("Settings")
@@ -53,5 +53,5 @@ def _option(item: Field[Any]) -> Callable[[Command], Command]:
             default=None, help=text, callback=lambda _context, _option, value: None if value is None else str(value),
         )  # fmt: skip
     return click.option(
-        f"--{name}", about["flag"], default=None, help=text, multiple=about["read"] is listed, metavar="TEXT"
+        f"--{name}", about["flag"], default=None, help=text, multiple=about["read"] in SEVERAL, metavar="TEXT"
     )
