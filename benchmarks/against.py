@@ -21,7 +21,7 @@ from kronstream.dev.errors import PartFailedError
 
 COUNT, TRIED, TRIED_OURS = 20_000, 3_000, 10_000
 ROUNDS = 3
-CONCURRENCIES = (10, 50, 100, 200)
+OUR_WORDS = "concurrency/batch"
 OF_BARE, OF_PEERS = 0.8, 10.0  # the goals
 LIMITS = ("bare redis-py loop, a pipeline a run", "bare redis-py loop, 100 runs a pipeline", "packed loop")
 
@@ -49,13 +49,13 @@ async def sweep_peer(server: Server, peer: Peer) -> tuple[str, str]:
     return max(rates, key=rates.__getitem__), swept(peer.what, rates)
 
 
-async def sweep_ours(server: Server) -> tuple[int, str]:
-    """The best concurrency of our worker, and in words what each one gave."""
-    rates = {each: (await ours.lap(server, TRIED_OURS, each)).cost.rate for each in CONCURRENCIES}
-    return max(rates, key=rates.__getitem__), swept("concurrency", rates)
+async def sweep_ours(server: Server) -> tuple[ours.Setting, str]:
+    """The best setting of our worker, and in words what each one gave."""
+    rates = {each: (await ours.lap(server, TRIED_OURS, each)).cost.rate for each in ours.SETTINGS}
+    return max(rates, key=rates.__getitem__), swept(OUR_WORDS, {str(each): rate for each, rate in rates.items()})
 
 
-def swept(what: str, rates: dict[str, float] | dict[int, float]) -> str:
+def swept(what: str, rates: dict[str, float]) -> str:
     """What each setting gave, in runs a second: ``concurrency 10: 900, 50: 1,200``."""
     return f"{what} " + ", ".join(f"{setting}: {rate:,.0f}" for setting, rate in rates.items())
 
@@ -71,17 +71,17 @@ async def limits(server: Server) -> list[Cost]:
 
 async def measure(report: Report) -> None:
     async with server() as redis:
-        concurrency, tried = await sweep_ours(redis)
+        best, tried = await sweep_ours(redis)
         bares: list[list[Cost]] = []
         laps: list[ours.Lap] = []
         for _ in range(ROUNDS):
             bares.append(await limits(redis))
-            laps.append(await ours.lap(redis, COUNT, concurrency))
+            laps.append(await ours.lap(redis, COUNT, best))
         theirs: dict[str, tuple[Cost, str]] = {}
         for peer in PEERS:
             setting, words = await sweep_peer(redis, peer)
-            theirs[peer.name] = (await peer_lap(redis, peer, setting, COUNT), f"best of {words}")
-    tell(report, bares, laps, theirs, f"best of {tried}")
+            theirs[peer.name] = (await peer_lap(redis, peer, setting, COUNT), f"{setting} is the best of {words}")
+    tell(report, bares, laps, theirs, f"{best} is the best of {tried}")
 
 
 def tell(

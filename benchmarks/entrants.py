@@ -94,14 +94,14 @@ PEERS = (
 )
 
 
-def worker(server: Server, name: str, concurrency: int, **environ: str) -> Process:
-    """kronstream's worker (a supervisor and its loop process) with shipped defaults but for the concurrency."""
+def worker(server: Server, name: str, concurrency: int, batch: int) -> Process:
+    """kronstream's worker, a supervisor and its loop process, with shipped defaults but for these two."""
     command = [*KRONSTREAM, "worker", "--handlers", str(ROOT / "benchmarks" / "handlers.py")]
     settings = {
         "KRONSTREAM_REDIS_URL": server.url,
         "KRONSTREAM_CONSUMER_NAME": name,
         "KRONSTREAM_CONCURRENCY": str(concurrency),
-        **environ,
+        "KRONSTREAM_BATCH_SIZE": str(batch),
     }
     return Process(name, command, server.folder / f"{name}.log", environ={**_clean(), **settings}, folder=ROOT)
 

@@ -21,28 +21,36 @@ JOBS, BATCH = 20, 500
 PAYLOAD = {"greeting": "hello"}
 
 
-async def fill(redis: Redis, count: int, function: str = "bench:async") -> list[str]:
-    """Dispatch `count` due runs of 20 jobs, as operators do; their ids."""
+async def fill(redis: Redis, count: int, function: str = "bench:async", jobs: int = JOBS) -> list[str]:
+    """Dispatch `count` due runs of some jobs in turn, as operators do; their ids."""
     ledger = RedisLedger(redis, Keys(), GROUP)
     await redis.set(Keys().epoch, EPOCH)
-    each = count // JOBS
+    each = count // jobs
     start = time.time_ns() // 1_000_000 - count * 2
+    uids = [f"0b5c3c6e-5d0c-4a8e-9f0a-{number:012d}" for number in range(jobs)]
+    for first in range(0, jobs, BATCH):
+        answers = await ledger.adopt([_adoption(uid, start, count, function) for uid in uids[first : first + BATCH]])
+        assert all(isinstance(answer, Adopted) for answer in answers)
     runs: list[str] = []
-    for number in range(JOBS):
-        uid = f"0b5c3c6e-5d0c-4a8e-9f0a-{number:012d}"
-        work = Work(namespace="bench", name=f"job-{number}", function=function, payload=PAYLOAD)
-        adoption = Adoption(
-            uid=uid, namespace="bench", name=f"job-{number}", generation=1, revision=REVISION, when="{}",
-            cursor=start, backlog=count, keep_good=count, keep_bad=count, work=work.dump(),
-        )  # fmt: skip
-        (answer,) = await ledger.adopt([adoption])
-        assert isinstance(answer, Adopted)
-        due = tuple(start + 1 + index for index in range(each))
-        for first in range(0, each, BATCH):
-            part = due[first : first + BATCH]
-            await ledger.dispatch(EPOCH, [Dispatch(uid, 1, REVISION, part[0] - 1, part[-1], part)])
-        runs += [f"{uid}-s{nominal}" for nominal in due]
+    items: list[Dispatch] = []
+    for number in range(each):
+        nominal = start + 1 + number
+        for uid in uids:
+            items.append(Dispatch(uid, 1, REVISION, nominal - 1, nominal, (nominal,)))
+            runs.append(f"{uid}-s{nominal}")
+            if len(items) == BATCH or len(runs) == each * jobs:
+                await ledger.dispatch(EPOCH, items)
+                items = []
     return runs
+
+
+def _adoption(uid: str, cursor: int, kept: int, function: str) -> Adoption:
+    name = f"job-{uid[-12:]}"
+    work = Work(namespace="bench", name=name, function=function, payload=PAYLOAD)
+    return Adoption(
+        uid=uid, namespace="bench", name=name, generation=1, revision=REVISION, when="{}", cursor=cursor,
+        backlog=kept, keep_good=kept, keep_bad=kept, work=work.dump(),
+    )  # fmt: skip
 
 
 async def unfinished(redis: Redis) -> int:
@@ -95,8 +103,13 @@ async def books(redis: Redis, runs: Sequence[str]) -> Books:
             again += int(attempt) > 1
             results += result is not None
     listed = counted = 0
-    for uid in sorted({run.rpartition("-")[0] for run in runs}):
-        listed += await redis.zcard(keys.good(uid)) + await redis.zcard(keys.bad(uid))
-        job = await redis.hgetall(keys.job(uid))
-        counted += sum(int(number) for name, number in job.items() if name.startswith("n:"))
+    uids = sorted({run.rpartition("-")[0] for run in runs})
+    for first in range(0, len(uids), 1000):
+        pipe = redis.pipeline(transaction=False)
+        for uid in uids[first : first + 1000]:
+            pipe.zcard(keys.good(uid)).zcard(keys.bad(uid)).hgetall(keys.job(uid))
+        answers = await pipe.execute()
+        listed += sum(answers[0::3]) + sum(answers[1::3])
+        for job in answers[2::3]:
+            counted += sum(int(number) for name, number in job.items() if name.startswith("n:"))
     return Books(states, missing, again, results, listed, counted, int(await redis.xlen(keys.base)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks import entrants
-from benchmarks.fill import Books, books, fill, unfinished
+from benchmarks.fill import JOBS, Books, books, fill, unfinished
 from benchmarks.meter import Cost
 from benchmarks.race import race
 from benchmarks.redisserver import Server
@@ -25,6 +25,26 @@ class Lap:
     memory: float
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Runs that a worker executes at a time, and that it takes at a time; as shipped by default."""
+
+    concurrency: int = 10
+    batch: int = 10
+
+    def __str__(self) -> str:
+        return f"{self.concurrency}/{self.batch}"
+
+
+SHIPPED = Setting()
+SETTINGS = (SHIPPED, Setting(50), Setting(100), Setting(100, 100), Setting(200, 100), Setting(400, 200))
+
+
+def worker(server: Server, name: str, setting: Setting) -> Process:
+    """A worker with a setting, not started yet."""
+    return entrants.worker(server, name, setting.concurrency, setting.batch)
+
+
 @contextmanager
 def stopped_at_the_end(processes: Sequence[Process]) -> Iterator[None]:
     """Whatever happens, the processes end."""
@@ -38,18 +58,16 @@ def stopped_at_the_end(processes: Sequence[Process]) -> Iterator[None]:
 
 
 async def lap(
-    server: Server, count: int, concurrency: int, *, workers: int = 1, function: str = "bench:async", **environ: str
+    server: Server, count: int, setting: Setting, *, workers: int = 1, function: str = "bench:async", jobs: int = JOBS
 ) -> Lap:
     """Fill, run, read all records back. Raises AssertionError when the books are wrong."""
     empty = await server.fresh()
-    runs = await fill(server.redis, count, function)
+    runs = await fill(server.redis, count, function, jobs)
 
     async def finished() -> int:
         return count - await unfinished(server.redis)
 
-    processes = [
-        entrants.worker(server, f"worker-{number}", concurrency, **environ) for number in range(1, workers + 1)
-    ]
+    processes = [worker(server, f"worker-{number}", setting) for number in range(1, workers + 1)]
     with stopped_at_the_end(processes):
         cost = await race(server, processes, finished, count)
     memory = (await server.memory() - empty) / count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,7 @@ async def test_ending_what_is_over_does_nothing(bench: Bench) -> None:
 
 
 async def test_killing_a_handler_kills_the_programs_it_started(bench: Bench, tmp_path: Path) -> None:
+    await bench.children.start()  # what that takes is not the handler's time
     mark = tmp_path / "pid"
     outcome = await bench.outcome("sync:program", str(mark), timeout=1_500)
     assert outcome.reason is Reason.TIMEOUT
@@ -335,6 +337,11 @@ async def test_a_handler_type_knows_whether_its_run_goes_on_elsewhere(bench: Ben
     assert timed_out.reason is Reason.TIMEOUT
     assert kind.endings == [(True, False), (True, True), (True, True), (True, False)]
     assert {entry.phase for entry in bench.slate.held()} == {Phase.TYPE}
+
+
+async def test_the_duration_of_an_attempt_that_was_taken_over_is_that_of_both_workers(bench: Bench) -> None:
+    begun = int(time.time() * 1000) - 60_000
+    assert 60_000 <= (await bench.outcome("async:echo", started=begun)).duration < 90_000
 
 
 def test_an_attempt_that_was_taken_over_has_had_a_part_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

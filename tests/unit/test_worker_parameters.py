@@ -255,6 +255,27 @@ def test_an_async_function_is_read_the_same_way() -> None:
     assert "payload.days" in refusal(days, {"days": []})
 
 
+def test_a_run_is_known_by_its_type_and_only_by_that() -> None:
+    def optional(payload: Any, context: Run | None = None) -> Any:
+        return payload, context and context.id
+
+    def quoted(days: int, context: "Run") -> Any:  # noqa: UP037 - as people write it
+        return days, context.id
+
+    assert call(optional, 7) == (7, "r1")
+    assert call(quoted, {"days": 7}) == (7, "r1")
+
+    space: dict[str, Any] = {}
+    exec(
+        "from dataclasses import dataclass\n@dataclass\nclass Run:\n  size: int\n"
+        "def f(payload: 'Run'): return payload.size",
+        space,
+    )
+    assert call(space["f"], {"size": 3}) == 3
+    exec("def g(payload, context: 'Run'): return context.id", space := {})
+    assert call(space["g"], None) == "r1"
+
+
 def test_whether_a_run_is_taken_is_known() -> None:
     taking = {function: describe("f", function).takes_run for function in (cleanup, report, only_window, positional)}
     assert taking == {cleanup: True, report: False, only_window: True, positional: True}

@@ -40,17 +40,21 @@ def allowed(claim: Claim) -> int:
     meanwhile.
     """
     timeout, total = claim.work.timeout, claim.work.total_timeout
-    had = 0 if claim.started is None else max(0, int(time.time() * 1000) - claim.started)
-    own = max(min(timeout, LEAST_LEFT), timeout - had)
+    own = max(min(timeout, LEAST_LEFT), timeout - had(claim))
     return own if total is None else max(0, min(own, total - claim.spent))
+
+
+def had(claim: Claim) -> int:
+    """Milliseconds that an attempt has gone on for before this worker had it, by this machine's clock."""
+    return 0 if claim.started is None else max(0, int(time.time() * 1000) - claim.started)
 
 
 class Attempt:
     """One attempt that executes."""
 
     __slots__ = (
-        "allowed", "calling", "claim", "ending", "executor", "last", "pace", "patience", "run", "seat", "started",
-        "tail", "task", "timer", "told",
+        "allowed", "calling", "claim", "ending", "executor", "had", "last", "pace", "patience", "run", "seat",
+        "started", "tail", "task", "timer", "told",
     )  # fmt: skip
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
@@ -64,6 +68,7 @@ class Attempt:
         self.last: str | None = None  # what the last success returned
         self.ending: str | None = None
         self.started = time.monotonic()
+        self.had = had(claim)
         loop = executor.loop
         self.seat = Seat(slot)
         self.allowed = allowed(claim)
@@ -165,8 +170,8 @@ class Attempt:
 
     @property
     def duration(self) -> int:
-        """Milliseconds since it began."""
-        return int((time.monotonic() - self.started) * 1000)
+        """Milliseconds since it began, with another worker if it was taken over."""
+        return self.had + int((time.monotonic() - self.started) * 1000)
 
     def end(self, why: str) -> None:
         """Cancel the handler: `why` is a reason, RELEASED or LOST. The first call counts, before its end."""

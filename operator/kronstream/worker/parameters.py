@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import types
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from kronstream.worker.intake import Input, Intake, Keys, Part, Whole
 
 WANTED = "annotate it with what JSON can be read into, such as int, list[str], a dataclass or a pydantic model"
 
+_RUN = re.compile(r"\bRun\b")
 _EMPTY = inspect.Parameter.empty
 _DICTS = (dict, Mapping, MutableMapping)
 
@@ -72,7 +74,7 @@ class _Told:
         stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         self.all = [one for one in parameters if one.kind not in stars]
         self.rest = next((one for one in parameters if one.kind is inspect.Parameter.VAR_KEYWORD), None)
-        self.runs = [one for one in self.all if _means_run(one)]
+        self.runs = [one for one in self.all if self._means_run(one)]
         self.inputs = [one for one in self.all if one not in self.runs]
         self.only = len(self.inputs) == 1 and self.rest is None
         if len(self.runs) > 1:
@@ -96,6 +98,19 @@ class _Told:
                 f"function is registered ({type(error).__name__}: {str(error)[:100]}); import it at the top of the "
                 "module, not under TYPE_CHECKING"
             ) from None
+
+    def _means_run(self, parameter: inspect.Parameter) -> bool:
+        kind = parameter.annotation
+        if parameter.name == "run":
+            return True
+        if isinstance(kind, str):  # from __future__ import annotations
+            if not _RUN.search(kind):
+                return False
+            try:
+                kind = self.type_of(parameter)
+            except HandlerError:
+                return True  # imported for type checkers alone
+        return kind is Run or Run in get_args(kind)
 
     def adapter(self, parameter: inspect.Parameter, kind: Any) -> TypeAdapter[Any]:
         if isinstance(parameter.default, FieldInfo):
@@ -150,13 +165,6 @@ def _by_keys(told: _Told) -> Shape:
         others = told.adapter(told.rest, dict[str, told.type_of(told.rest)])  # type: ignore[misc]
     reserved = told.own | {one.name for one in told.all}
     return Shape(intake=Keys(told.title, tuple(inputs), others, reserved))
-
-
-def _means_run(parameter: inspect.Parameter) -> bool:
-    annotation = parameter.annotation
-    if isinstance(annotation, str):  # from __future__ import annotations
-        return annotation.rpartition(".")[2] == "Run" or parameter.name == "run"
-    return annotation is Run or parameter.name == "run"
 
 
 def _untyped(kind: Any) -> bool:

@@ -9,12 +9,26 @@ local plain = { jobs = {}, order = {}, runs = {}, entries = {} }
 local function plain_job(uid)
   local j = plain.jobs[uid]
   if j == nil then
-    local f = call('HMGET', P .. 'job:' .. uid, 'gen', 'hok', 'hage', 'once', 'es', 'exp')
+    local f = call('HMGET', P .. 'job:' .. uid, 'gen', 'hok', 'hage', 'once', 'es', 'n:success', 'dn', 'dsum', 'seq', 'exp')
     j = f[1] and (not f[5] or f[5] == '') and { gen = f[1], keep = f[2], age = tonumber(f[3]) or ORPHAN_TTL, once = f[4],
-      expected = tonumber(f[6]) or math.huge }
+      good = tonumber(f[6] or 0), timed = tonumber(f[7] or 0), sum = tonumber(f[8] or 0), seq = tonumber(f[9] or 0),
+      expected = tonumber(f[10]) or math.huge }
     plain.jobs[uid] = j or false
   end
   return j
+end
+
+local function flush_job(uid, j)
+  local good, waiting, count = P .. 'good:' .. uid, P .. 'waiting:' .. uid, #j.runs
+  call('ZREM', P .. 'active:' .. uid, unpack(j.runs))
+  call('HSET', P .. 'job:' .. uid, 'n:success', num(j.good + count), 'dn', num(j.timed + count), 'dsum', num(j.sum),
+    'seq', num(j.seq + count), unpack(j.last))
+  call('ZADD', good, unpack(j.scored))
+  trim(good, tonumber(j.keep) or 10, j.age)
+  if call('EXISTS', waiting) == 1 then
+    call('ZREM', waiting, unpack(j.runs))
+    release_waiting(uid)
+  end
 end
 
 local function flush_plain()
@@ -26,20 +40,13 @@ local function flush_plain()
     call('XDEL', stream, unpack(eids))
   end
   call('ZREM', P .. 'unfinished', unpack(known.runs))
+  local marks = {}
   for _, uid in ipairs(known.order) do
-    local j, job, good = known.jobs[uid], P .. 'job:' .. uid, P .. 'good:' .. uid
-    call('ZREM', P .. 'active:' .. uid, unpack(j.runs))
-    call('ZREM', P .. 'waiting:' .. uid, unpack(j.runs))
-    call('HINCRBY', job, 'n:success', #j.runs)
-    call('HINCRBY', job, 'dn', #j.runs)
-    call('HINCRBY', job, 'dsum', num(j.sum))
-    local seq = call('HINCRBY', job, 'seq', #j.runs)
-    call('HSET', job, unpack(j.last))
-    call('ZADD', good, unpack(j.scored))
-    trim(good, tonumber(j.keep) or 10, j.age)
-    release_waiting(uid)
-    call('ZADD', P .. 'dirty', seq, uid)
+    local j = known.jobs[uid]
+    flush_job(uid, j)
+    marks[#marks + 1], marks[#marks + 2] = num(j.seq + #j.runs), uid
   end
+  call('ZADD', P .. 'dirty', unpack(marks))
 end
 
 -- Ends a running run whose token was found to be current, if it is as plain as that. Answers whether it was.
@@ -59,7 +66,7 @@ local function succeed(id, r, duration, result, out)
   call('HSET', key, unpack(set))
   call('PEXPIRE', key, num(j.age))
   if not j.runs then
-    j.runs, j.scored, j.sum = {}, {}, 0
+    j.runs, j.scored = {}, {}
     plain.order[#plain.order + 1] = r.uid
   end
   local stream = r.eid and lane(r.q, r.ln)

@@ -76,12 +76,14 @@ local leases, started, ordered = {}, {}, {}
 local lease_end = num(now + lease)
 local function flush_started()
   if #leases > 0 then call('ZADD', P .. 'unfinished', unpack(leases)) end
+  local marks = {}
   for _, uid in ipairs(ordered) do
     call('ZADD', P .. 'active:' .. uid, unpack(started[uid]))
     if job_of(uid)[1] then
-      call('ZADD', P .. 'dirty', call('HINCRBY', P .. 'job:' .. uid, 'seq', #started[uid] / 2), uid)
+      marks[#marks + 1], marks[#marks + 2] = call('HINCRBY', P .. 'job:' .. uid, 'seq', #started[uid] / 2), uid
     end
   end
+  if #marks > 0 then call('ZADD', P .. 'dirty', unpack(marks)) end
   leases, started, ordered = {}, {}, {}
 end
 
