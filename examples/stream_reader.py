@@ -4,19 +4,22 @@
 
 It does what the order's name says with the functions in WORK below, tells how far it is, and replies. What to keep when
 you write your own: read through a consumer group, do the work of one run and attempt once, reply with the order's run
-and token, stop when a cancellation comes, and acknowledge an order only after its reply was written.
+and token, stop when a cancellation comes, keep what is worked on from other readers, and acknowledge an order only
+after its reply was written.
 """
 
 import json
 import sys
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import redis
 
 GROUP = "agents"
+LEFT = 30_000  # milliseconds after which an order that its reader did not claim again goes to another
 Tell = Callable[[float, str], None]
 
 
@@ -49,7 +52,9 @@ class Reader:
         self.redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
         self.stream = stream
         self.name = f"reader-{uuid.uuid4()}"
-        self.running: dict[tuple[str, str], threading.Event] = {}
+        # orders that are worked on, each with its entry, and the last ones that are done
+        self.running: dict[tuple[str, str], tuple[str, threading.Event]] = {}
+        self.done: deque[tuple[str, str]] = deque(maxlen=10_000)
 
     def read(self) -> None:
         """Read for ever."""
@@ -60,24 +65,32 @@ class Reader:
                 raise
         print(f"reading {self.stream}", flush=True)
         while True:
+            self.keep()
             # first what a reader left that died; then what is new
-            _, left, *_ = self.redis.xautoclaim(self.stream, GROUP, self.name, 30_000, count=10)
+            _, left, *_ = self.redis.xautoclaim(self.stream, GROUP, self.name, LEFT, count=10)
             answer = [] if left else self.redis.xreadgroup(GROUP, self.name, {self.stream: ">"}, count=10, block=1000)
             for entry, order in left or (answer[0][1] if answer else []):
                 self.take(entry, order)
 
+    def keep(self) -> None:
+        """Claim what is worked on again: no other reader takes it for left."""
+        entries = [entry for entry, _ in list(self.running.values())]
+        if entries:
+            self.redis.xclaim(self.stream, GROUP, self.name, 0, entries, justid=True)
+
     def take(self, entry: str, order: dict[str, str]) -> None:
         """Begin an order, or end one."""
         key = (order["run"], order["attempt"])
+        mine, cancelled = self.running.get(key, ("", None))
         if order["kind"] == "cancel":
-            if key in self.running:
-                self.running[key].set()
+            if cancelled is not None:
+                cancelled.set()
             self.redis.xack(self.stream, GROUP, entry)
-        elif key in self.running:
+        elif key in self.done or (mine and mine != entry):
             self.redis.xack(self.stream, GROUP, entry)  # it came twice
-        else:
-            self.running[key] = threading.Event()
-            threading.Thread(target=self.work, args=(entry, order, self.running[key]), daemon=True).start()
+        elif not mine:
+            self.running[key] = (entry, threading.Event())
+            threading.Thread(target=self.work, args=(entry, order, self.running[key][1]), daemon=True).start()
 
     def work(self, entry: str, order: dict[str, str], cancelled: threading.Event) -> None:
         """Do an order and reply."""
@@ -98,6 +111,9 @@ class Reader:
         else:
             reply("success", result=json.dumps(result))
         self.redis.xack(self.stream, GROUP, entry)
+        key = (order["run"], order["attempt"])
+        self.done.append(key)
+        del self.running[key]
 
 
 if __name__ == "__main__":
