@@ -19,7 +19,7 @@ from benchmarks.redisserver import Server, server
 from benchmarks.report import Report, judged, middle, spread
 from kronstream.dev.errors import PartFailedError
 
-COUNT, TRIED, TRIED_OURS = 20_000, 3_000, 10_000
+COUNT, TRIED, TRIED_OURS = 20_000, 2_000, 10_000
 ROUNDS = 3
 OUR_WORDS = "concurrency/batch"
 OF_BARE, OF_PEERS = 0.8, 10.0  # the goals

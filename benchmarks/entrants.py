@@ -87,7 +87,7 @@ class Peer:
 PEERS = (
     Peer("saq", gone_from("saq:bench:incomplete"), ("10", "50", "200"), "concurrency"),
     Peer("taskiq", stored, ("10", "100", "500"), "async tasks"),
-    Peer("dramatiq", stored, ("1", "4", "8", "16"), "threads"),
+    Peer("dramatiq", stored, ("4", "8", "16", "32"), "threads"),
     Peer("arq", gone_from("arq:queue"), ("10", "100", "1000"), "jobs at once"),
     Peer("streaq", listed_by_streaq, ("16", "64", "256"), "concurrency"),
     Peer("celery", stored, ("solo:1", "threads:4", "threads:16", "prefork:1"), "pool"),

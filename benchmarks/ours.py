@@ -12,6 +12,7 @@ from benchmarks.meter import Cost
 from benchmarks.race import race
 from benchmarks.redisserver import Server
 from kronstream.dev.process import Process
+from kronstream.streams.keys import Keys
 
 GRACE = 20.0  # seconds a worker has to end
 
@@ -67,9 +68,12 @@ async def lap(
     async def finished() -> int:
         return count - await unfinished(server.redis)
 
+    async def all_up() -> bool:
+        return int(await server.redis.zcard(Keys().workers)) >= workers
+
     processes = [worker(server, f"worker-{number}", setting) for number in range(1, workers + 1)]
     with stopped_at_the_end(processes):
-        cost = await race(server, processes, finished, count)
+        cost = await race(server, processes, finished, count, all_up)
     memory = (await server.memory() - empty) / count
     told = await books(server.redis, runs)
     faults = told.faults(count)

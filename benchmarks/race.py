@@ -19,15 +19,23 @@ PATIENCE = 60.0  # seconds without a finished run until it is given up
 
 
 async def race(
-    server: Server, processes: Sequence[Process], finished: Callable[[], Awaitable[int]], count: int
+    server: Server,
+    processes: Sequence[Process],
+    finished: Callable[[], Awaitable[int]],
+    count: int,
+    begun: Callable[[], Awaitable[bool]] | None = None,
 ) -> Cost:
     """Start the processes and wait until `count` are finished; what that cost. They go on running.
 
+    The clock starts no earlier than when `begun` says so: that all of several processes are up.
     Raises PartFailedError when a process ends or nothing is finished for a minute.
     """
     for process in processes:
         process.start()
     done = await _until(finished, 1, processes)
+    while begun is not None and not await begun():
+        await asyncio.sleep(LOOK_EVERY)
+        done = await finished()
     first = await read(server.redis, *(process.pid for process in processes))
     await _until(finished, count, processes)
     last = await read(server.redis, *(process.pid for process in processes))
