@@ -219,7 +219,7 @@ def said(fields: dict[str, Any]) -> tuple[str, str]:
         ("a payload of more than {:g} KiB of JSON", template.MAX_DATA / 1024),
         ("Workers keep a Secret for {:g} seconds.", secrets.KEEP),
         ("An answer that makes more than {:g} KiB", bounds.RESULT / 1024),
-        ("one that takes more\nthan {:g} seconds `http:timeout`", gate.CONNECT),
+        ("`http:timeout` (none within {:g} seconds)", gate.CONNECT),
         ("the first {} characters of the answer", answer.QUOTED),
     ],
 )
