@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench lock wheel clean
+.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench soak lock wheel clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ test-fast: $(STAMP) ## pure and in-memory tests alone
 
 bench: envtest redis $(PEERS:%=$(PEERS_VENV)/%/.installed) ## the benchmarks, with every peer and limit in one run (BENCHMARKS="workers peers": some)
 	@$(BIN)/python -m benchmarks $(BENCHMARKS)
+
+soak: $(STAMP) redis ## ten minutes of mixed load while workers and Redis are killed (SOAK_SECONDS=N, SEED=N, SOAK_RATE=0.5)
+	@PYTHONPATH=tests $(BIN)/python -m soak
 
 lock: ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet uv

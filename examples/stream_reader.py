@@ -4,21 +4,21 @@
 
 It does what the order's name says with the functions in WORK below, tells how far it is, and replies. What to keep when
 you write your own: read through a consumer group, do the work of one run and attempt once, reply with the order's run
-and token, stop when a cancellation comes, keep what is worked on from other readers, and acknowledge an order only
-after its reply was written.
+and token, stop when a cancellation comes, keep what is worked on from other readers, and acknowledge and delete an
+order only after its reply was written: what is never deleted fills the stream, and a full one takes no more orders.
 """
 
 import json
 import sys
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import redis
 
 GROUP = "agents"
+KNOWN = 10_000  # orders that are remembered, to be done once
 LEFT = 30_000  # milliseconds after which an order that its reader did not claim again goes to another
 Tell = Callable[[float, str], None]
 
@@ -52,9 +52,8 @@ class Reader:
         self.redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
         self.stream = stream
         self.name = f"reader-{uuid.uuid4()}"
-        # orders that are worked on, each with its entry, and the last ones that are done
-        self.running: dict[tuple[str, str], tuple[str, threading.Event]] = {}
-        self.done: deque[tuple[str, str]] = deque(maxlen=10_000)
+        self.known: dict[tuple[str, str], tuple[str, threading.Event]] = {}
+        self.working: set[str] = set()
 
     def read(self) -> None:
         """Read for ever."""
@@ -74,26 +73,45 @@ class Reader:
 
     def keep(self) -> None:
         """Claim what is worked on again: no other reader takes it for left."""
-        entries = [entry for entry, _ in list(self.running.values())]
-        if entries:
+        if entries := list(self.working):
             self.redis.xclaim(self.stream, GROUP, self.name, 0, entries, justid=True)
 
     def take(self, entry: str, order: dict[str, str]) -> None:
         """Begin an order, or end one."""
         key = (order["run"], order["attempt"])
-        mine, cancelled = self.running.get(key, ("", None))
+        known, cancelled = self.known.get(key, ("", threading.Event()))
         if order["kind"] == "cancel":
-            if cancelled is not None:
-                cancelled.set()
-            self.redis.xack(self.stream, GROUP, entry)
-        elif key in self.done or (mine and mine != entry):
-            self.redis.xack(self.stream, GROUP, entry)  # it came twice
-        elif not mine:
-            self.running[key] = (entry, threading.Event())
-            threading.Thread(target=self.work, args=(entry, order, self.running[key][1]), daemon=True).start()
+            cancelled.set()
+            self.done(entry)
+        elif known and known != entry:
+            self.done(entry)  # it came twice
+        elif not known:  # else it takes longer than orders are left to one reader
+            self.known[key] = (entry, cancelled)
+            while len(self.known) > KNOWN:
+                del self.known[next(iter(self.known))]
+            self.working.add(entry)
+            threading.Thread(target=self.work, args=(entry, order, cancelled), daemon=True).start()
+
+    def done(self, entry: str) -> None:
+        """Nothing is left to do for an entry."""
+        with self.redis.pipeline() as pipe:
+            pipe.xack(self.stream, GROUP, entry)
+            pipe.xdel(self.stream, entry)
+            pipe.execute()
 
     def work(self, entry: str, order: dict[str, str], cancelled: threading.Event) -> None:
-        """Do an order and reply."""
+        """Do an order and reply; one whose reply cannot be written is done again when it is read again."""
+        try:
+            self.carry_out(order, cancelled)
+            self.done(entry)
+        except redis.RedisError as error:
+            print(f"no reply to {order['run']} yet: {error}", flush=True)
+            self.known.pop((order["run"], order["attempt"]), None)
+        finally:
+            self.working.discard(entry)
+
+    def carry_out(self, order: dict[str, str], cancelled: threading.Event) -> None:
+        """Do an order and write the reply."""
 
         def reply(status: str, **fields: str) -> None:
             head = {"v": "1", "run": order["run"], "token": order["token"], "status": status}
@@ -106,14 +124,12 @@ class Reader:
             result = WORK[order["name"]](json.loads(order["payload"]), tell, cancelled)
         except CancelledError:
             print(f"cancelled {order['run']}", flush=True)
+        except redis.RedisError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the work raises is its reply
             reply("failed", error=json.dumps({"type": type(error).__name__, "message": str(error)}))
         else:
             reply("success", result=json.dumps(result))
-        self.redis.xack(self.stream, GROUP, entry)
-        key = (order["run"], order["attempt"])
-        self.done.append(key)
-        del self.running[key]
 
 
 if __name__ == "__main__":

@@ -199,5 +199,5 @@ def worker_limits(text: str) -> Limits:
     return Limits(queues, functions)
 
 
-SEVERAL: tuple[Callable[[str], object], ...] = (listed, queue_slots, allowed_addresses, resource_kinds, worker_limits)
-"""Those that read what stands between commas: a flag of theirs may be given several times."""
+SEVERAL = frozenset({listed, queue_slots, worker_limits, resource_kinds, allowed_addresses})
+"""Those that read several values between commas: their flags may be said again."""

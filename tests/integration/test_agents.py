@@ -63,6 +63,7 @@ def test_an_agent_does_the_work_tells_how_far_it_is_and_replies(bench: Bench) ->
     assert (record.state, record.result, record.attempt) == (State.SUCCESS, {"reviewed": 3}, 1)
     assert bench.pending() == 0
     assert bench.redis.xlen(REPLIES) == 0
+    assert bench.redis.xlen(AGENTS) == 0
 
 
 def test_a_failed_order_is_tried_again_and_fails_with_what_the_agent_said(bench: Bench) -> None:
@@ -190,11 +191,11 @@ def test_an_order_is_acknowledged_after_its_reply_and_worked_on_once(bench: Benc
     assert bench.redis.xlen(REPLIES) == 0
     reader.go.set()
     eventually(lambda: bench.redis.xpending(AGENTS, "agents")["pending"] == 0)
-    eventually(lambda: not reader.running)
+    eventually(lambda: not reader.working)
     assert sorted(fields["result"] for _, fields in bench.redis.xrange(REPLIES)) == ["1", "2"]
     bench.redis.xadd(AGENTS, order_of(1))
     taken(reader)
-    assert bench.redis.xpending(AGENTS, "agents")["pending"] == 0
+    assert bench.redis.xlen(AGENTS) == 0
     assert sorted(reader.began) == [1, 2]
 
 
@@ -210,6 +211,6 @@ def test_what_is_worked_on_is_kept_from_other_readers(bench: Bench, reader: Any)
     reader.keep()
     assert idle() < before
     reader.go.set()
-    eventually(lambda: not reader.running)
+    eventually(lambda: not reader.working)
     reader.keep()
     assert bench.redis.xpending(AGENTS, "agents")["pending"] == 0

@@ -76,6 +76,14 @@ def test_a_failed_attempt_is_tried_again_and_then_over(bench: Bench) -> None:
     assert record.output == "last words\n"
 
 
+def test_each_of_many_queues_is_waited_for(bench: Bench) -> None:
+    """A wait that has no connection would begin when another one's block ends, seconds later."""
+    queues = [f"queue-{number}" for number in range(6)]
+    bench.worker("--queue", ",".join(queues)).ready()
+    replies = 1
+    eventually(lambda: bench.redis.info("clients")["blocked_clients"] == len(queues) + replies)
+
+
 @pytest.mark.parametrize("name", ["async:block", "async:block_gil", "async:task_block"])
 def test_a_handler_that_blocks_the_loop_is_a_timeout_and_costs_the_others_nothing(
     bench: Bench, tmp_path: Path, name: str

@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,8 +133,10 @@ class Bench:
 
         return asyncio.run(asked())
 
-    def dispatch(self, function: str, payload: Any = None, count: int = 1, **work: Any) -> list[str]:
-        """Dispatch a new job's runs; their ids."""
+    def dispatch(
+        self, function: str, payload: Any = None, count: int = 1, job: Mapping[str, Any] | None = None, **work: Any
+    ) -> list[str]:
+        """Dispatch a new job's runs; their ids. `job` are fields of its adoption, `work` those of what runs execute."""
         uid = str(uuid.uuid4())
         self._nominal += 10
         fields = {"function": function, "payload": payload, "timeout": 60_000, **work}
@@ -142,7 +144,17 @@ class Bench:
         async def go(client: Any) -> list[str]:
             ledger = RedisLedger(client, self.keys, GROUP)
             (answer,) = await ledger.adopt(
-                [adoption(uid, cursor=self._nominal, keep_good=1_000, keep_bad=1_000, work_fields=fields)]
+                [
+                    adoption(
+                        uid,
+                        cursor=self._nominal,
+                        keep_good=1_000,
+                        keep_bad=1_000,
+                        function=function,
+                        work_fields=fields,
+                        **(job or {}),
+                    )
+                ]
             )
             assert isinstance(answer, Adopted)
             due = [answer.cursor + 1 + number for number in range(count)]

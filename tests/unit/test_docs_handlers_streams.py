@@ -198,7 +198,7 @@ async def test_an_order_that_is_written_again_is_the_same() -> None:
         f"JSON of at most {replies.PROGRESS:,} characters",
         f"may use; up to {replies.CODES}.",
         f"the last {bounds.OUTPUT // 1024} KiB are kept",
-        f"When it holds {streamtype.MOST:,} entries, further orders fail with type `StreamFull` (`stream_full` in",
+        f"When a stream holds {streamtype.MOST:,} entries, further orders fail with type `StreamFull` (`stream_full` in",
         f"a day at most |{'' if LONGEST_WAIT == 86_400_000 else '?'}",
     ],
 )
@@ -227,7 +227,7 @@ def test_the_reader_reads_no_other_fields_and_writes_no_others() -> None:
 
 def test_the_rights_are_those_that_the_reader_needs() -> None:
     (text,) = [block.text for block in BLOCKS if block.language == "text"]
-    used = set(re.findall(r"self\.redis\.(x\w+?)(?:_create)?\(", READER.read_text("utf-8")))
+    used = set(re.findall(r"(?:self\.redis|pipe)\.(x\w+?)(?:_create)?\(", READER.read_text("utf-8")))
     assert used <= set(re.findall(r"\+(\w+)", text))
     assert f"%RW~{SETTINGS.agent_stream} " in text
     assert f"%W~{SETTINGS.reply_stream}\n" in text

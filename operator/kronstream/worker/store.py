@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kronstream.ports import Externals, RunQueue, Wires
+from kronstream.readers import MOST_QUEUES
 from kronstream.settings import RedisSettings
 from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, verify
 from kronstream.streams.externals import RedisExternals
@@ -49,7 +50,8 @@ class RedisStore:
 
     def __init__(self, settings: RedisSettings, block_ms: int) -> None:
         self._redis = connect(settings.url)
-        self._blocking = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
+        # a connection for every queue's wait: they are made when they are needed
+        self._blocking = connect(settings.url, connections=MOST_QUEUES, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
         keys = Keys(settings.base_stream)
         self.queue: RunQueue = RedisRunQueue(self._redis, keys, settings.group, blocking=self._blocking)
         self._reading = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
