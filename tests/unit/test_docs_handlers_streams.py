@@ -198,7 +198,7 @@ async def test_an_order_that_is_written_again_is_the_same() -> None:
         f"JSON of at most {replies.PROGRESS:,} characters",
         f"may use; up to {replies.CODES}.",
         f"the last {bounds.OUTPUT // 1024} KiB are kept",
-        f"When a stream holds {streamtype.MOST:,} entries, further orders fail with type `StreamFull` (`stream_full` in",
+        f"When a stream holds {streamtype.MOST:,} entries, further orders fail with type `StreamFull`",
         f"a day at most |{'' if LONGEST_WAIT == 86_400_000 else '?'}",
     ],
 )
