@@ -16,15 +16,15 @@ import click
 import pytest
 import yaml
 
-from builders import card, success
+from builders import card
 from contract.acts import dispatched, more, record, taken
-from contract.stores import LEASE, ModelStore
+from contract.stores import ModelStore
 from kronstream.cli.options import settings_from
 from kronstream.cli.worker import worker
 from kronstream.controller.operator import SWEEP
 from kronstream.domain import duration
 from kronstream.domain.limits import Gate
-from kronstream.domain.run import Lane, State
+from kronstream.domain.run import Lane
 from kronstream.readers import MOST_QUEUES, worker_limits
 from kronstream.resources import Spec, parse_spec
 from kronstream.resources.handler import TYPES
@@ -254,23 +254,6 @@ async def test_a_paused_queue_lets_deadlines_go_on() -> None:
 
 
 # when something breaks
-
-
-@pytest.mark.anyio
-async def test_a_worker_that_comes_back_too_late_is_refused() -> None:
-    store = ModelStore()
-    (nominal,) = await dispatched(store)
-    (old,) = await taken(store)
-    await store.advance(LEASE + 1)
-    await store.queue.sweep()
-    await store.advance(1_000)
-    await store.queue.sweep()
-    (new,) = await taken(store, consumer="worker-2")
-    assert new.run == old.run
-    assert (await store.queue.beat(card(), [old])).lost == {old.run}
-    assert await store.queue.finish(card(), [success(old)]) == [False]
-    assert await store.queue.finish(card("worker-2"), [success(new)]) == [True]
-    assert (await record(store, nominal)).state is State.SUCCESS
 
 
 def lua(name: str, script: str = "prelude") -> int:
