@@ -28,7 +28,9 @@ def bench(tmp_path: Path, redis_socket: Path) -> Iterator[Bench]:  # noqa: F811
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_run_gets_the_result_of_the_last_success(bench: Bench, kind: str) -> None:
     bench.worker("--concurrency", "1").ready()
-    first, second, third = bench.dispatch(f"{kind}:last", count=3, retry=ONCE)
+    # one begins when the end of the one before is recorded
+    one_by_one = {"policy": "Queue", "max_concurrent": 1}
+    first, second, third = bench.dispatch(f"{kind}:last", count=3, job=one_by_one, retry=ONCE)
     # the first one has no run before it, and fails for it
     assert bench.over(first).state is State.FAILED
     before, _, last = bench.over(second).result

@@ -221,5 +221,5 @@ def test_a_bad_expression_stalls_the_job(site: Installation) -> None:
 def test_a_workflow_of_nothing_is_refused_at_apply(site: Installation) -> None:
     manifest = flow("nothing")
     manifest["spec"]["handler"] = {"workflow": {}}
-    with pytest.raises(RefusedError, match="does not say one workflow to run; write resource"):
+    with pytest.raises(RefusedError, match="does not say one workflow to run; write exactly one of resource or stream"):
         site.apply(manifest)

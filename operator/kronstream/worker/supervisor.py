@@ -60,7 +60,7 @@ class Supervisor:
                 (),
                 started=int(time.time() * 1000),
                 limits=settings.limits.shape(),
-            )  # fmt: skip
+            )
         )
         self.readiness = Readiness()
         self._heart = Heart(self._store, self._statistics, self.readiness, enabled=settings.enabled)
