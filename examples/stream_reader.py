@@ -4,8 +4,8 @@
 
 It does what the order's name says with the functions in WORK below, tells how far it is, and replies. What to keep when
 you write your own: read through a consumer group, do the work of one run and attempt once, reply with the order's run
-and token, stop when a cancellation comes, and acknowledge and delete an order only after its reply was written: what is
-never deleted fills the stream, and a full one takes no more orders.
+and token, stop when a cancellation comes, keep what is worked on from other readers, and acknowledge and delete an
+order only after its reply was written: what is never deleted fills the stream, and a full one takes no more orders.
 """
 
 import json
@@ -19,6 +19,7 @@ import redis
 
 GROUP = "agents"
 KNOWN = 10_000  # orders that are remembered, to be done once
+LEFT = 30_000  # milliseconds after which an order that its reader did not claim again goes to another
 Tell = Callable[[float, str], None]
 
 
@@ -52,6 +53,7 @@ class Reader:
         self.stream = stream
         self.name = f"reader-{uuid.uuid4()}"
         self.known: dict[tuple[str, str], tuple[str, threading.Event]] = {}
+        self.working: set[str] = set()
 
     def read(self) -> None:
         """Read for ever."""
@@ -62,11 +64,17 @@ class Reader:
                 raise
         print(f"reading {self.stream}", flush=True)
         while True:
+            self.keep()
             # first what a reader left that died; then what is new
-            _, left, *_ = self.redis.xautoclaim(self.stream, GROUP, self.name, 30_000, count=10)
+            _, left, *_ = self.redis.xautoclaim(self.stream, GROUP, self.name, LEFT, count=10)
             answer = [] if left else self.redis.xreadgroup(GROUP, self.name, {self.stream: ">"}, count=10, block=1000)
             for entry, order in left or (answer[0][1] if answer else []):
                 self.take(entry, order)
+
+    def keep(self) -> None:
+        """Claim what is worked on again: no other reader takes it for left."""
+        if entries := list(self.working):
+            self.redis.xclaim(self.stream, GROUP, self.name, 0, entries, justid=True)
 
     def take(self, entry: str, order: dict[str, str]) -> None:
         """Begin an order, or end one."""
@@ -81,6 +89,7 @@ class Reader:
             self.known[key] = (entry, cancelled)
             while len(self.known) > KNOWN:
                 del self.known[next(iter(self.known))]
+            self.working.add(entry)
             threading.Thread(target=self.work, args=(entry, order, cancelled), daemon=True).start()
 
     def done(self, entry: str) -> None:
@@ -98,6 +107,8 @@ class Reader:
         except redis.RedisError as error:
             print(f"no reply to {order['run']} yet: {error}", flush=True)
             self.known.pop((order["run"], order["attempt"]), None)
+        finally:
+            self.working.discard(entry)
 
     def carry_out(self, order: dict[str, str], cancelled: threading.Event) -> None:
         """Do an order and write the reply."""

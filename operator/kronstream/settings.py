@@ -151,7 +151,7 @@ class TypeSettings:
     )  # fmt: skip
     http_allow: tuple[str, ...] = setting(
         address.SETTING, "addresses that requests of jobs may go to beside public ones: networks, host names, private "
-        "(several: between commas)", allowed_addresses, (), shown="none",
+        "(several: again, or between commas)", allowed_addresses, (), shown="none",
     )  # fmt: skip
     callback_url: str = setting(
         "KRONSTREAM_CALLBACK_URL", "where the API is for those who tell how work ended, as https://host/api/v1/scheduler",

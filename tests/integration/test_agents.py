@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,11 +35,11 @@ def bench(tmp_path: Path, redis_socket: Path) -> Iterator[Bench]:  # noqa: F811
 
 
 @contextmanager
-def reading(bench: Bench) -> Iterator[Path]:
+def reading(bench: Bench, url: str = "") -> Iterator[Path]:
     """The reference reader as a process; its output."""
     path = bench.folder / "reader.log"
     with path.open("w") as log:
-        process = subprocess.Popen([sys.executable, str(READER), bench.url, AGENTS], stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, str(READER), url or bench.url, AGENTS], stdout=log, stderr=log)
     try:
         eventually(lambda: "reading" in path.read_text(), because=path.read_text())
         yield path
@@ -127,3 +130,87 @@ def test_a_worker_killed_after_the_order_loses_nothing(bench: Bench) -> None:
     with reading(bench):
         record = bench.over(run)
     assert (record.state, record.attempt) == (State.SUCCESS, 1)
+
+
+def test_a_reader_needs_no_more_rights_than_the_page_gives(bench: Bench) -> None:
+    page = READER.parents[1] / "docs" / "handlers-streams.md"
+    (rule,) = re.findall(r"^ACL SETUSER [^`]+", page.read_text("utf-8"), re.MULTILINE)
+    bench.redis.execute_command(*rule.split())
+    try:
+        bench.worker().ready()
+        with reading(bench, bench.url.replace("unix://", "unix://agents:secret@")) as output:
+            record = bench.over(ordered(bench, "review", {"documents": ["a"]}))
+            assert (record.state, record.result) == (State.SUCCESS, {"reviewed": 1}), output.read_text()
+    finally:
+        bench.redis.execute_command("ACL", "DELUSER", "agents")
+
+
+@pytest.fixture
+def reader(bench: Bench) -> Any:
+    """The reference reader, which reads nothing by itself; its work waits for the event `go`."""
+    spec = importlib.util.spec_from_file_location("stream_reader", READER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reader = module.Reader(bench.url, AGENTS)
+    reader.go, reader.began = threading.Event(), []
+
+    def wait(payload: Any, *_: object) -> Any:
+        reader.began.append(payload)
+        assert reader.go.wait(20)
+        return payload
+
+    module.WORK["wait"] = wait
+    reader.redis.xgroup_create(AGENTS, module.GROUP, id="0", mkstream=True)
+    return reader
+
+
+def order_of(attempt: int = 1) -> dict[str, str]:
+    return {
+        "kind": "agent", "name": "wait", "run": "uid-s1", "attempt": str(attempt), "token": "t", "reply": REPLIES,
+        "payload": str(attempt),
+    }  # fmt: skip
+
+
+def taken(reader: Any) -> list[str]:
+    """What the reader takes now: entries that were left, then new ones."""
+    _, left, *_ = reader.redis.xautoclaim(AGENTS, "agents", reader.name, 0)
+    answer = reader.redis.xreadgroup("agents", reader.name, {AGENTS: ">"})
+    found = [*left, *(answer[0][1] if answer else [])]
+    for entry, order in found:
+        reader.take(entry, order)
+    return [entry for entry, _ in found]
+
+
+def test_an_order_is_acknowledged_after_its_reply_and_worked_on_once(bench: Bench, reader: Any) -> None:
+    first, again, second = (bench.redis.xadd(AGENTS, order_of(attempt)) for attempt in (1, 1, 2))
+    assert taken(reader) == [first, again, second]
+    assert taken(reader) == [first, second]  # claimed again while they are worked on
+    assert bench.redis.xpending(AGENTS, "agents")["pending"] == 2
+    assert bench.redis.xlen(REPLIES) == 0
+    reader.go.set()
+    eventually(lambda: bench.redis.xpending(AGENTS, "agents")["pending"] == 0)
+    eventually(lambda: not reader.working)
+    assert sorted(fields["result"] for _, fields in bench.redis.xrange(REPLIES)) == ["1", "2"]
+    bench.redis.xadd(AGENTS, order_of(1))
+    taken(reader)
+    assert bench.redis.xlen(AGENTS) == 0
+    assert sorted(reader.began) == [1, 2]
+
+
+def test_what_is_worked_on_is_kept_from_other_readers(bench: Bench, reader: Any) -> None:
+    bench.redis.xadd(AGENTS, order_of())
+    taken(reader)
+
+    def idle() -> int:
+        (one,) = bench.redis.xpending_range(AGENTS, "agents", "-", "+", 1)
+        return int(one["time_since_delivered"])
+
+    before = eventually(lambda: (known := idle()) > 500 and known)
+    reader.keep()
+    assert idle() < before
+    reader.go.set()
+    eventually(lambda: not reader.working)
+    reader.keep()
+    assert bench.redis.xpending(AGENTS, "agents")["pending"] == 0

@@ -163,8 +163,8 @@ def test_the_headers_of_work_that_goes_on() -> None:
         "Kronstream-Token": token,
         "Kronstream-Callback": f"{API}/executions/{run}/complete",
     }
-    names = {one.metadata["env"] for one in TypeSettings.__dataclass_fields__.values()}
-    assert names == {"KRONSTREAM_HTTP_ALLOW", "KRONSTREAM_CALLBACK_URL"}
+    names = {"KRONSTREAM_HTTP_ALLOW", "KRONSTREAM_CALLBACK_URL"}
+    assert names <= {one.metadata["env"] for one in TypeSettings.__dataclass_fields__.values()}
     assert all(f"`{name}`" in PAGE for name in names)
 
 
@@ -219,7 +219,7 @@ def said(fields: dict[str, Any]) -> tuple[str, str]:
         ("a payload of more than {:g} KiB of JSON", template.MAX_DATA / 1024),
         ("Workers keep a Secret for {:g} seconds.", secrets.KEEP),
         ("An answer that makes more than {:g} KiB", bounds.RESULT / 1024),
-        ("one that takes more\nthan {:g} seconds `http:timeout`", gate.CONNECT),
+        ("`http:timeout` (none within {:g} seconds)", gate.CONNECT),
         ("the first {} characters of the answer", answer.QUOTED),
     ],
 )

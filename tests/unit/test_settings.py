@@ -3,8 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+import click
 import pytest
 
+from kronstream.cli.main import main
+from kronstream.cli.options import settings_from
+from kronstream.cli.worker import worker
 from kronstream.domain.errors import Invalid
 from kronstream.settings import OperatorSettings, RedisSettings, WorkerSettings, read_settings
 
@@ -170,3 +174,23 @@ def test_where_the_pauses_are_and_whether_all_is_held(tmp_path: Path, monkeypatc
 def test_an_operators_setting_that_cannot_be_used_is_named(flag: str, text: str, says: str) -> None:
     with pytest.raises(Invalid, match=says):
         read_settings(OperatorSettings, {}, **{flag: text})
+
+
+@pytest.mark.parametrize(("command", "kind"), [("worker", WorkerSettings), ("operator", OperatorSettings)])
+def test_a_flag_that_says_several_may_be_given_again(command: str, kind: type) -> None:
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
+    flags = {option.name: option for option in found.params if isinstance(option, click.Option)}
+    several = {name for name, option in flags.items() if "(several: again, or between commas)" in (option.help or "")}
+    assert several
+    assert {name for name, option in flags.items() if option.multiple} == several
+    assert flags.keys() >= {item.metadata["flag"] for item in dataclasses.fields(kind) if "flag" in item.metadata}
+
+
+def test_flags_given_again_are_all_read() -> None:
+    arguments = ["--queue", "reports=4", "--queue", "default", "--limits", "queue:reports=9", "--limits", "queue:b=1"]
+    context = worker.make_context("worker", [*arguments, "--http-allow", "private", "--http-allow", "10.0.0.0/8"])
+    settings = settings_from(WorkerSettings, context.params)
+    assert settings.queues == {"reports": 4, "default": 10}
+    assert sorted(settings.limits.queues) == ["b", "reports"]
+    assert settings.types.http_allow == ("private", "10.0.0.0/8")

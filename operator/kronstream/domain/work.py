@@ -19,9 +19,8 @@ class Work:
     ``function`` is the name that workers offer: of a registered function, or of a handler type (``@http``), whose block
     of the spec is ``call``. ``account`` is the service account, of the job's namespace, by which Secrets are read and
     resources made for it. ``timeout`` bounds an attempt, ``total_timeout`` all of them; one is ``expected`` to take so
-    long.
-    resources made for it. ``limits`` are what a run of a sync function may take: ``memory`` bytes, ``cpu_time``
-    milliseconds; what they do not name has the worker's own limit.
+    long. ``limits`` are what a run of a sync function may take: ``memory`` bytes, ``cpu_time`` milliseconds; what they
+    do not name has the worker's own limit.
     """
 
     namespace: str

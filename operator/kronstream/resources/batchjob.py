@@ -40,10 +40,10 @@ class BatchJob(Ruled):
     )
 
     template: JobTemplate
-    """The Job: metadata (labels and annotations) and spec, as in a CronJob's jobTemplate; at most 64 KiB. When left out
-    backoffLimit is 0, because kronstream tries again, restartPolicy is Never, and the Pods' serviceAccountName is the
-    one of this spec. Every container gets KRONSTREAM_RUN_ID, KRONSTREAM_NOMINAL_TIME, KRONSTREAM_ATTEMPT and
-    KRONSTREAM_PAYLOAD (JSON), unless it has a variable of that name.
+    """The Job: metadata (labels and annotations) and spec, as in a CronJob's jobTemplate; at most 64 KiB. Where it does
+    not say otherwise, backoffLimit is 0 (kronstream tries again), restartPolicy is Never, and the Pods'
+    serviceAccountName is the one of this spec. Every container gets KRONSTREAM_RUN_ID, KRONSTREAM_NOMINAL_TIME,
+    KRONSTREAM_ATTEMPT and KRONSTREAM_PAYLOAD (JSON), unless it has a variable of that name.
     """
     delete_after: DeleteAfter | None = None
     """How long a finished Job is kept: 5m after a success and 1h after a failure when left out. The template's

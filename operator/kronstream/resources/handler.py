@@ -19,16 +19,20 @@ class Function(Part):
     """The name the function is registered under in the workers, such as `cleanup:old_traces`. Never a path to code."""
 
     memory: Annotated[int, Amount("16Mi", "1Ti")] | None = None
-    """Memory that a run may take on top of what its process has loaded, such as `256Mi`; for functions without async.
-    A run that needs more fails as `memory_limit`. Left out, the worker's own limit counts, if it has one."""
+    """Memory that a run may take on top of what its process has loaded, from 16Mi to 1Ti, such as `256Mi`; for
+    functions without async. A run that needs more fails, as `memory_limit` in retry.onlyOn and notOn. The worker's own
+    limit, if it has one, when left out.
+    """
 
     cpu_time_ms: Annotated[int, Span("1s", "30d")] | None = None
-    """Processor time that a run may use, such as `30s`; for functions without async. A run that uses more is killed
-    and fails as `cpu_limit`. Left out, the worker's own limit counts, if it has one."""
+    """Processor time that a run may use, from 1s to 30d, such as `30s`; for functions without async. A run that uses
+    more is killed, and fails as `cpu_limit` in retry.onlyOn and notOn. The worker's own limit, if it has one, when left
+    out.
+    """
 
 
 class Agent(Part):
-    """An agent that does the work: an order is written into the stream of agents, and its reply ends the run."""
+    """An agent that does the work: each attempt writes an order into the stream of agents, and the reply ends it."""
 
     name: FunctionName
     """The agent's name, as those who read the stream know it."""
@@ -43,7 +47,7 @@ def _given(handler: Handler) -> tuple[str, ...]:
 
 
 class Handler(Ruled):
-    """What a run executes."""
+    """What a run executes: exactly one of function, http, job, workflow and agent."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -59,11 +63,9 @@ class Handler(Ruled):
     """A function that a worker offers under a name."""
     http: Http | None = None
     job: BatchJob | None = None
-    """A batch/v1 Job for each attempt."""
     workflow: Workflow | None = None
     """Work that another system runs: a custom resource for each attempt, or an order in a stream."""
     agent: Agent | None = None
-    """An agent that does the work, and replies."""
 
     def judge(self, at: str) -> None:
         """Raises Invalid for what neither schema nor rules can judge; `at` is the path of this object."""

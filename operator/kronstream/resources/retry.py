@@ -40,8 +40,8 @@ class Backoff(Ruled):
     max_ms: Annotated[int, WAIT] = 600_000
     """No wait is longer than this, jitter aside; from 0s to 1d. When left out and initial is longer, initial is."""
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """The share of a wait, from 0 to 1, that may be added to it at random, so that runs which failed together do
-    not return together.
+    """How much longer a wait may become, as a share of it from 0 to 1; by another amount for each run, so that runs
+    which failed together do not return together.
     """
 
     @property
@@ -58,17 +58,16 @@ FailureCodes = Annotated[
 
 
 class Retry(Part):
-    """What happens after a failed attempt."""
+    """Whether and when a run is tried again after a failed attempt."""
 
     limit: Annotated[int, Field(ge=0, le=100)] = 3
     """How many retries there may be after the first attempt, from 0 to 100. 0 means one attempt only."""
     backoff: Backoff = Backoff()
-    """How long to wait before each retry."""
     # not `on`: YAML reads that word as true
     only_on: FailureCodes = ()
     """Which failures are tried again: class names of errors (`ConnectionError`, a base such as `OSError`, with or
-    without the module), `http:503`, `http:5xx`, `exit:3`, and `timeout`, `worker_lost`, `crashed`. A name may end in
-    `*`. All, when left out.
+    without the module), `http:503`, `http:5xx`, `exit:3`, types of failures of handlers, and reasons of the record such
+    as `timeout`, `worker_lost`, `crashed`. A name may end in `*`. All, when left out.
     """
     not_on: FailureCodes = ()
     """Which failures are not tried again, in the same words; goes before onlyOn."""

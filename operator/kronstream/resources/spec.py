@@ -30,11 +30,10 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     suspend_after_failures: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """Hold the job after this many runs in a row that failed, from 1 to 1000; an edit or a resume lets it go on."""
     starting_deadline_ms: Annotated[int, Span("1s", "366d")] | None = None
-    """A run that could not start this long after it was due is skipped, from 1s to 366d. No deadline when left out."""
+    """A run that has not started this long after it was due is skipped, from 1s to 366d. No deadline when left out."""
     catch_up: CatchUp = CatchUp()
 
     handler: Handler
-    """What a run executes."""
     run_if: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
     """Whether a run that is due or backfilled may start, as a CEL expression such as `last.status != "failed"` or
     `run.day <= 7`. One for which it is not true, or cannot be told, is skipped as Condition; a run that somebody asks
@@ -58,15 +57,16 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     its record, counted in status.runs.slow, and told as an Event.
     """
     retry: Retry = Retry()
-    """What happens after a failed attempt."""
     max_deliveries: Annotated[int, Field(ge=1, le=100)] = 3
-    """How often a run may end the process that executes it (a crash, an endless loop) until it is taken out of delivery
-    and kept among the dead letters; from 1 to 100.
+    """How often a run may end the process that it shares with other runs (an async function that crashes it, or blocks
+    until it is killed) until it is dead and kept among the dead letters; from 1 to 100. Other failures do not count.
     """
     priority: Annotated[Literal["low", "medium", "high", "critical"], Field(json_schema_extra=SHOWN_DEFAULT)] = "medium"
-    """Workers take waiting runs of a higher priority first."""
+    """Workers take waiting runs of a higher priority first. medium and low get a share all the same, beside anything
+    but critical.
+    """
     queue: Annotated[QueueName, Field(json_schema_extra=SHOWN_DEFAULT)] = "default"
-    """The queue, and so the pool of workers, that executes the runs."""
+    """The queue of the runs; the workers that serve it execute them."""
     limits: Annotated[
         tuple[KeyLimit, ...],
         Field(strict=False, max_length=4, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
@@ -74,7 +74,7 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     """How many runs that share a key, such as a customer, execute at a time or begin in a time; up to 4."""
     service_account_name: AccountName = "default"
     """The service account of this namespace whose rights decide which Secrets are read and which resources are made for
-    the runs. default when left out.
+    the runs.
     """
 
     display_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None

@@ -42,7 +42,9 @@ class WorkflowResource(Part):
 
 
 class WorkflowStream(Part):
-    """A workflow that is triggered by an order in the stream of workflows; the engine's reply ends the run."""
+    """A workflow of an engine that reads a stream: each attempt writes an order into the stream of workflows, and the
+    reply ends it.
+    """
 
     name: FunctionName
     """The workflow's name, as those who read the stream know it."""
@@ -66,9 +68,10 @@ class Workflow(Ruled):
     )
 
     resource: WorkflowResource | None = None
-    """A custom resource, such as an Argo Workflow or a Tekton PipelineRun."""
+    """A custom resource, such as an Argo Workflow or a Tekton PipelineRun, made for each attempt in this namespace and
+    judged by its fields.
+    """
     stream: WorkflowStream | None = None
-    """An order in a stream, for an engine that reads it and replies."""
 
     def judge(self, at: str) -> None:
         """Raises Invalid for an expression that cannot be used; `at` is the path of this object."""
