@@ -32,7 +32,7 @@ class RedisRunQueue:
     """
 
     def __init__(
-        self, redis: Redis, keys: Keys, group: str, *, blocking: Redis | None = None, lease: int = 10_000
+        self, redis: Redis, keys: Keys, group: str, *, blocking: Redis | None = None, lease: int = 9_000
     ) -> None:
         self._redis = redis
         self._blocking = blocking or redis

@@ -29,7 +29,7 @@ LETTER_FIELDS, LETTER_TEXT = 16, 1024
 class MemoryRunQueue:
     """RunQueue on a MemoryStore; ``lease`` is how long, in milliseconds, a run stays a worker's without a heartbeat."""
 
-    def __init__(self, store: MemoryStore, *, lease: int = 10_000) -> None:
+    def __init__(self, store: MemoryStore, *, lease: int = 9_000) -> None:
         self._store = store
         self._lease = lease
         self._tokens = count()
