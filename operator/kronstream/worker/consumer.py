@@ -21,6 +21,7 @@ from kronstream.worker.outcome import outcome as outcome_of
 from kronstream.worker.pool import Pool
 from kronstream.worker.registry import Registry
 from kronstream.worker.slate import RUNNING, Slate
+from kronstream.worker.traces import Traces
 
 CANCEL_GRACE = 5.0  # seconds a cancelled handler may take to end
 FLUSH = 5.0  # seconds for the last outcomes when the worker ends
@@ -54,6 +55,7 @@ class Consumer:
         cancel_grace: float = CANCEL_GRACE,
         externals: Externals | None = None,
         limits: Limits = NO_LIMITS,
+        traces: Traces | None = None,
     ) -> None:
         self._queue = queue
         self._card = card
@@ -63,7 +65,7 @@ class Consumer:
         self._held = Holdings(slate)
         notes = Notes(queue, externals) if externals is not None else None
         self._executor = Executor(
-            registry, children, slate, self._ended, cancel_grace, self._slow, notes=notes, limits=limits
+            registry, children, slate, self._ended, cancel_grace, self._slow, notes=notes, limits=limits, traces=traces
         )
         self._finisher = Finisher(queue, card, slate, self._settled)
         self._handover = Handover(queue, card)

@@ -23,6 +23,7 @@ from kronstream.worker.progress import Pace
 from kronstream.worker.registry import Function, Registry
 from kronstream.worker.result import Unfit, encode
 from kronstream.worker.slate import ABANDONED, Phase, Slate
+from kronstream.worker.traces import Traces
 from kronstream.worker.watch import Seat, seat, watch_tasks
 
 LEAST_LEFT = 10_000
@@ -54,7 +55,7 @@ class Attempt:
 
     __slots__ = (
         "allowed", "calling", "claim", "ending", "executor", "had", "last", "pace", "patience", "run", "seat",
-        "started", "tail", "task", "timer", "told",
+        "span", "started", "tail", "task", "timer", "told",
     )  # fmt: skip
 
     def __init__(self, executor: Executor, claim: Claim, slot: int, function: Function) -> None:
@@ -79,6 +80,7 @@ class Attempt:
             context.run(capture.set, self.tail)
         else:
             body = self._in_child(function)
+        self.span = executor.traces.begin(claim, context) if executor.traces is not None else None
         self.task: asyncio.Task[Ended] = loop.create_task(body, context=context)
         self.task.add_done_callback(self._done)
         self.timer = loop.call_later(self.allowed / 1000, self.end, Reason.TIMEOUT)
@@ -243,7 +245,9 @@ class Executor:
         notes: Notes | None = None,
         limits: Limits = NO_LIMITS,
         tail: Callable[[], Tail] = Tail,
+        traces: Traces | None = None,
     ) -> None:
+        self.traces = traces
         self.slow = slow
         self.registry = registry
         self.children = children
@@ -286,6 +290,8 @@ class Executor:
         """An attempt is over."""
         if attempt.patience is not None:
             attempt.patience.cancel()
+        if self.traces is not None:
+            self.traces.end(attempt.span, result)
         del self.attempts[attempt.claim.token]
         self._report(attempt.claim, result)
 

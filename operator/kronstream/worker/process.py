@@ -23,7 +23,7 @@ import uvloop
 from kronstream import logs
 from kronstream.ports import WorkerCard
 from kronstream.settings import RedisSettings, TypeSettings
-from kronstream.worker import output, wire
+from kronstream.worker import output, traces, wire
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.consumer import Consumer
 from kronstream.worker.discovery import LoadError, load
@@ -90,10 +90,11 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     card = WorkerCard(**{**hello["card"], "functions": registry.names})
     names = ("handlers", "log_format", "log_level")
     children = Children({name: hello[name] for name in names})
+    spans = traces.configured(os.environ)
     consumer = Consumer(
         store.queue, card, registry, children, slate,
         batch_size=hello["batch_size"], block_ms=hello["block_ms"], cancel_grace=hello["cancel_grace"],
-        externals=store.externals, limits=Limits.of(hello["limits"]),
+        externals=store.externals, limits=Limits.of(hello["limits"]), traces=spans,
     )  # fmt: skip
     types = services.settings
     listener = Listener(
@@ -112,6 +113,8 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
             task.cancel()
     starting.cancel()
     await children.close()
+    if spans is not None:
+        await spans.close()
     for closing in (*(kind.close() for kind in kinds), services.cluster.close(), store.close()):
         with contextlib.suppress(Exception):
             await closing
