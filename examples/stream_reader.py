@@ -3,9 +3,9 @@
     python stream_reader.py redis://127.0.0.1:6379/0 stream:agents:dispatch
 
 It does what the order's name says with the functions in WORK below, tells how far it is, and replies. What to keep when
-you write your own: read through a consumer group, do the work of one run and attempt once, reply with the order's run
-and token, stop when a cancellation comes, and acknowledge and delete an order only after its reply was written: what is
-never deleted fills the stream, and a full one takes no more orders.
+you write your own: read through a consumer group, do the work of one token once, reply with the order's run and token,
+stop when a cancellation comes, and acknowledge and delete an order only after its reply was written: what is never
+deleted fills the stream, and a full one takes no more orders.
 """
 
 import json
@@ -51,7 +51,7 @@ class Reader:
         self.redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
         self.stream = stream
         self.name = f"reader-{uuid.uuid4()}"
-        self.known: dict[tuple[str, str], tuple[str, threading.Event]] = {}
+        self.known: dict[str, tuple[str, threading.Event]] = {}
 
     def read(self) -> None:
         """Read for ever."""
@@ -70,7 +70,7 @@ class Reader:
 
     def take(self, entry: str, order: dict[str, str]) -> None:
         """Begin an order, or end one."""
-        key = (order["run"], order["attempt"])
+        key = order["token"]
         known, cancelled = self.known.get(key, ("", threading.Event()))
         if order["kind"] == "cancel":
             cancelled.set()
@@ -97,7 +97,7 @@ class Reader:
             self.done(entry)
         except redis.RedisError as error:
             print(f"no reply to {order['run']} yet: {error}", flush=True)
-            self.known.pop((order["run"], order["attempt"]), None)
+            self.known.pop(order["token"], None)
 
     def carry_out(self, order: dict[str, str], cancelled: threading.Event) -> None:
         """Do an order and write the reply."""
