@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from integration.chaos.witness import Call
 from kronstream.domain.run import State
+from soak.crowds import crowds
 from soak.evidence import End, Evidence
 from soak.kinds import CANCELLED, SUCCESS
 
@@ -18,7 +19,7 @@ GAP = 20_000  # ms; nothing ends while Redis is away, and while a loop that is b
 
 def faults(found: Evidence) -> list[str]:
     """Everything that is not as it must be."""
-    checks = (ends, counters, attempts, overlaps, afterwards, gaps)
+    checks = (ends, counters, attempts, overlaps, afterwards, gaps, crowds)
     return [fault for check in checks for fault in check(found)] + found.left + found.complaints
 
 

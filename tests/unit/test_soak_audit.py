@@ -200,6 +200,16 @@ def test_a_success_that_is_executed_again_is_found_where_nothing_happened_to_its
     assert faults(found) == []
 
 
+def test_more_at_a_time_than_may_is_found() -> None:
+    limited = next(kind for kind in kinds() if kind.name == "queue")
+    found = whole(limited)
+    first, second = run_of(limited, 5), run_of(limited, 6)
+    found.calls = {**found.calls, second: [call(second, AT + 60)]}
+    one(found, "2 of the itself executed at a time, 1 may", first, second)
+    found.lost.append((AT + 50, AT + 500))
+    assert faults(found) == []
+
+
 def test_a_time_without_ends_is_found() -> None:
     found = whole(number=90)
     for number in range(40, 70):
