@@ -141,9 +141,10 @@ class Bench:
 
         async def go(client: Any) -> list[str]:
             ledger = RedisLedger(client, self.keys, GROUP)
-            (answer,) = await ledger.adopt(
-                [adoption(uid, cursor=self._nominal, keep_good=1_000, keep_bad=1_000, work_fields=fields)]
+            job = adoption(
+                uid, function=function, cursor=self._nominal, keep_good=1_000, keep_bad=1_000, work_fields=fields
             )
+            (answer,) = await ledger.adopt([job])
             assert isinstance(answer, Adopted)
             due = [answer.cursor + 1 + number for number in range(count)]
             assert await ledger.dispatch(EPOCH, [dispatch(answer.cursor, *due, uid=uid)]) == [(Verdict.OK, 0)]

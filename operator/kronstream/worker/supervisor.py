@@ -53,7 +53,14 @@ class Supervisor:
         self._cancel_grace = cancel_grace
         self._store: Store = opener(store)(settings.redis, settings.block_ms)
         self._statistics = Statistics(
-            WorkerCard(settings.consumer_name, "", settings.queues, (), started=int(time.time() * 1000))
+            WorkerCard(
+                settings.consumer_name,
+                "",
+                settings.queues,
+                (),
+                started=int(time.time() * 1000),
+                limits=settings.limits.shape(),
+            )
         )
         self.readiness = Readiness()
         self._heart = Heart(self._store, self._statistics, self.readiness, enabled=settings.enabled)
