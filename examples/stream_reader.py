@@ -3,9 +3,9 @@
     python stream_reader.py redis://127.0.0.1:6379/0 stream:agents:dispatch
 
 It does what the order's name says with the functions in WORK below, tells how far it is, and replies. What to keep when
-you write your own: read through a consumer group, do the work of one run and attempt once, reply with the order's run
-and token, stop when a cancellation comes, keep what is worked on from other readers, and acknowledge and delete an
-order only after its reply was written: what is never deleted fills the stream, and a full one takes no more orders.
+you write your own: read through a consumer group, do the work of one token once, reply with the order's run and token,
+stop when a cancellation comes, keep what is worked on from other readers, and acknowledge and delete an order only
+after its reply was written: what is never deleted fills the stream, and a full one takes no more orders.
 """
 
 import json
@@ -52,7 +52,7 @@ class Reader:
         self.redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
         self.stream = stream
         self.name = f"reader-{uuid.uuid4()}"
-        self.known: dict[tuple[str, str], tuple[str, threading.Event]] = {}
+        self.known: dict[str, tuple[str, threading.Event]] = {}
         self.working: set[str] = set()
 
     def read(self) -> None:
@@ -78,7 +78,7 @@ class Reader:
 
     def take(self, entry: str, order: dict[str, str]) -> None:
         """Begin an order, or end one."""
-        key = (order["run"], order["attempt"])
+        key = order["token"]
         known, cancelled = self.known.get(key, ("", threading.Event()))
         if order["kind"] == "cancel":
             cancelled.set()
@@ -106,7 +106,7 @@ class Reader:
             self.done(entry)
         except redis.RedisError as error:
             print(f"no reply to {order['run']} yet: {error}", flush=True)
-            self.known.pop((order["run"], order["attempt"]), None)
+            self.known.pop(order["token"], None)
         finally:
             self.working.discard(entry)
 

@@ -168,7 +168,7 @@ def reader(bench: Bench) -> Any:
 
 def order_of(attempt: int = 1) -> dict[str, str]:
     return {
-        "kind": "agent", "name": "wait", "run": "uid-s1", "attempt": str(attempt), "token": "t", "reply": REPLIES,
+        "kind": "agent", "name": "wait", "run": "uid-s1", "attempt": str(attempt), "token": f"t{attempt}", "reply": REPLIES,
         "payload": str(attempt),
     }  # fmt: skip
 

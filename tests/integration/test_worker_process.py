@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -74,6 +75,15 @@ def test_a_failed_attempt_is_tried_again_and_then_over(bench: Bench) -> None:
     record = bench.over(run)
     assert (record.state, record.reason, record.attempt) == (State.FAILED, "crashed", 2)
     assert record.output == "last words\n"
+
+
+@pytest.mark.parametrize("limit", ["queue:default=1", "function:sleep=1"])
+def test_workers_hold_to_the_limits_they_were_given(bench: Bench, limit: str) -> None:
+    for worker in [bench.worker("--limits", limit) for _ in range(2)]:
+        worker.ready()
+    runs = [bench.over(run) for run in bench.dispatch("sleep", {"seconds": 0.1}, count=6)]
+    spans = sorted((run.started or 0, run.finished or 0) for run in runs)
+    assert all(first[1] <= second[0] for first, second in pairwise(spans)), spans
 
 
 def test_each_of_many_queues_is_waited_for(bench: Bench) -> None:

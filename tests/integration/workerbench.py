@@ -143,19 +143,9 @@ class Bench:
 
         async def go(client: Any) -> list[str]:
             ledger = RedisLedger(client, self.keys, GROUP)
-            (answer,) = await ledger.adopt(
-                [
-                    adoption(
-                        uid,
-                        cursor=self._nominal,
-                        keep_good=1_000,
-                        keep_bad=1_000,
-                        function=function,
-                        work_fields=fields,
-                        **(job or {}),
-                    )
-                ]
-            )
+            kept = {"keep_good": 1_000, "keep_bad": 1_000}
+            told = adoption(uid, function=function, cursor=self._nominal, work_fields=fields, **{**kept, **(job or {})})
+            (answer,) = await ledger.adopt([told])
             assert isinstance(answer, Adopted)
             due = [answer.cursor + 1 + number for number in range(count)]
             assert await ledger.dispatch(EPOCH, [dispatch(answer.cursor, *due, uid=uid)]) == [(Verdict.OK, 0)]

@@ -36,6 +36,9 @@ def main() -> int:
     wrong = [*faults(found), *leaks(found)]
     print(report(found))
     print(f"this process was late by {trial.lag:.2f} s at most; all took {time.monotonic() - began:.0f} s")
+    print(
+        f"Redis lost {trial.server.cut} bytes of its last second; {trial.dispatched_again} jobs were dispatched again"
+    )
     for fault in wrong[:SHOWN]:
         print(f"WRONG: {fault[:2000]}")
     print(f"{len(wrong)} faults" if wrong else "nothing is wrong")

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from integration.chaos.witness import Call
 from kronstream.domain.run import State
+from soak.crowds import crowds
 from soak.evidence import End, Evidence
 from soak.kinds import CANCELLED, SUCCESS
 
@@ -18,7 +19,7 @@ GAP = 20_000  # ms; nothing ends while Redis is away, and while a loop that is b
 
 def faults(found: Evidence) -> list[str]:
     """Everything that is not as it must be."""
-    checks = (ends, counters, attempts, overlaps, afterwards, gaps)
+    checks = (ends, counters, attempts, overlaps, afterwards, gaps, crowds)
     return [fault for check in checks for fault in check(found)] + found.left + found.complaints
 
 
@@ -106,8 +107,8 @@ def attempts(found: Evidence) -> Iterator[str]:
 
 
 def _disturbed(found: Evidence, call: Call, until: int) -> bool:
-    """Whether the worker of an attempt, or Redis, came to harm after it began."""
-    return any(
+    """Whether the worker of an attempt, or Redis, came to harm after it began, or Redis forgot that it was taken."""
+    return found.unsure(call.began) or any(
         harm.worker in (call.worker, "redis") and harm.since <= until and harm.until >= call.began
         for harm in found.harms
     )
@@ -120,7 +121,7 @@ def overlaps(found: Evidence) -> Iterator[str]:
             until = first.left
             if until is None:  # killed, unless its process was seen later
                 until = found.alive.get((first.worker, first.pid), 0)
-            if second.began >= until or found.forgotten(first.began):
+            if second.began >= until or found.unsure(first.began):
                 continue
             if found.stood_still(first.worker, second.began) or found.stood_still(second.worker, second.began):
                 continue
@@ -132,7 +133,7 @@ def afterwards(found: Evidence) -> Iterator[str]:
     for run, told in found.ends.items():
         over = max(end.finished for end in told)
         for call in found.calls.get(run, ()):
-            if any(found.forgotten(end.finished) for end in told) or found.forgotten(call.began):
+            if any(found.forgotten(end.finished) for end in told) or found.unsure(call.began):
                 continue
             if call.began > over and not found.stood_still(call.worker, call.began):
                 yield f"{run} was begun {call.began - over} ms after its end: {call}"

@@ -99,6 +99,15 @@ class Evidence:
         """Whether Redis may not remember what happened then."""
         return any(since <= at <= until for since, until in self.lost)
 
+    def unsure(self, at: int) -> bool:
+        """Whether an attempt that began then may have been taken in a second that Redis forgot: its worker begins it
+        until the next heartbeat after Redis came back is answered."""
+        backs = [harm for harm in self.harms if harm.worker == "redis"]
+        return any(
+            since <= at <= max([until, *(harm.until for harm in backs if harm.since <= until <= harm.until)]) + TAIL
+            for since, until in self.lost
+        )
+
     def stood_still(self, worker: str, at: int) -> bool:
         """Whether a worker may not have known at an instant that it had lost what it held."""
         return any(

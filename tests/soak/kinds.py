@@ -41,6 +41,7 @@ class Kind:
     asked: float = 0.0
     cancelled: float = 0.0
     seen: bool = True  # its handler leaves lines
+    most: tuple[str, int] | None = None  # what it shares with others, and how many of those execute at a time
     work: Mapping[str, Any] = field(default_factory=dict)
     job: Mapping[str, Any] = field(default_factory=dict)
 
@@ -107,23 +108,26 @@ def _failing() -> Iterator[Kind]:
 
 
 def _limited() -> Iterator[Kind]:
-    yield Kind("limited", "soak:limited", 10, {"least": 50, "most": 150}, cancelled=0.03)
-    yield Kind("slow", "soak:awaits", 5, {"least": 100, "most": 400}, job={"queue": "slow"})
+    yield Kind("limited", "soak:limited", 10, {"least": 50, "most": 150}, cancelled=0.03, most=("function", 3))
+    yield Kind("slow", "soak:awaits", 5, {"least": 100, "most": 400}, most=("queue", 4), job={"queue": "slow"})
     short = {"least": 50, "most": 150}
     yield Kind(
-        "queue", "soak:awaits", 5, short, skips=True, cancelled=0.03, asked=0.5,
+        "queue", "soak:awaits", 5, short, skips=True, cancelled=0.03, asked=0.5, most=("itself", 1),
         job={"policy": "Queue", "max_concurrent": 1, "max_queued": 50},
     )  # fmt: skip
-    yield Kind("forbid", "soak:awaits", 8, short, skips=True, job={"policy": "Forbid", "max_concurrent": 1})
+    alone = {"policy": "Forbid", "max_concurrent": 1}
+    yield Kind("forbid", "soak:awaits", 8, short, skips=True, most=("forbidden", 1), job=alone)
     replaced = frozenset({SUCCESS, (State.CANCELLED, Reason.REPLACED), (State.SKIPPED, Reason.OVERLAP)})
     yield Kind(
-        "replace", "soak:awaits", 3, {"least": 100, "most": 900}, replaced, skips=True,
+        "replace", "soak:awaits", 3, {"least": 100, "most": 900}, replaced, skips=True, most=("replaced", 1),
         job={"policy": "Replace", "max_concurrent": 1},
     )  # fmt: skip
     for name in ("group-a", "group-b"):
-        yield Kind(name, "soak:awaits", 6, short, cancelled=0.03, job={"group": "pair", "group_max": 2})
+        yield Kind(
+            name, "soak:awaits", 6, short, cancelled=0.03, most=("group", 2), job={"group": "pair", "group_max": 2}
+        )
     key = Gate(key_name("default", "customer", "acme"), max=2)
-    yield Kind("keys", "soak:awaits", 6, short, cancelled=0.03, job={"keys": (key,)})
+    yield Kind("keys", "soak:awaits", 6, short, cancelled=0.03, most=("key", 2), job={"keys": (key,)})
 
 
 LIMITS = ("function:soak:limited=3+40/1s", "queue:slow=4")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
+from collections import deque
 from pathlib import Path
 
 from redis import Redis
@@ -16,9 +18,9 @@ from kronstream.dev.loopback import free_ports
 from kronstream.dev.process import Process
 from kronstream.dev.redisserver import find_redis
 
-UNWRITTEN = (
-    2_500  # ms of writes that a killed server may lose: it puts a write off while a sync goes on, for 2 s at most
-)
+UNSYNCED = 1_000  # ms of writes that everysec may lose with the machine
+UNWRITTEN = 2_500  # ms; a server that is killed puts a write off while a sync goes on, for 2 s at most
+LOOK = 0.1  # seconds
 
 
 def now() -> int:
@@ -39,6 +41,9 @@ class Server:
         self.url = f"redis://127.0.0.1:{port}/0"
         self.lost: list[tuple[int, int]] = []
         self.outages: list[tuple[str, int, int]] = []
+        self.cut = 0  # bytes that were lost
+        self._files = data / "appendonlydir"
+        self._sizes: deque[tuple[int, Path, int]] = deque(maxlen=int(3 * UNSYNCED / 1000 / LOOK))
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -57,15 +62,37 @@ class Server:
         await self._come_back("shutdown", began, away)
 
     async def kill(self, away: float) -> None:
-        """SIGKILL, which may lose what was not written yet."""
+        """SIGKILL, and the last second of the append-only file is gone, as when the machine goes with it."""
         began = now()
         self._process.send(signal.SIGKILL)
         self.lost.append((began - UNWRITTEN, began))
+        await self._gone()
+        self._lose(began - UNSYNCED)
         await self._come_back("kill", began, away)
 
-    async def _come_back(self, what: str, began: int, away: float) -> None:
+    async def note(self) -> None:
+        """Remember how long the append-only file was when, for ever."""
+        while True:
+            for path in self._files.glob("*.incr.aof"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._sizes.append((now(), path, path.stat().st_size))
+            await asyncio.sleep(LOOK)
+
+    def _lose(self, since: int) -> None:
+        """Cut what was written after an instant; nothing where the file was begun anew since."""
+        for at, path, size in reversed(self._sizes):
+            if at <= since:
+                if path.exists():
+                    self.cut += path.stat().st_size - size
+                    os.truncate(path, size)
+                return
+
+    async def _gone(self) -> None:
         while self._process.pid is not None:
             await asyncio.sleep(0.02)
+
+    async def _come_back(self, what: str, began: int, away: float) -> None:
+        await self._gone()
         await asyncio.sleep(away)
         await asyncio.to_thread(self.start)
         self.outages.append((what, began, now()))

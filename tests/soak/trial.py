@@ -81,7 +81,7 @@ class Trial:
         evidence.begin = now()
         dispatching = asyncio.create_task(dispatcher.dispatch())
         askers = [asyncio.create_task(work) for work in (dispatcher.ask(), dispatcher.cancel())]
-        for work in (dispatcher.tend(), harvest.gather(), self._reader(), self._metronome()):
+        for work in (dispatcher.tend(), harvest.gather(), self._reader(), self._metronome(), self.server.note()):
             self._begin(work)
         self._begin(watch(redis, self.fleet, evidence, max(0.5, min(2.0, plan.seconds / 60))))
         raging = asyncio.create_task(storm.rage())

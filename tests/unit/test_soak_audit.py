@@ -182,10 +182,31 @@ def test_a_handler_that_went_on_after_the_end_of_its_run_is_found() -> None:
     assert any("went on for 1860 ms after its end" in fault for fault in faults(found))
 
 
+def test_what_redis_forgot_may_be_begun_again_until_the_workers_know() -> None:
+    found = again(whole(), call(RUN, AT, 400), call(RUN, AT + 200, 300, worker="worker-2"))
+    assert len(faults(found)) == 2
+    found.lost.append((AT - 4_000, AT - 2_000))
+    found.harms.append(Harm("redis kill", "redis", AT - 2_000, AT - 500))
+    assert faults(found) == []
+    found.harms[-1] = Harm("redis kill", "redis", AT - 9_500, AT - 8_000)
+    found.lost[-1] = (AT - 11_500, AT - 9_500)
+    assert len(faults(found)) == 2
+
+
 def test_a_success_that_is_executed_again_is_found_where_nothing_happened_to_its_worker() -> None:
     found = again(whole(), call(RUN, AT, 50), call(RUN, AT + 100, 50))
     one(found, "attempt 1 had succeeded and was begun again")
     found.harms.append(Harm("kill", "worker-1", AT + 60, AT + 60 + LEASE))
+    assert faults(found) == []
+
+
+def test_more_at_a_time_than_may_is_found() -> None:
+    limited = next(kind for kind in kinds() if kind.name == "queue")
+    found = whole(limited)
+    first, second = run_of(limited, 5), run_of(limited, 6)
+    found.calls = {**found.calls, second: [call(second, AT + 60)]}
+    one(found, "2 of the itself executed at a time, 1 may", first, second)
+    found.lost.append((AT + 50, AT + 500))
     assert faults(found) == []
 
 

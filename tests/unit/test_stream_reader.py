@@ -94,3 +94,11 @@ def test_an_order_that_is_read_again_while_it_is_done_stays(reader: Reader) -> N
     allowed.set()
     eventually(lambda: ("deleted", "1-0") in reader.redis.gone)
     assert len(reader.redis.replies) == 1
+
+
+def test_an_attempt_that_a_store_began_anew_is_done_again(reader: Reader) -> None:
+    reader.take("1-0", order())
+    eventually(lambda: ("deleted", "1-0") in reader.redis.gone)
+    reader.take("2-0", order(token="another"))
+    eventually(lambda: ("deleted", "2-0") in reader.redis.gone)
+    assert [reply["token"] for reply in reader.redis.replies] == ["t", "another"]

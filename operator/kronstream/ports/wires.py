@@ -37,7 +37,7 @@ class Recall:
 
 
 class Wires(Protocol):
-    """Every call may be repeated: readers of a stream tell entries of one run and attempt from each other's."""
+    """Every call may be repeated: readers of a stream know an order by its token."""
 
     async def publish(self, stream: str, fields: Mapping[str, str], most: int) -> bool:
         """Append an entry to a stream; False where it has so many already, which nobody reads."""

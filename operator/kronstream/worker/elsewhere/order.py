@@ -3,7 +3,8 @@
 Fields, all text: ``v`` (1), ``kind`` (agent, workflow, cancel), ``name``, ``run``, ``attempt``, ``token``, ``reply``
 (the stream that waits for the answer), ``namespace``, ``job``, ``nominal`` and ``deadline`` (milliseconds since 1970),
 ``payload`` (JSON), and where there is one ``platform_id`` and ``trace_id``. An order may come twice: do the work of one
-``run`` and ``attempt`` once. ``cancel`` has kind, run, attempt and token: the attempt ended without the work.
+``token`` once (a store that lost its last second begins the same attempt anew, with another one). ``cancel`` has kind,
+run, attempt and token: the attempt ended without the work.
 """
 
 from __future__ import annotations
