@@ -168,8 +168,8 @@ def reader(bench: Bench) -> Any:
 
 def order_of(attempt: int = 1) -> dict[str, str]:
     return {
-        "kind": "agent", "name": "wait", "run": "uid-s1", "attempt": str(attempt), "token": f"t{attempt}", "reply": REPLIES,
-        "payload": str(attempt),
+        "kind": "agent", "name": "wait", "run": "uid-s1", "attempt": str(attempt), "token": f"t{attempt}",
+        "reply": REPLIES, "payload": str(attempt),
     }  # fmt: skip
 
 
