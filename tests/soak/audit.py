@@ -55,8 +55,13 @@ def _skipped(found: Evidence, uid: str, runs: Sequence[str]) -> Iterator[str]:
 
 
 def _forgotten(found: Evidence, run: str) -> bool:
-    """Whether Redis may have forgotten the only end of a run that was read."""
-    return run in found.ends and found.forgotten(_last(found, run).finished)
+    """Whether Redis may have forgotten the only end of a run that was read, so that it never ends again.
+
+    A scheduled run ends again unless overlap forbids it then; one that was asked for may be forgotten altogether.
+    """
+    if run not in found.ends or not (found.kinds[found.due[run]].skips or run in found.perhaps):
+        return False
+    return found.forgotten(_last(found, run).finished)
 
 
 def _last(found: Evidence, run: str) -> End:
