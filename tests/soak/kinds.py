@@ -21,7 +21,7 @@ KILLED: tuple[End, ...] = ((State.FAILED, Reason.WORKER_LOST), (State.FAILED, Re
 PATIENT = Retry(limit=15, initial=200, factor=1.5, maximum=3_000)
 ONCE = Retry(limit=0)
 HISTORY = 20  # seconds of its runs that a job keeps
-FEWEST = 200  # records that it keeps in any case
+FEWEST = 800  # records that it keeps in any case: after an outage many end at once
 
 
 @dataclass(frozen=True)

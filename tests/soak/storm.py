@@ -14,7 +14,7 @@ from soak.server import now
 ALL = ("supervisor", "loop", "nursery", "child", "other")
 WEIGHTS = {"term": 4, "kill": 3, "kill-loop": 2, "kill-child": 3, "freeze": 5, "freeze-long": 2, "freeze-supervisor": 1}
 FOR_THE_STEADY = ("kill-child", "freeze", "freeze-long", "freeze-supervisor")
-STOP = 15.0  # seconds a worker may take to end
+STOP = 32.0  # seconds a worker may take to end: its grace, what it needs to clear up, a blocked loop
 
 
 @dataclass(frozen=True)

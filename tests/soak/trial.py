@@ -21,7 +21,7 @@ from soak.evidence import Evidence, Harm
 from soak.fleet import Fleet
 from soak.harvest import Harvest, watch
 from soak.kinds import kinds
-from soak.remains import remains
+from soak.remains import REPLIES, remains
 from soak.server import Server, now
 from soak.storm import Storm, Weather
 
@@ -29,6 +29,7 @@ READER = Path(__file__).parents[2] / "examples" / "stream_reader.py"
 AGENTS = "stream:agents:dispatch"
 SETTLED = 90.0  # seconds until everything that was due has ended, whatever was harmed
 QUIET = 1.0  # seconds between two looks
+LAST = 15  # looks until the streams are empty, too
 STOP = 20.0  # seconds that workers without work may take to end
 
 
@@ -130,9 +131,9 @@ class Trial:
                 self.evidence.left.append(f"unfinished {SETTLED:.0f} s after the last harm: {some}: {records}")
                 break
             await asyncio.sleep(QUIET)
-        for _ in range(5):  # what was only to be taken back, or a wake-up that nobody needs
+        for _ in range(LAST):  # what is to be taken back, and what a reader or a worker left that died
             await asyncio.sleep(QUIET)
-            if not await redis.exists(dispatcher.keys.recalls):
+            if not await redis.exists(dispatcher.keys.recalls) and not await redis.xlen(REPLIES):
                 break
         await harvest.once()
 

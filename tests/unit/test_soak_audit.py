@@ -88,6 +88,14 @@ def test_a_run_asked_for_in_the_lost_second_may_be_lost() -> None:
     assert faults(found) == []
 
 
+def test_an_end_that_redis_forgot_may_be_a_skipped_instant_afterwards() -> None:
+    found = whole(FORBID)
+    found.books[FORBID.uid] = Books({"success": 19}, {"Overlap": 1}, 0)
+    assert len(faults(found)) == 2
+    found.lost.append((AT, AT + 500))
+    assert faults(found) == []
+
+
 def test_a_record_of_what_was_not_due_is_found() -> None:
     found = whole()
     stray = run_of(NOOP, 99)
