@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import pytest
+
 from kronstream.domain.address import Allowed
 from kronstream.domain.retry import Retry
 from kronstream.ports import Claim, Externals, Wires
@@ -18,6 +20,7 @@ from kronstream.worker.context import Run, facts, run_of
 from kronstream.worker.http.gate import Gate
 from kronstream.worker.http.secrets import Secrets
 from kronstream.worker.http.type import HttpType
+from kronstream.worker.rulings import Fault
 from kronstream.worker.services import Cluster, Services
 from unit.fakequeue import claim as plain
 from unit.httpreceiver import Receiver
@@ -43,6 +46,10 @@ def claim(payload: Any = None, *, retry: Retry | None = None, timeout: int = 60_
 def run_for(claim: Claim) -> Run:
     """What the executor gives beside the claim."""
     return run_of(facts(claim, NOW + claim.work.timeout))
+
+
+SECRETS = {"api": {"token": "Bearer hunter2\n", "hook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "two": "a\nb"}}
+TOKEN = {"name": "Authorization", "secretKeyRef": {"name": "api", "key": "token"}}
 
 
 class SecretsOfCluster:
@@ -108,3 +115,10 @@ def bench(
         clock=clock,
     )
     return Bench(kind, receiver, clock, output.Tail())
+
+
+async def fault(on: Bench, payload: Any = None, **fields: Any) -> Fault:
+    """How a request failed."""
+    with pytest.raises(Fault) as caught:
+        await on.send(payload, **fields)
+    return caught.value

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from kronstream.worker.http.signature import signed
-from kronstream.worker.rulings import Fault
-from unit.httpbench import NOW, Bench, bench
+from unit.httpbench import NOW, SECRETS, TOKEN, Bench, fault
 from unit.httpreceiver import Receiver
 
 pytestmark = pytest.mark.anyio
-
-SECRETS = {"api": {"token": "Bearer hunter2\n", "hook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "two": "a\nb"}}
-TOKEN = {"name": "Authorization", "secretKeyRef": {"name": "api", "key": "token"}}
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
-async def http(receiver: Receiver) -> AsyncIterator[Bench]:
-    made = bench(receiver, secrets=SECRETS)
-    yield made
-    await made.kind.close()
-
-
-async def fault(on: Bench, payload: Any = None, **fields: Any) -> Fault:
-    with pytest.raises(Fault) as caught:
-        await on.send(payload, **fields)
-    return caught.value
 
 
 def leads(location: str, status: int = 302) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,39 +14,15 @@ from kronstream import __version__
 from kronstream.ports import LastSuccess
 from kronstream.worker.http.signature import signed
 from kronstream.worker.rulings import Fault
-from unit.httpbench import NOW, Bench, bench, claim
+from unit.httpbench import NOW, SECRETS, TOKEN, Bench, claim, fault
 from unit.httpreceiver import Receiver
 
 pytestmark = pytest.mark.anyio
-
-SECRETS = {"api": {"token": "Bearer hunter2\n", "hook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "two": "a\nb"}}
-TOKEN = {"name": "Authorization", "secretKeyRef": {"name": "api", "key": "token"}}
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
-async def http(receiver: Receiver) -> AsyncIterator[Bench]:
-    made = bench(receiver, secrets=SECRETS)
-    yield made
-    await made.kind.close()
-
-
-async def fault(on: Bench, payload: Any = None, **fields: Any) -> Fault:
-    with pytest.raises(Fault) as caught:
-        await on.send(payload, **fields)
-    return caught.value
 
 
 async def test_by_default_the_payload_is_posted_as_json(http: Bench, receiver: Receiver) -> None:
