@@ -35,6 +35,7 @@ from kronstream.worker.slate import TICK, Slate
 from kronstream.worker.store import opener
 from kronstream.worker.types import built_in
 
+LAST_WORD = 0.5  # seconds that what is cancelled may take to end
 TICK_EVERY = 0.1  # seconds
 REFUSED = 2  # exit code
 
@@ -104,13 +105,14 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     reader, writer = await asyncio.open_connection(sock=sock)
     writer.write(wire.frame({"ready": registry.names}))
     starting = asyncio.create_task(_start(children, registry))
+    # beside the group, which would wait for them
+    listening = {asyncio.create_task(work) for work in (listener.listen(), listener.take_back())}
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumer.run())
         obeying = tasks.create_task(_obey(reader, consumer, tasks))
-        listening = [tasks.create_task(work) for work in (listener.listen(), listener.take_back())]
         await consumer.drained.wait()
-        for task in (obeying, *listening):
-            task.cancel()
+        obeying.cancel()
+    await end(listening)
     starting.cancel()
     await children.close()
     if spans is not None:
@@ -118,6 +120,14 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     for closing in (*(kind.close() for kind in kinds), services.cluster.close(), store.close()):
         with contextlib.suppress(Exception):
             await closing
+
+
+async def end(tasks: set[asyncio.Task[None]], within: float = LAST_WORD) -> None:
+    """Cancel tasks and wait for them, but not for long: a read of the Redis client that is answered in the same moment
+    may swallow the cancellation, and its task would go on until the worker is killed."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=within)
 
 
 def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:

@@ -1,0 +1,29 @@
+"""A worker's end does not wait for a task that swallows its cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from kronstream.worker.process import end
+
+
+def test_a_task_that_swallows_its_cancellation_is_left() -> None:
+    async def deaf() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if time.monotonic() > over:
+                    raise
+
+    async def go() -> float:
+        tasks = {asyncio.create_task(deaf()), asyncio.create_task(asyncio.sleep(100, None))}
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        await end(tasks, within=0.05)
+        assert sum(task.done() for task in tasks) == 1
+        return time.monotonic() - began
+
+    over = time.monotonic() + 0.05
+    assert asyncio.run(go()) < 5
