@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from integration.chaos.witness import Call
 from kronstream.domain.run import State
+from kronstream.streams.runqueue import LEASE
 from soak.kinds import Kind
 
-LEASE = 10_000
 BEAT = 1_500  # the last renewal before a freeze is no older
 TAIL = 7_000  # after the thaw: until the next heartbeat is answered, and until a cancelled handler ended
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from soak.evidence import LEASE, Harm
+from kronstream.streams.runqueue import LEASE
+from soak.evidence import Harm
 from soak.kinds import LIMITS
 
 HANDLERS = Path(__file__).with_name("handlers.py")

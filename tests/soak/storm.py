@@ -7,7 +7,8 @@ import random
 import signal
 from dataclasses import dataclass
 
-from soak.evidence import LEASE, Evidence, Harm
+from kronstream.streams.runqueue import LEASE
+from soak.evidence import Evidence, Harm
 from soak.fleet import Fleet, Member, thaw
 from soak.server import now
 

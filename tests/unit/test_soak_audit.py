@@ -9,8 +9,9 @@ import pytest
 
 from integration.chaos.witness import Call
 from kronstream.domain.run import Reason, State, Trigger, run_id
+from kronstream.streams.runqueue import LEASE
 from soak.audit import faults, longest_gap
-from soak.evidence import LEASE, Books, End, Evidence, Harm, Sample
+from soak.evidence import Books, End, Evidence, Harm, Sample
 from soak.flatness import leaks
 from soak.harvest import Harvest
 from soak.kinds import Kind, kinds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from soak.evidence import LEASE
+from kronstream.streams.runqueue import LEASE
 from soak.fleet import UNSENT, Member
 
 STALL = (

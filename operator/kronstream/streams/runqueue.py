@@ -20,6 +20,8 @@ from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
 
 MESSAGE_LIMIT = 256
+LEASE = 9_000
+"""Milliseconds that a run stays a worker's without a heartbeat, so that a dead one's are found within ten seconds."""
 TURNS = 8  # see take.lua
 WORK = 8  # where an answer of take.lua has what a run executes
 WORKS = 256  # texts of work that are kept read; a payload has 64 KiB at most
@@ -32,7 +34,7 @@ class RedisRunQueue:
     """
 
     def __init__(
-        self, redis: Redis, keys: Keys, group: str, *, blocking: Redis | None = None, lease: int = 9_000
+        self, redis: Redis, keys: Keys, group: str, *, blocking: Redis | None = None, lease: int = LEASE
     ) -> None:
         self._redis = redis
         self._blocking = blocking or redis

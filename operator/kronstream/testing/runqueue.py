@@ -20,6 +20,7 @@ from kronstream.testing.store import MemoryStore
 from kronstream.testing.sweeping import live_workers, sweep
 
 DELIVERIES = 20
+LEASE = 9_000
 HANDED = 5000
 MEDIUM_FIRST = (Lane.CRITICAL, Lane.MEDIUM, Lane.HIGH, Lane.LOW)
 ORDERS = {2: MEDIUM_FIRST, 5: MEDIUM_FIRST, 7: (Lane.CRITICAL, Lane.LOW, Lane.HIGH, Lane.MEDIUM)}
@@ -29,7 +30,7 @@ LETTER_FIELDS, LETTER_TEXT = 16, 1024
 class MemoryRunQueue:
     """RunQueue on a MemoryStore; ``lease`` is how long, in milliseconds, a run stays a worker's without a heartbeat."""
 
-    def __init__(self, store: MemoryStore, *, lease: int = 9_000) -> None:
+    def __init__(self, store: MemoryStore, *, lease: int = LEASE) -> None:
         self._store = store
         self._lease = lease
         self._tokens = count()
