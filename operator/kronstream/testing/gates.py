@@ -9,9 +9,8 @@ from kronstream.testing.model import Run
 from kronstream.testing.store import RECHECK, MemoryStore
 
 
-def has_room(store: MemoryStore, name: str, most: int) -> bool:
-    """Whether a gate has a free slot; records that went without a word free theirs."""
-    members = store.gates[name]
+def has_room(store: MemoryStore, members: set[str], most: int) -> bool:
+    """Whether a set of runs has a free slot; records that went without a word free theirs."""
     if len(members) >= most:
         for key in list(members):
             run = store.run(key)
@@ -22,8 +21,11 @@ def has_room(store: MemoryStore, name: str, most: int) -> bool:
 
 def look_at(store: MemoryStore, name: str) -> None:
     """Let as many of a gate's line go on as it has room for."""
-    while (name not in store.gate_limits or has_room(store, name, store.gate_limits[name])) and _open(store, name):
-        pass
+    while True:
+        most = store.gate_limits.get(name)
+        full = most is not None and not has_room(store, store.gates[name], most)
+        if full or not _open(store, name):
+            return
 
 
 def leave(store: MemoryStore, run: Run) -> None:
@@ -44,7 +46,7 @@ def free_of(store: MemoryStore, queue: str, gate: Gate | None, slots: int) -> in
     if gate is None:
         return slots
     if gate.max is not None:
-        has_room(store, gate.name, gate.max)
+        has_room(store, store.gates[gate.name], gate.max)
         slots = min(slots, gate.max - len(store.gates[gate.name]))
     if gate.count is not None and gate.per is not None:
         interval = gate.per / gate.count
@@ -90,7 +92,7 @@ def _waits_for_a_slot(store: MemoryStore, run: Run, gates: tuple[Gate, ...]) -> 
             continue
         names.append(gate.name)
         members, line = store.gates[gate.name], store.gate_lines[gate.name]
-        if run.id not in members and (line or not has_room(store, gate.name, gate.max)):
+        if run.id not in members and (line or not has_room(store, members, gate.max)):
             # what it had of others goes to others: who waits holds nothing
             run.gates = tuple(names)
             leave(store, run)

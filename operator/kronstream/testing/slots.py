@@ -21,14 +21,8 @@ def oldest_first(active: Mapping[str, int]) -> list[str]:
 
 
 def group_has_room(store: MemoryStore, group: str, most: int) -> bool:
-    """Whether a group has a free slot; records that went without a word free theirs."""
-    members = store.groups[group]
-    if len(members) >= most:
-        for key in list(members):
-            run = store.run(key)
-            if run is None or run.state.terminal:
-                members.discard(key)
-    return len(members) < most
+    """Whether a group has a free slot."""
+    return gates.has_room(store, store.groups[group], most)
 
 
 def _group_max(store: MemoryStore, run: Run) -> int:

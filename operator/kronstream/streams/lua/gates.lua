@@ -3,9 +3,8 @@
 -- in the gate's line and holds no other gate; one that has to wait for its time has it reserved. Nothing of it is asked
 -- where there are no limits.
 
--- Whether a gate has a free slot; records that went without a word free theirs.
-local function gate_has_room(name, max)
-  local key = P .. 'gate:' .. name
+-- Whether a set of runs has a free slot; records that went without a word (their time to live ended) free theirs.
+local function has_room(key, max)
   if call('ZCARD', key) < max then return true end
   for _, id in ipairs(call('ZRANDMEMBER', key, 10)) do
     local r = call('HMGET', P .. 'run:' .. id, 'st', 'fin')
@@ -13,6 +12,8 @@ local function gate_has_room(name, max)
   end
   return call('ZCARD', key) < max
 end
+
+local function gate_has_room(name, max) return has_room(P .. 'gate:' .. name, max) end
 
 -- Lets the first of a gate's line go on to its lane, with the slot that is free; false when nobody waits.
 local function open_gate(name)

@@ -12,16 +12,7 @@ local function line_up(line, id)
   call('ZADD', line, num((tonumber(last[2]) or 0) + 1), id)
 end
 
--- Whether a group has a free slot; records that went without a word (their time to live ended) free theirs.
-local function group_has_room(group_name, max)
-  local key = P .. 'group:' .. group_name
-  if call('ZCARD', key) < tonumber(max) then return true end
-  for _, id in ipairs(call('ZRANDMEMBER', key, 10)) do
-    local r = call('HMGET', P .. 'run:' .. id, 'st', 'fin')
-    if not r[1] or r[2] then call('ZREM', key, id) end
-  end
-  return call('ZCARD', key) < tonumber(max)
-end
+local function group_has_room(group_name, max) return has_room(P .. 'group:' .. group_name, tonumber(max)) end
 
 -- How many may be active in a run's group: its job's present word, as long as the job belongs to the group.
 local function group_max(r)
