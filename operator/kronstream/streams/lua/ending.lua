@@ -136,6 +136,16 @@ local function bereft(id, r)
   return r.own and call('HEXISTS', P .. 'run:' .. id, 'pl') == 0
 end
 
+-- A started run waits again, with no attempt consumed.
+local function lay_down(id, r)
+  local key = P .. 'run:' .. id
+  leave_gates(id, r)
+  call('HSET', key, 'st', 'queued', 'att', math.max(tonumber(r.att) - 1, 0))
+  call('HDEL', key, 'tok', 'wk', 'inc')
+  call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)
+  touch(r.uid)
+end
+
 local ATTEMPTS = 20
 local ATTEMPT_MESSAGE = 512
 

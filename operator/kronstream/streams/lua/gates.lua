@@ -62,10 +62,10 @@ local function leave_gates(id, r)
   r.gt = false
 end
 
--- When the next attempt may begin by a pace of `count` in `per` ms, as an instant; it is reserved with `take`.
-local function reserve(name, count, per, take)
+-- When the next attempt may begin by a pace of `count` in `per` ms, as an instant; it is reserved.
+local function reserve(name, count, per)
   local key, interval = P .. 'pace:' .. name, per / count
   local next_free = math.max(tonumber(call('GET', key) or '0'), now)
-  if take then call('SET', key, string.format('%.3f', next_free + interval), 'PX', math.ceil(next_free + interval - now) + per) end
+  call('SET', key, string.format('%.3f', next_free + interval), 'PX', math.ceil(next_free + interval - now) + per)
   return math.max(now, next_free - (count - 1) * interval)
 end

@@ -11,11 +11,7 @@ local function release(id, token)
     return 1
   end
   if target ~= '' and (not r.eid or call('EXISTS', P .. 'worker:' .. target) == 0) then return 0 end
-  local key = P .. 'run:' .. id
-  leave_gates(id, r)
-  call('HSET', key, 'st', 'queued', 'att', math.max(tonumber(r.att) - 1, 0))
-  call('HDEL', key, 'tok', 'wk', 'inc')
-  call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)
+  lay_down(id, r)
   if target == '' then
     withdraw(id, r)
     enqueue(id, r)
@@ -24,7 +20,6 @@ local function release(id, token)
     call('HSET', P .. 'worker:' .. target, 'handed', 1)
     call('ZADD', P .. 'unfinished', num(now + 5000), id)
   end
-  touch(r.uid)
   return 1
 end
 

@@ -70,13 +70,9 @@ local function move(id)
     call('ZADD', P .. 'unfinished', held, id)
   elseif r.st == 'running' and r.xt then
     -- its work goes on elsewhere: another worker looks after it, in the same attempt
+    lay_down(id, r)
     withdraw(id, r)
-    leave_gates(id, r)
-    call('HSET', P .. 'run:' .. id, 'att', math.max(tonumber(r.att) - 1, 0))
-    call('HDEL', P .. 'run:' .. id, 'tok', 'wk', 'inc')
-    call('ZADD', P .. 'active:' .. r.uid, '-' .. r.nom, id)
     enqueue(id, r)
-    touch(r.uid)
     moved = moved + 1
   elseif r.st == 'running' then
     lose(id, r, 'worker_lost', 'the worker ' .. (r.wk or '?') .. ' stopped sending heartbeats')

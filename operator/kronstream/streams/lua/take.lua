@@ -115,7 +115,7 @@ local function held_up(id, r, j)
   if not r.nb then
     local at = 0
     for _, g in ipairs(gates) do
-      if g.count then at = math.max(at, math.ceil(reserve(g.name, g.count, g.per, true))) end
+      if g.count then at = math.max(at, math.ceil(reserve(g.name, g.count, g.per))) end
     end
     if at > 0 then call('HSET', key, 'nb', num(at)) end
     if at > now then
@@ -163,7 +163,7 @@ local function start(id, r, priority, j)
   if limits and limits.queue then
     r.gt = limits.queue.name .. (r.gt and '|' .. r.gt or '')
     if limits.queue.max then call('ZADD', P .. 'gate:' .. limits.queue.name, stamp, id) end
-    if limits.queue.count then reserve(limits.queue.name, limits.queue.count, limits.queue.per, true) end
+    if limits.queue.count then reserve(limits.queue.name, limits.queue.count, limits.queue.per) end
   end
   if r.gt then call('HSET', key, 'gt', r.gt) end
   if r.rv then call('HDEL', key, 'rv') end
