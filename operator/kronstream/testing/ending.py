@@ -108,6 +108,17 @@ def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
     run.worker = run.incarnation = None
 
 
+def lay_down(store: MemoryStore, run: Run) -> None:
+    """A started run waits again, with no attempt consumed."""
+    gates.leave(store, run)
+    run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
+    run.token = run.worker = run.incarnation = None
+    store.active[run.uid][run.id] = -run.nominal
+    job = store.jobs.get(run.uid)
+    if job:
+        store.touch(job)
+
+
 def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int) -> None:
     """A failed attempt: the run waits for the next one."""
     run.attempts = (*run.attempts, _followed(store, run, reason))[-ATTEMPTS:]

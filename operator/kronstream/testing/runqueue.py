@@ -12,7 +12,7 @@ from kronstream.domain.run import Lane, Reason, State
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Epoch, Outcome, Pulse, WorkerCard
 from kronstream.testing import gates
-from kronstream.testing.ending import mark_slow, settle
+from kronstream.testing.ending import lay_down, mark_slow, settle
 from kronstream.testing.finishing import finish, register
 from kronstream.testing.lane import Fields, LaneStream
 from kronstream.testing.model import Run, Worker
@@ -209,10 +209,7 @@ class MemoryRunQueue:
         worker = store.worker(target)
         if target and (worker is None or run.entry is None):
             return False
-        gates.leave(store, run)
-        run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
-        run.token = run.worker = run.incarnation = None
-        store.active[run.uid][run.id] = -run.nominal
+        lay_down(store, run)
         if worker and run.entry is not None:
             delivery = store.lanes[run.queue, run.lane].pending[run.entry]
             delivery.consumer, delivery.since = target, store.now
@@ -221,7 +218,6 @@ class MemoryRunQueue:
         else:
             store.withdraw(run)
             store.enqueue(run)
-        store.touch(job)
         return True
 
     async def beat(self, card: WorkerCard, held: Sequence[Claim]) -> Pulse:

@@ -3,7 +3,7 @@
 from kronstream.domain.run import Reason, State
 from kronstream.ports import WorkerCard
 from kronstream.testing import gates
-from kronstream.testing.ending import lose, settle
+from kronstream.testing.ending import lay_down, lose, settle
 from kronstream.testing.model import Run
 from kronstream.testing.slots import advance, release_group, release_waiting
 from kronstream.testing.store import RECHECK, MemoryStore
@@ -73,15 +73,9 @@ def _look_after_parked(store: MemoryStore, run: Run, deadline: int) -> bool:
 
 def _pass_on(store: MemoryStore, run: Run) -> None:
     """Its work goes on elsewhere: another worker looks after it, in the same attempt."""
+    lay_down(store, run)
     store.withdraw(run)
-    gates.leave(store, run)
-    run.state, run.attempt = State.QUEUED, max(run.attempt - 1, 0)
-    run.token = run.worker = run.incarnation = None
-    store.active[run.uid][run.id] = -run.nominal
     store.enqueue(run)
-    job = store.jobs.get(run.uid)
-    if job:
-        store.touch(job)
 
 
 def _end_pause(store: MemoryStore, key: str) -> None:
