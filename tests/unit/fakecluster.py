@@ -5,9 +5,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, cast
 
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import Job
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.roster import Roster

@@ -8,15 +8,16 @@ import time
 from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
+from kronstream.budget import Budget
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
 from kronstream.controller.asking import Asking
 from kronstream.controller.backfilling import Backfilling
-from kronstream.controller.budget import Budget
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.declaring import Declaring
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.looking import look_every
@@ -28,19 +29,18 @@ from kronstream.controller.pauseswitch import PauseSwitch
 from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
-from kronstream.controller.rooms import live_together
 from kronstream.controller.roster import Roster
 from kronstream.controller.statuswriter import StatusWriter
 from kronstream.controller.ticker import Ticker
-from kronstream.controller.trouble import Trouble
-from kronstream.controller.watch import Inbox, Watch
 from kronstream.operations import Backfills, Runs
+from kronstream.rooms import live_together
 from kronstream.settings import OperatorSettings
 from kronstream.streams.connection import connect, verify
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Operator:
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
-        watch = Watch(inbox, self._settings.namespaces, self._measures)
+        watch = Watch(inbox, ScheduledJobs.PLURAL, self._settings.namespaces, self._measures.kopf_restarts.inc)
         self._absence.answered = watch.close_gap
         self._absence.complete = self._complete
         watch.start()
