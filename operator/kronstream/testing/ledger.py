@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from kronstream.domain.run import Reason, State
 from kronstream.ports import (
+    HANDLER,
     Adopted,
     Adoption,
     Beat,
@@ -98,9 +99,9 @@ class MemoryLedger:
         """See Ledger."""
         return [self._store.jobs[uid].cursor if uid in self._store.jobs else None for uid in uids]
 
-    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:  # noqa: ARG002 all are answered at once
+    async def dirty(self, cursor: int = 0, *, handlers: bool = False) -> tuple[int, list[str]]:  # noqa: ARG002 all at once
         """See Ledger."""
-        return 0, list(self._store.dirty)
+        return 0, [uid for uid in self._store.dirty if uid.startswith(HANDLER) is handlers]
 
     async def clean(self, written: Sequence[tuple[str, int]]) -> None:
         """See Ledger."""
@@ -135,9 +136,9 @@ class MemoryLedger:
         store.dirty.pop(uid, None)
         store.tombs[uid] = store.now + TOMB
 
-    async def known(self) -> list[str]:
+    async def known(self, *, handlers: bool = False) -> list[str]:
         """See Ledger."""
-        return list(self._store.jobs)
+        return [uid for uid in self._store.jobs if uid.startswith(HANDLER) is handlers]
 
     async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
         """See Ledger."""
