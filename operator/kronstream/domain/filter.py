@@ -243,7 +243,7 @@ def _why_not(answer: Any, seen: Seen) -> str | None:
     if missing:
         return f"there is no {missing[1]!r:.80}; ask with has(…) first where it may be missing"
     if "non-message type" in said:
-        return "a field is asked of what is no object; ask with has(…), or whether event.data is null, first"
+        return "what is asked for a field is no object; compare it first, like event.data != null && …"
     return said
 
 
