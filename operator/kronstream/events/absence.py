@@ -44,7 +44,7 @@ class Absence:
         self._relisted = asyncio.Event()
         self._unknown: set[str] = set()
         self.answered: Callable[[], None] = _nothing
-        self.complete = False
+        self.known = asyncio.Event()
 
     def relisted(self) -> None:
         """The watch listed anew."""
@@ -106,6 +106,6 @@ class Absence:
             asyncio.get_running_loop().call_later(SECOND_LOOK, self.relisted)
         self._unknown = unknown
         if not unknown and not self._adopting.backlog:
-            self.complete = True
-        elif not self.complete:
+            self.known.set()
+        elif not self.known.is_set():
             asyncio.get_running_loop().call_later(RETRY, self.relisted)

@@ -12,8 +12,7 @@ from kronstream.events.hand import Hand
 from kronstream.events.pulse import Pulse
 from kronstream.events.sources import Source, Sources, order
 from kronstream.events.table import Table
-from kronstream.ports import EventLog
-from kronstream.ports.eventlog import GroupLost, StreamFault
+from kronstream.ports import EventLog, GroupLost, StreamFault
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -30,8 +29,19 @@ FROM_NOW, FROM_THE_FIRST = "$", "0"
 class Reading:
     """One consumer of one group over all streams. What it was given before it was started comes first."""
 
-    def __init__(self, log_of: EventLog, table: Table, sources: Sources, hand: Hand, pulse: Pulse, consumer: str) -> None:
-        self._log = log_of
+    def __init__(
+        self,
+        event_log: EventLog,
+        table: Table,
+        sources: Sources,
+        hand: Hand,
+        pulse: Pulse,
+        consumer: str,
+        known: asyncio.Event,
+    ) -> None:
+        """`known` is set once every handler is in the table: an event that is read before would miss the others."""
+        self._known = known
+        self._log = event_log
         self._table = table
         self._sources = sources
         self._hand = hand
@@ -53,6 +63,7 @@ class Reading:
 
     async def run(self) -> None:
         """Read and mend until cancelled."""
+        await self._known.wait()
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._read_on())
             loops.create_task(self._keep())
