@@ -1,6 +1,7 @@
 """The protocols between the rooms, and the shapes that pass. All instants are integer milliseconds since the epoch."""
 
 from kronstream.ports.backfill import Backfill
+from kronstream.ports.eventlog import Entry, EventLog, GroupLost, Lag, LogAway, StreamFault
 from kronstream.ports.externals import Completion, Externals
 from kronstream.ports.ledger import (
     Adopted,
@@ -40,18 +41,23 @@ __all__ = [
     "Completion",
     "Conflict",
     "Dispatch",
+    "Entry",
     "Epoch",
+    "EventLog",
     "Execution",
     "Expect",
     "Externals",
     "Failure",
     "Gone",
+    "GroupLost",
     "JobState",
+    "Lag",
     "LastRun",
     "LastSuccess",
     "Ledger",
     "Letter",
     "Letters",
+    "LogAway",
     "Outcome",
     "Pause",
     "Pulse",
@@ -66,6 +72,7 @@ __all__ = [
     "Seed",
     "Stale",
     "Stored",
+    "StreamFault",
     "Verdict",
     "Word",
     "Wires",
