@@ -23,6 +23,7 @@ COMMANDS = {
     "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
     "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
     "preview": Entry("kronstream.cli.preview", "preview", "Show the next runs of a schedule, without a cluster."),
+    "router": Entry("kronstream.cli.router", "router", "Run a router: events cause what EventHandlers say."),
     "run-handler": Entry(
         "kronstream.cli.runhandler", "run_handler", "Run one handler here, without Redis and cluster."
     ),

@@ -43,16 +43,16 @@ def letter(entry: Entry, reason: str, message: str, handler: str = "") -> EventL
     text = entry.fields.get(FIELD)
     if text is None:
         text = json.dumps(dict(entry.fields), ensure_ascii=False)
-    return EventLetter(
-        reason=reason, message=message, stream=entry.stream, entry=entry.id, handler=handler, text=text
-    )
+    return EventLetter(reason=reason, message=message, stream=entry.stream, entry=entry.id, handler=handler, text=text)
 
 
 def _event(entry: Entry, now: int) -> tuple[Event, str]:
     text = entry.fields.get(FIELD)
     if text is None:
         names = ", ".join(list(entry.fields)[:8])[:SHOWN]
-        raise Unreadable("NoEvent", f"the entry has no field {FIELD!r} with the event as JSON; it has {names or 'none'}")
+        raise Unreadable(
+            "NoEvent", f"the entry has no field {FIELD!r} with the event as JSON; it has {names or 'none'}"
+        )
     return read_event(text, now), text
 
 

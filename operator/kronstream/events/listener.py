@@ -66,10 +66,7 @@ class Listener(Target):
     def looks(self) -> bool:
         """Whether any expression asks about the event."""
         return bool(
-            self.filter
-            or self.transform
-            or (self.dedupe and self.dedupe.key)
-            or (self.debounce and self.debounce.key)
+            self.filter or self.transform or (self.dedupe and self.dedupe.key) or (self.debounce and self.debounce.key)
         )
 
     @property

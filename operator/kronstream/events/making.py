@@ -61,4 +61,4 @@ def job_of(listener: Listener, heard: Heard, item: str, now: int) -> dict[str, A
 
 
 def _label(name: str) -> str:
-    return name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL - 21]}-{digest(name)}"
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 21]}-{digest(name)}"

@@ -33,7 +33,9 @@ class Measures:
             "kronstream_event_stream_lag", "Entries of a stream that no router was given yet", ["stream"],
             registry=registry,
         )  # fmt: skip
-        self.waiting = Gauge("kronstream_event_effects_waiting", "Effects that wait, of all handlers", registry=registry)
+        self.waiting = Gauge(
+            "kronstream_event_effects_waiting", "Effects that wait, of all handlers", registry=registry
+        )
         self.status_writes = Counter(
             "kronstream_handler_status_writes", "Statuses of EventHandlers written, by outcome", ["outcome"],
             registry=registry,

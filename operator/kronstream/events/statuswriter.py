@@ -271,4 +271,3 @@ class StatusWriter:
             status = deaf_status(handler, away, self._clock.now())
             if await self._sent(handler, status):
                 self._deaf.add(handler.uid)
-

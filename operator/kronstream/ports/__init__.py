@@ -19,6 +19,7 @@ from kronstream.ports.effects import (
     Waiting,
 )
 from kronstream.ports.eventletters import EventLetter, EventLetters
+from kronstream.ports.eventlog import Entry, EventLog, GroupLost, Lag, LogAway, StreamFault
 from kronstream.ports.externals import Completion, Externals
 from kronstream.ports.ledger import (
     Adopted,
@@ -67,6 +68,8 @@ __all__ = [
     "Epoch",
     "EventLetter",
     "EventLetters",
+    "Entry",
+    "EventLog",
     "Execution",
     "Expect",
     "Externals",
@@ -77,12 +80,15 @@ __all__ = [
     "HANDLER",
     "HandlerError",
     "HandlerState",
+    "GroupLost",
     "JobState",
+    "Lag",
     "LastRun",
     "LastSuccess",
     "Ledger",
     "Letter",
     "Letters",
+    "LogAway",
     "Outcome",
     "Pace",
     "Pause",
@@ -100,6 +106,7 @@ __all__ = [
     "Stale",
     "Stored",
     "Tally",
+    "StreamFault",
     "Verdict",
     "Waiting",
     "Wires",

@@ -105,6 +105,11 @@ class Keys:
         return self._of("dead")
 
     @property
+    def outcomes(self) -> str:
+        """Stream: events that tell how runs went."""
+        return self._of("outcomes")
+
+    @property
     def recalls(self) -> str:
         """List: work elsewhere that is to be taken back."""
         return self._of("recalls")
