@@ -130,18 +130,12 @@ class Acting:
             return _later(waiting, ELSEWHERE, "no router here knows the handler")
         if handler.listener is None:
             return self._failed(waiting, None, "InvalidSpec", f"the handler cannot be used: {handler.fault}")
-        listener = handler.listener
+        work = self._create if handler.listener.kind is EffectKind.CREATE else self._start
         try:
-            heard = kept(waiting.body)
-        except ValueError as fault:
-            return _ended(waiting, Ending.FAILED, "Invalid", f"what was kept of the event cannot be read: {fault}")
-        try:
-            if listener.kind is EffectKind.CREATE:
-                return await self._create(waiting, listener, heard)
-            return await self._start(waiting, listener, heard)
+            return await work(waiting, handler.listener, kept(waiting.body))
         except Unpayable as fault:
             return _ended(waiting, Ending.FAILED, "Unpayable", str(fault))
-        except (Refused, OverflowError) as fault:
+        except (Refused, OverflowError, Unreadable) as fault:
             return _ended(waiting, Ending.FAILED, "ActionFailed", str(fault))
 
     async def _handler(self, waiting: Waiting) -> Handler | None:
@@ -252,12 +246,11 @@ class Acting:
 
 
 def kept(body: str) -> Heard:
-    """The event of an effect that waited. Raises ValueError."""
-    raw = body_event(body)
+    """The event of an effect that waited. Raises Unreadable."""
     try:
-        event = of_value(raw)
-    except Unreadable as fault:
-        raise ValueError(str(fault)) from None
+        event = of_value(body_event(body))
+    except ValueError as fault:
+        raise Unreadable("Invalid", f"what was kept of the event cannot be read: {fault}") from None
     return Heard(event, body.partition(":")[2][:-1])
 
 

@@ -32,7 +32,7 @@ def _nothing(handler: Handler) -> None:
 
 
 class Adopting:
-    """Takes objects in, adopts them in batches, and keeps the table. ``entered`` is called with what came into force."""
+    """Takes objects in, adopts them in batches, and keeps the table; ``entered`` hears what came into force."""
 
     def __init__(self, table: Table, ledger: Ledger, handlers: EventHandlers) -> None:
         self._table = table

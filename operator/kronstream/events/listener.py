@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kronstream.domain.filter import Filter, Key, Transform
@@ -50,7 +50,7 @@ class Listener(Target):
     dedupe: Window | None = None
     debounce: Burst | None = None
     pace: Pace | None = None
-    retry: Retry = Retry()
+    retry: Retry = field(default_factory=Retry)
     payload: Any = None
     job: str | None = None
     template: Mapping[str, Any] | None = None
