@@ -232,6 +232,7 @@ def _adoption(job: Job, spec: Spec, status: Mapping[str, Any]) -> Adoption:
         _held(job, status),
         invalid=False,
         when=job.when,
+        platform=spec.platform_id,
         suspended=job.suspended,
         queue=spec.queue,
         lane=Lane(spec.priority),

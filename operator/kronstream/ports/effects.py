@@ -57,11 +57,11 @@ class Effect:
     """What one event is to cause by one handler.
 
     ``handler`` is ``eh.<uid>``, ``generation`` the one that the caller reasoned from. ``item`` is the identity of the
-    pair: ``digest(source, id, uid)``. ``body`` is JSON text, at most 64 KiB, that is kept where the effect has to
-    wait: ``{"event": <structured>}``. ``request`` is the run of a RUN (None: there is no such job), under the id
-    ``run_id(uid of the job or the handler, Trigger.EVENT, item)``. A run whose job is unknown or cannot be used is
-    tried again as a waiting effect after ``retry_in`` (None: it failed). ``most_open`` is how many of a handler's
-    created jobs may be open at a time.
+    pair: ``digest(source, id, uid)``; ``event`` is the event's id, for what is told of an error. ``body`` is JSON text,
+    at most 64 KiB, that is kept where the effect has to wait: ``{"event": <structured>}``. ``request`` is the run of a
+    RUN (None: there is no such job), under the id ``run_id(uid of the job or the handler, Trigger.EVENT, item)``. A run
+    whose job is unknown or cannot be used is tried again as a waiting effect after ``retry_in`` (None: it failed).
+    ``most_open`` is how many of a handler's created jobs may be open at a time.
     """
 
     handler: str
@@ -75,6 +75,7 @@ class Effect:
     pace: Pace | None = None
     most_open: int = 100
     retry_in: int | None = 10_000
+    event: str = ""
 
 
 class FateWord(StrEnum):
@@ -158,7 +159,7 @@ class Ending(StrEnum):
 class Settled:
     """The end of an attempt: ``wait`` is until the next one (RETRY), ``created`` the UID of the job that was made.
 
-    ``event`` is the event's id, for what is told of an error; ``reason`` and ``message`` go into the dead letter.
+    ``reason`` and ``message`` go into the dead letter.
     """
 
     item: str
@@ -167,7 +168,6 @@ class Settled:
     wait: int = 0
     reason: str = "ActionFailed"
     message: str = ""
-    event: str = ""
     created: str | None = None
 
 

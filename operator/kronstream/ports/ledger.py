@@ -47,7 +47,7 @@ class Adoption:
     ``expected`` is how long a run is expected to take, ``total`` how long all its attempts may take together,
     ``deliveries`` how often it may end the process that executes it. ``function`` is what workers offer, ``keys`` are
     the gates of its runs' keys, by the payload of the spec.
-    ``depth`` is how many events led to the job, one after the other.
+    ``depth`` is how many events led to the job, one after the other, ``platform`` the one it belongs to.
     ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
     a row.
     """
@@ -83,6 +83,7 @@ class Adoption:
     function: str = ""
     keys: tuple[Gate, ...] = ()
     depth: int = 0
+    platform: str | None = None
     work: str | None = None
     seed: Seed | None = None
     expect: Expect | None = None

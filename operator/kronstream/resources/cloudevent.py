@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from kronstream.domain.depth import too_deep
 from kronstream.domain.event import SPEC_VERSION, Event
 from kronstream.resources import uri
-from kronstream.resources.payload import MAX_DEPTH, too_deep
+from kronstream.resources.payload import MAX_DEPTH
 from kronstream.resources.scalars import quoted
 
 MAX_BYTES = 65_536

@@ -185,6 +185,7 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "deliveries": a.deliveries,
         "fn": a.function,
         "depth": a.depth,
+        "platform": clean(a.platform or ""),
         "keys": _keys(a.keys),
         "work": a.work,
         "seed": _seed(a.seed) if a.seed else None,

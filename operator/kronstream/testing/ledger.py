@@ -27,6 +27,7 @@ from kronstream.testing.scopes import declare
 from kronstream.testing.slots import oldest_first
 from kronstream.testing.store import ORPHAN_AGE, RECHECK, MemoryStore
 from kronstream.testing.sweeping import live_workers, sweep
+from kronstream.testing.waiting import forget_handler
 from kronstream.testing.watching import watch_clock
 
 TOMB = 86_400_000
@@ -120,6 +121,12 @@ class MemoryLedger:
     def _forget(self, uid: str) -> None:
         store = self._store
         store.waiting.pop(uid, None)
+        if uid.startswith(HANDLER):
+            forget_handler(store, uid)
+        job = store.jobs[uid]
+        # another job may have the name by now
+        if store.names.get((job.namespace, job.name)) == uid:
+            del store.names[job.namespace, job.name]
         for key in list(store.active[uid]):
             run = store.runs[key]
             if run.state is State.RUNNING:
