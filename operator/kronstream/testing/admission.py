@@ -1,6 +1,6 @@
 """Admission: whether a run may start, whatever asked for it, and what must end for it (``admission.lua``)."""
 
-from kronstream.domain.run import Reason, Skip, State
+from kronstream.domain.run import Reason, Skip, State, Trigger, trigger_of
 from kronstream.testing.ending import settle, spent
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import advance, group_has_room, leave_line, oldest_first, running
@@ -34,7 +34,7 @@ def new_run(store: MemoryStore, job: Job, key: str, nominal: int) -> Run:
 
 def start(store: MemoryStore, job: Job, run: Run) -> Skip | None:
     """Start a run, if it may; why there will be none."""
-    refused = _refusal(store, job)
+    refused = _refusal(store, job, run.id)
     if refused:
         return refused
     active, line = store.active[job.uid], store.waiting[job.uid]
@@ -55,7 +55,7 @@ def start(store: MemoryStore, job: Job, run: Run) -> Skip | None:
     return None
 
 
-def _refusal(store: MemoryStore, job: Job) -> Skip | None:
+def _refusal(store: MemoryStore, job: Job, run: str) -> Skip | None:
     active = store.active[job.uid]
     if job.policy == "Forbid":
         if len(active) >= job.limit:
@@ -65,7 +65,7 @@ def _refusal(store: MemoryStore, job: Job) -> Skip | None:
     unstarted = sum(score <= 0 for score in active.values())
     if job.policy == "Queue":
         unstarted -= len(store.waiting[job.uid])
-    if job.policy != "Replace" and unstarted >= job.backlog and len(active) >= job.backlog:
+    if job.policy != "Replace" and unstarted >= job.backlog and trigger_of(run) is not Trigger.EVENT:
         return Skip.BACKLOG
     return Skip.BACKLOG if len(store.lanes[job.queue, job.lane].entries) >= LANE_LIMIT else None
 
