@@ -237,6 +237,7 @@ def test_json_for_programs() -> None:
     assert json.loads(answer.stdout) == {
         "files": 1,
         "jobs": 1,
+        "handlers": 0,
         "errors": 1,
         "warnings": 0,
         "ignored": 1,
