@@ -38,7 +38,7 @@ actions += [{"runJob": {"name": "a"}, "dispatchAgent": {"name": "a"}}, {"runJob"
 POOLS: dict[str, list[Any]] = {
     "event": types,
     "action": actions,
-    "source": [{}, {"stream": None}, *({"stream": name} for name in [*names, "stream:events", "{a}", "a" * 201])],
+    "source": [{}, *({"stream": name} for name in [*names, "stream:events", "{a}", "a" * 201])],
     "filter": texts,
     "transform": texts,
     "platformId": ["a b", "é" * 63, "é" * 64, "", 5],

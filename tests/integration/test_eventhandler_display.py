@@ -90,7 +90,9 @@ def rows(kubectl: Kubectl, *options: str) -> dict[str, dict[str, str]]:
 def test_the_table_tells_what_is_listened_for_before_any_operator_saw_it(kubectl: Kubectl) -> None:
     table = rows(kubectl)
 
-    shown = {name: (cells["EVENT"], cells["PLATFORM"], cells["ENABLED"], cells["READY"]) for name, cells in table.items()}
+    shown = {
+        name: (cells["EVENT"], cells["PLATFORM"], cells["ENABLED"], cells["READY"]) for name, cells in table.items()
+    }
     assert shown == {
         "cleanup": ("workflow.completed", "platform-123", "true", ""),
         "report": ("order.*", "", "false", ""),

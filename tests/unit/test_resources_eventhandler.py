@@ -81,7 +81,10 @@ def test_every_field_is_read() -> None:
 
     assert read.model_dump(mode="json", by_alias=True, exclude_unset=True) == written
     assert set(written) == set(FIELDS)
-    assert read.dedupe and read.debounce and read.rate_limit and read.action.create_job
+    assert read.dedupe is not None
+    assert read.debounce is not None
+    assert read.rate_limit is not None
+    assert read.action.create_job is not None
     assert (read.dedupe.window_ms, read.debounce.quiet_ms, read.debounce.most_ms) == (600_000, 30_000, 300_000)
     assert (read.rate_limit.per_ms, read.action.create_job.ttl_after_finished_ms) == (60_000, 86_400_000)
 
@@ -112,7 +115,12 @@ def test_a_burst_that_never_ends_waits_ten_times_as_long_as_quiet_at_most() -> N
         (agent(), "dispatchAgent reviewer", "@agent", {"name": "reviewer"}),
         (create(handler={"http": {"url": "https://example.com/"}}), "createJob http", "@http", ...),
         (create(handler={"agent": {"name": "a"}}), "createJob a", "@agent", {"name": "a"}),
-        (create(handler={"workflow": {"stream": {"name": "w"}}}), "createJob w", "@workflow", {"stream": {"name": "w"}}),
+        (
+            create(handler={"workflow": {"stream": {"name": "w"}}}),
+            "createJob w",
+            "@workflow",
+            {"stream": {"name": "w"}},
+        ),
     ],
 )
 def test_an_action_says_what_it_does(written: dict[str, Any], text: str, offered: str | None, call: Any) -> None:
@@ -138,12 +146,17 @@ def test_a_created_job_has_the_fields_of_the_action() -> None:
 def test_what_a_good_spec_means() -> None:
     fields = {"dedupe": {"key": "event.data.id", "window": "1m"}, "debounce": {"quiet": "1s", "key": "event.source"}}
     judged = judge_handler(
-        parse_handler_spec(spec(event="order.*", filter="event.data.id > 3", transform='{"n": event.data.id}', **fields))
+        parse_handler_spec(
+            spec(event="order.*", filter="event.data.id > 3", transform='{"n": event.data.id}', **fields)
+        )
     )
     seen = expressions.seen(Event("1", "/shop", "order.paid", data={"id": 7}))
 
     assert judged.pattern.matches("order.paid")
-    assert judged.filter and judged.dedupe and judged.debounce and judged.transform
+    assert judged.filter is not None
+    assert judged.dedupe is not None
+    assert judged.debounce is not None
+    assert judged.transform is not None
     assert judged.filter.holds(seen)
     assert (judged.dedupe.of(seen), judged.debounce.of(seen)) == ("7", "/shop")
     assert judged.transform.of(seen) == {"n": 7}
@@ -181,13 +194,17 @@ def test_an_expression_that_cannot_be_used_is_told_with_its_field(case: str) -> 
     [
         (
             spec(event="workflow.comp*"),
-            "spec.event: 'workflow.comp*' is not a type of events; write the type of the events, like "
-            "workflow.completed, with * in the place of a whole segment for any, like workflow.*",
+            (
+                "spec.event: 'workflow.comp*' is not a type of events; write the type of the events, like "
+                "workflow.completed, with * in the place of a whole segment for any, like workflow.*"
+            ),
         ),
         (
             spec(action={"runJob": {"name": "a"}, "dispatchAgent": {"name": "b"}}),
-            "spec.action: does not say one thing to do (runJob and dispatchAgent); write exactly one of createJob, "
-            "runJob, triggerWorkflow or dispatchAgent",
+            (
+                "spec.action: does not say one thing to do (runJob and dispatchAgent); write exactly one of createJob, "
+                "runJob, triggerWorkflow or dispatchAgent"
+            ),
         ),
         (
             debounce(quiet="1m", maxWait="59s"),
@@ -195,8 +212,10 @@ def test_an_expression_that_cannot_be_used_is_told_with_its_field(case: str) -> 
         ),
         (
             workflow(),
-            "spec.action.triggerWorkflow: does not say one workflow to run (nothing); write exactly one of name or "
-            "resource",
+            (
+                "spec.action.triggerWorkflow: does not say one workflow to run (nothing); write exactly one of name or "
+                "resource"
+            ),
         ),
         (None, "spec: is missing; write event and action"),
         ([], "spec: is not an object; write event and action"),
@@ -218,7 +237,7 @@ def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     try:
         judge_handler(parse_handler({"metadata": META, "spec": {**spec(), **fields}}).spec)
     except Invalid as fault:
-        assert fault.field.startswith("spec")
+        assert fault.field.startswith("spec")  # noqa: PT017
 
 
 @given(json_values)
@@ -226,7 +245,7 @@ def test_any_json_is_a_status_or_refused(value: Any) -> None:
     try:
         assert isinstance(parse_handler_status(value), EventHandlerStatus)
     except Invalid as fault:
-        assert fault.field.startswith("status")
+        assert fault.field.startswith("status")  # noqa: PT017
 
 
 def test_a_status_of_a_newer_version_is_read() -> None:
@@ -242,5 +261,5 @@ def test_deleting_a_job_after_its_run_is_for_jobs_that_run_once() -> None:
     once = {"handler": HANDLER, "runAt": "2026-12-24T18:00:00Z", "ttlAfterFinished": "0s"}
 
     assert parse_spec(once).ttl_after_finished_ms == 0
-    with pytest.raises(Invalid, match="spec.ttlAfterFinished: is used only with runAt"):
+    with pytest.raises(Invalid, match=r"spec\.ttlAfterFinished: is used only with runAt"):
         parse_spec({"handler": HANDLER, "every": "1m", "ttlAfterFinished": "1h"})

@@ -138,9 +138,10 @@ class Language:
         whole = next((known for known in self.names if known.endswith(f".{first}")), None)
         if whole is not None:
             return f"write {whole}{dot}{rest}"
-        near = difflib.get_close_matches(name, self.names, 1, 0.6)
+        head = ".".join(name.split(".")[:2])
+        near = difflib.get_close_matches(head, self.names, 1, 0.6)
         if near:
-            return f"write {near[0]}"
+            return f"write {near[0]}{name.removeprefix(head)}"
         inside = [known for known in self.names if known.startswith(f"{first}.")]
         return f"write one of {', '.join(inside or self.names)}"
 
