@@ -96,7 +96,7 @@ class CloudEvent(BaseModel):
     """The attributes as they came, each judged by its type; an attribute that is null is one that is not there."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[Attribute, bool | Integer | Text | None]
+    __pydantic_extra__: dict[Attribute, Annotated[Text | bool | Integer | None, Field(union_mode="left_to_right")]]
 
     specversion: Literal["1.0"]
     type: Filled
@@ -116,19 +116,19 @@ def read_event(text: str, now: int | None = None) -> Event:
 
     ``now`` (ms) tells which times lie in the future: more than five minutes ahead.
     """
-    return of_value(parse(text, MAX_BYTES), now)
+    value = parse(text, MAX_BYTES)
+    # fewer brackets than levels, as in nearly all, need no look at the depth
+    return of_value(value, now, flat=text.count("{") + text.count("[") <= MAX_DEPTH)
 
 
-def of_value(value: Any, now: int | None = None) -> Event:
-    """The event of parsed JSON (see ``parse``). Raises Unreadable."""
+def of_value(value: Any, now: int | None = None, *, flat: bool = False) -> Event:
+    """The event of parsed JSON (see ``parse``); ``flat`` is one that cannot be too deep. Raises Unreadable."""
     if not isinstance(value, dict):
         raise Unreadable("Invalid", f"an event is a JSON object, not {kind_of(value)}")
     if isinstance(value, _Doubled):
         raise Unreadable("Invalid", f"{value.twice}: is there twice; write each attribute once", value.twice)
-    if too_deep(value):
-        raise Unreadable(
-            "TooDeep", f"data: is nested more than {MAX_DEPTH} levels deep, counted from the event", "data"
-        )
+    if not flat and too_deep(value):
+        raise Unreadable("TooDeep", f"data: the event is nested more than {MAX_DEPTH} levels deep", "data")
     try:
         read = CloudEvent.model_validate(value)
     except ValidationError as error:
