@@ -276,9 +276,10 @@ def _said(error: ValidationError, value: Mapping[str, Any]) -> Unreadable:
         given = value.get(name)
         fault = "is missing" if given is None else f"{quoted(given)} is not known here"
         return Unreadable("UnknownVersion", f"{fault}; {INSTEAD[name]}", name)
-    if "[key]" in found["loc"]:
+    # a name of no attribute has a place of its own, the value of one is one of several types
+    if len(found["loc"]) == 1 and name not in CloudEvent.model_fields:
         return Unreadable("Invalid", f"is no attribute; {_NAME}", name[:SHOWN])
     given = value.get(name)
     fault = "is missing" if given is None else "is empty" if given == "" else f"{quoted(given)} cannot be used"
-    reason = "NoType" if name == "type" and not given else "Invalid"
+    reason = "NoType" if name == "type" and given in (None, "") else "Invalid"
     return Unreadable(reason, f"{fault}; {INSTEAD.get(name, _VALUE)}", name[:SHOWN])

@@ -60,6 +60,8 @@ def to_headers(event: Event) -> tuple[dict[str, str], bytes]:
     data, in_base64, media_type = (told.pop(name, None) for name in ("data", "data_base64", "datacontenttype"))
     headers = {f"{PREFIX}{name}": _encoded(_canonical(value)) for name, value in told.items()}
     if in_base64 is not None:
+        # bytes of no said type would be read as JSON where they look like it
+        media_type = media_type or "application/octet-stream"
         body = base64.b64decode(in_base64)
     elif data is None:
         body = b""
@@ -83,6 +85,11 @@ def charset(media_type: str) -> str:
 def _data(media_type: str | None, body: bytes) -> dict[str, Any]:
     if not body:
         return {}
+    if media_type is None:
+        try:
+            return {"data": json_data(body, "data")}  # what is not said is JSON where it can be
+        except Unreadable:
+            pass
     if media_type is not None and is_json(media_type):
         return {"data": json_data(body, "data")}
     if media_type is not None and _TEXTUAL.match(media_type) and charset(media_type) in ("utf-8", "us-ascii"):
