@@ -50,6 +50,24 @@ class ScheduledJobs:
         path = f"{_BASE}/namespaces/{namespace}/{PLURAL}/{name}/status"
         await self._api.send("PATCH", path, patch, kind=JSON_PATCH, want=False)
 
+    async def delete(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete the job as it was read: with this UID and resourceVersion; one that is gone is fine.
+
+        Raises ApiError 409 when it is another one, or changed since.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid, "resourceVersion": version},
+        }
+        path = f"{_BASE}/namespaces/{namespace}/{PLURAL}/{name}"
+        try:
+            await self._api.send("DELETE", path, options, want=False)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
     async def _pages(self, accept: str) -> list[dict[str, Any]]:
         if not self._namespaces:
             return await self._api.pages(f"{_BASE}/{PLURAL}", accept=accept)

@@ -48,7 +48,7 @@ class Adoption:
     ``deliveries`` how often it may end the process that executes it. ``function`` is what workers offer, ``keys`` are
     the gates of its runs' keys, by the payload of the spec.
     ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
-    a row.
+    a row. ``depth`` is how many actions lie between the job and the event that began the chain it belongs to.
     """
 
     uid: str
@@ -88,6 +88,7 @@ class Adoption:
     rebuild: bool = False
     seq: int | None = None
     alive: bool = False
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
