@@ -6,14 +6,14 @@ import logging
 
 from redis.exceptions import RedisError
 
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import Job, read
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

@@ -49,7 +49,7 @@ class Adoption:
     the gates of its runs' keys, by the payload of the spec.
     ``depth`` is how many events led to the job, one after the other, ``platform`` the one it belongs to.
     ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
-    a row. ``depth`` is how many actions lie between the job and the event that began the chain it belongs to.
+    a row.
     """
 
     uid: str
@@ -91,7 +91,6 @@ class Adoption:
     rebuild: bool = False
     seq: int | None = None
     alive: bool = False
-    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
