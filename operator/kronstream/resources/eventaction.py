@@ -23,7 +23,7 @@ ACTIONS: dict[str, str] = {
 
 class CreateJob(Execution):
     """A ScheduledJob for each event, that runs once, at once. The same event makes it once, however often it comes.
-    Deleting this EventHandler leaves those it made alone.
+    Deleting this EventHandler does not end what runs.
     """
 
     handler: Handler
