@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from kronstream.resources.base import Part
+from kronstream.resources.eventnames import AgentName, JobName, WorkflowName
 from kronstream.resources.execution import Execution
 from kronstream.resources.handler import Agent, Handler
 from kronstream.resources.rule import Rule, Ruled, listed
-from kronstream.resources.scalars import AgentName, JobName, Span, WorkflowName
+from kronstream.resources.scalars import Span
 from kronstream.resources.workflow import Workflow, WorkflowResource, WorkflowStream
 
 ACTIONS: dict[str, str] = {
