@@ -135,21 +135,35 @@ async def test_what_this_router_had_comes_first() -> None:
 
 
 async def test_what_another_router_left_is_taken_over() -> None:
-    async with reading(manifest()) as stage:
-        await soon(lambda: joined(stage))
-        await stage.log.read([STREAM], "router-dead", 10, 0)
-        await stage.reading._log.ack(STREAM, [])
-        stage.log.add(STREAM, {"event": event()})
-        taken = await stage.log.read([STREAM], "router-dead", 10, 0)
-        if not taken:  # this router was faster
-            return
-        stage.time.advance(readings.IDLE - 1)
-        assert not len(stage.hand)
-        stage.time.advance(1)
+    stage = EventStage()
+    await stage.open(manifest())
+    await stage.reading._mend()
+    stage.log.add(STREAM, {"event": event()})
+    assert len(await stage.log.read([STREAM], "router-dead", 10, 0)) == 1
 
-        (entry,) = await stage.hand.take(10)
+    stage.time.advance(readings.IDLE - 1)
+    await stage.reading._mend()
+    assert len(stage.hand) == 0
+    stage.time.advance(1)
+    await stage.reading._mend()
 
-        assert entry.deliveries == 2
+    (entry,) = await stage.hand.take(10)
+    assert entry.deliveries == 2
+
+
+async def test_nothing_is_taken_over_while_the_hand_is_full() -> None:
+    stage = EventStage(hand=1)
+    await stage.open(manifest())
+    await stage.reading._mend()
+    for number in range(2):
+        stage.log.add(STREAM, {"event": event(id=str(number))})
+    await stage.log.read([STREAM], "router-dead", 1, 0)
+    stage.hand.put(await stage.log.read([STREAM], "router-1", 1, 0))
+    stage.time.advance(readings.IDLE)
+
+    await stage.reading._mend()
+
+    assert len(stage.hand) == 1
 
 
 async def test_a_lost_reply_is_asked_for_again() -> None:
