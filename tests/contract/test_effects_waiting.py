@@ -236,6 +236,17 @@ async def test_what_is_given_up_is_a_dead_letter(store: Store) -> None:
     assert await store.effects.backlog() == (0, 0)
 
 
+async def test_what_is_given_up_for_a_long_reason_can_be_read(store: Store) -> None:
+    await ready(store)
+    await route(store, creation())
+    (waiting,) = await due(store)
+
+    assert await settle(store, waiting, Ending.FAILED, message="x" + "é" * 600)
+
+    (letter,) = await store.event_letters.listed(10)
+    assert letter.message == "x" + "é" * 511
+
+
 async def test_what_waits_is_counted_and_the_oldest_is_told(store: Store) -> None:
     await ready(store)
     assert (await handler(store)).oldest is None
