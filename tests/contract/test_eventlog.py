@@ -264,6 +264,22 @@ async def test_what_a_dead_reader_left_goes_to_another_with_its_deliveries_count
     assert await bench.log.reclaim(EVENTS, "b", IDLE, 10) == []
 
 
+async def test_what_is_worked_on_still_is_not_taken_over_and_counts_as_no_delivery(bench: Any) -> None:
+    await bench.log.join(EVENTS, "0")
+    kept, done = await bench.add(EVENTS, "1", "2")
+    await bench.read()
+    await bench.log.ack(EVENTS, [done])
+    for _ in range(3):
+        await bench.advance(IDLE - 500)
+        await bench.log.hold(EVENTS, "a", [kept, done])
+        assert await bench.log.reclaim(EVENTS, "b", IDLE, 10) == []
+    await bench.log.hold(EVENTS, "a", [])
+    await bench.advance(IDLE)
+    (entry,) = await bench.log.reclaim(EVENTS, "b", IDLE, 10)
+    assert (entry.id, entry.deliveries) == (kept, 2)
+    assert (await bench.log.lag(EVENTS)).pending == 1
+
+
 async def test_what_was_deleted_meanwhile_is_pending_no_more(bench: Any) -> None:
     await bench.log.join(EVENTS, "$")
     first, second = await bench.add(EVENTS, "1", "2")

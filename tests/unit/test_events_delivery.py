@@ -162,26 +162,26 @@ async def test_who_is_behind_reads_the_handler_and_judges_anew() -> None:
     assert await pending(stage) == 0
 
 
-async def test_who_cannot_catch_up_leaves_the_event_to_others() -> None:
+async def test_who_cannot_catch_up_keeps_the_event_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "TRIES", 2)
     stage = await joined(manifest())
     await stage.adopt_job()
     stage.store.jobs[KEY].generation = 2
     stage.handlers.refusal = OSError("away")
-    stage.sources.want([STREAM])
 
     await stage.deliver(event(), event("other.type", id="2"))
 
-    assert await pending(stage) == 1
-    assert len(stage.hand) == 0
-    source = stage.sources.get(STREAM)
-    assert source is not None
-    assert source.again
+    # more often than an event may be delivered to routers that end over it
+    for _ in range(2 * MOST_DELIVERIES):
+        assert await pending(stage) == len(stage.hand) == 1
+        await stage.carry([])
 
     stage.handlers.refusal = None
     stage.handlers.put(manifest(generation=2))
-    await stage.carry(await stage.log.pending(STREAM, "router-1", 10))
+    await stage.carry([])
     assert (await stage.state()).succeeded == 1
-    assert await pending(stage) == 0
+    assert await stage.letters.count() == 0
+    assert await pending(stage) == len(stage.hand) == 0
 
 
 async def test_a_run_of_an_edited_job_is_made_from_it_as_it_is_now() -> None:

@@ -19,7 +19,6 @@ from kronstream.events.hearing import heard, letter
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
 from kronstream.events.routing import Passed, Wish, effect, wishes
-from kronstream.events.sources import Sources
 from kronstream.events.table import Table
 from kronstream.events.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
@@ -69,7 +68,6 @@ class Delivery:
         self,
         hand: Hand,
         table: Table,
-        sources: Sources,
         effects: Effects,
         event_log: EventLog,
         letters: EventLetters,
@@ -81,7 +79,6 @@ class Delivery:
     ) -> None:
         self._hand = hand
         self._table = table
-        self._sources = sources
         self._effects = effects
         self._log = event_log
         self._letters = letters
@@ -245,16 +242,15 @@ class Delivery:
             except (RedisError, OSError, TimeoutError) as error:
                 self._trouble.tell(error)
                 await asyncio.sleep(AWAY)
-        self._leave(batch.left.values())
-        self._hand.drop(batch.entries)
+        self._hand.drop(done)
+        self._put_back(list(batch.left.values()))
 
-    def _leave(self, left: Iterable[Entry]) -> None:
-        """Not acknowledged: delivered again, by then to somebody who knows what is in force."""
-        for stream in {entry.stream for entry in left}:
-            log.warning("events of %s are left for another time: their handlers' generation is not known here", stream)
-            source = self._sources.get(stream)
-            if source is not None:
-                source.again = True
+    def _put_back(self, left: list[Entry]) -> None:
+        """Not acknowledged: what is in force is known later. They stay in hand, for it is no fault of theirs."""
+        if left:
+            told = ", ".join(sorted({entry.stream for entry in left}))
+            log.warning("%d event(s) of %s wait: what is in force of their handlers is not known here", len(left), told)
+            self._hand.put_back(left)
 
     def _measure(self, batch: Batch) -> None:
         now = time.time() * 1000

@@ -94,6 +94,12 @@ class EventLog(Protocol):
         """
         ...
 
+    async def hold(self, stream: str, consumer: str, ids: Sequence[str]) -> None:
+        """Entries that this consumer has are still worked on: nobody takes them over for a while. It counts as no
+        delivery; of what was acknowledged meanwhile nothing comes back. Raises as ``read``.
+        """
+        ...
+
     async def ack(self, stream: str, ids: Sequence[str]) -> None:
         """Entries were worked on: nobody gets them again. They stay in a stream of others; those of the store's own
         outcomes are deleted. A stream or a group that is gone is no error.

@@ -20,6 +20,7 @@ from kronstream.streams.runqueue import clean
 
 DEFAULT_GROUP = "kronstream-router"
 SLICE = 16  # entries of strangers, of any size, that are taken over in one answer
+HELD = 1_000  # entries of which one command says that they are worked on
 CRASHED = 3_600_000  # milliseconds without a sign after which a consumer is taken for one that crashed
 
 # Removes consumers for which nothing is pending: the named one, and others that gave no sign for a while. A script of
@@ -156,6 +157,15 @@ class RedisEventLog:
         except ResponseError as error:
             raise _refused(stream, error) from error
         return found
+
+    async def hold(self, stream: str, consumer: str, ids: Sequence[str]) -> None:
+        """See EventLog."""
+        try:
+            for begin in range(0, len(ids), HELD):
+                some = ids[begin : begin + HELD]
+                await self._redis.xclaim(stream, self._group, consumer, 0, list(some), justid=True)
+        except ResponseError as error:
+            raise _refused(stream, error) from error
 
     async def ack(self, stream: str, ids: Sequence[str]) -> None:
         """See EventLog."""

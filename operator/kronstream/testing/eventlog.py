@@ -163,6 +163,13 @@ class MemoryEventLog:
             found.append(Entry(stream, _name(entry), known[entry], delivery.times + 1))
         return found
 
+    async def hold(self, stream: str, consumer: str, ids: Sequence[str]) -> None:
+        """See EventLog."""
+        pending = self._group(stream).pending
+        for entry in map(_read, ids):
+            if entry in pending:
+                pending[entry] = _Delivery(consumer, self._clock(), pending[entry].times)
+
     async def ack(self, stream: str, ids: Sequence[str]) -> None:
         """See EventLog."""
         found = self._streams.get(stream)
