@@ -390,6 +390,28 @@ async def test_entries_of_strangers_are_given_within_bounds(bench: Any) -> None:
     assert half.fields == {"event": "half ? a pair"}
 
 
+async def test_of_large_entries_few_are_read_at_a_time(redis_bench: RedisBench) -> None:
+    await redis_bench.log.join(EVENTS, "0")
+
+    async def read_on() -> list[int]:
+        sizes = []
+        while found := await redis_bench.read(count=200):
+            sizes.append(len(found))
+        return sizes
+
+    for _ in range(600):
+        await redis_bench.foreign(EVENTS, {"event": "small"})
+    assert await read_on() == [16, 32, 64, 128, 200, 160]
+    for _ in range(5):
+        await redis_bench.foreign(EVENTS, {"event": "x" * 300_000})
+    await redis_bench.add(EVENTS, "small")
+    assert (await read_on())[0] == 6
+    for _ in range(5):
+        await redis_bench.foreign(EVENTS, {"event": "x" * 300_000})
+    await redis_bench.add(EVENTS, *["small"] * 7)
+    assert await read_on() == [2, 2, 2, 2, 4]
+
+
 async def test_what_is_not_utf8_is_no_json_and_harms_no_other(redis_bench: RedisBench) -> None:
     bench = redis_bench
     await bench.foreign(EVENTS, {b"event": b'"\xff\xfe"', b"\xff": b"1"})
@@ -426,7 +448,8 @@ async def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
 async def test_many_that_are_left_are_taken_over_in_order(bench: Any) -> None:
     await bench.log.join(EVENTS, "$")
     ids = await bench.add(EVENTS, *[str(n) for n in range(100)])
-    await bench.read(consumer="dead", count=100)
+    while await bench.read(consumer="dead", count=100):
+        pass
     await bench.advance(IDLE + 1)
     left = await bench.log.reclaim(EVENTS, "a", IDLE, 50) + await bench.log.reclaim(EVENTS, "a", IDLE, 60)
     assert [entry.id for entry in left] == ids

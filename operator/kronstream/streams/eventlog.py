@@ -20,6 +20,9 @@ from kronstream.streams.runqueue import clean
 
 DEFAULT_GROUP = "kronstream-router"
 SLICE = 16  # entries of strangers, of any size, that are taken over in one answer
+# Entries of strangers may have megabytes each: how many are read at a time begins with few, doubles while they are
+# small, and is two after one that is large.
+FIRST, MOST, AFTER_LARGE, LARGE = 16, 1_000, 2, 262_144
 HELD = 1_000  # entries of which one command says that they are worked on
 CRASHED = 3_600_000  # milliseconds without a sign after which a consumer is taken for one that crashed
 
@@ -57,6 +60,7 @@ class RedisEventLog:
         self._own = keys.outcomes
         self._group = group
         self._crashed = crashed
+        self._at_once = FIRST
 
     async def append(self, stream: str, texts: Sequence[str]) -> list[str]:
         """See EventLog."""
@@ -97,7 +101,17 @@ class RedisEventLog:
         if not streams:
             return []
         block = ["BLOCK", block_ms] if block_ms > 0 else []
-        words = ["GROUP", self._group, consumer, "COUNT", count, *block, "STREAMS", *streams, *[">"] * len(streams)]
+        words = [
+            "GROUP",
+            self._group,
+            consumer,
+            "COUNT",
+            min(count, self._at_once),
+            *block,
+            "STREAMS",
+            *streams,
+            *[">"] * len(streams),
+        ]
         try:
             # what is not UTF-8 must not make a whole batch unreadable
             answer: Any = await _raw(self._blocking, "XREADGROUP", *words)
@@ -105,7 +119,15 @@ class RedisEventLog:
             await self._look(streams, error)
             return []
         rows = answer.items() if isinstance(answer, dict) else answer or []
+        self._judge([raw for _, found in rows for _, raw in found])
         return [Entry(_text(stream), _text(entry), _fields(raw)) for stream, found in rows for entry, raw in found]
+
+    def _judge(self, entries: Sequence[Mapping[bytes, bytes] | None]) -> None:
+        """How many are read at a time from now on, by what was read last."""
+        if any(sum(map(len, (raw or {}).values())) > LARGE for raw in entries):
+            self._at_once = AFTER_LARGE
+        elif len(entries) >= self._at_once:
+            self._at_once = min(2 * self._at_once, MOST)
 
     async def _look(self, streams: Sequence[str], error: ResponseError) -> None:
         """Find the stream that is at fault, and raise; nothing where it is well again."""
