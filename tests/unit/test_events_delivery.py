@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from kronstream.domain.event import CHAIN_LIMIT
 from kronstream.events import delivery as deliveries
 from kronstream.events.hearing import MOST_DELIVERIES
 from kronstream.ports import Effect, Entry, Fate, FateWord
+from kronstream.resources.cloudevent import read_event
 from kronstream.testing.eventlog import OUTCOMES
 from unit.eventstage import CREATE_JOB, JOB_UID, KEY, STREAM, EventStage, event, manifest, soon, uid
 from unit.fakecluster import NOW
@@ -253,6 +255,21 @@ async def test_the_outcomes_are_deleted_once_they_are_worked_on() -> None:
     assert stage.log.entries(OUTCOMES) == []
     (run,) = stage.store.runs.values()
     assert json.loads(run.payload or "")["event_data"]["job_name"] == "falls"
+
+
+@pytest.mark.parametrize(("depth", "reason"), [("1", "FilterError"), (str(CHAIN_LIMIT), "ChainTooDeep")])
+async def test_a_letter_of_an_outcome_has_the_event_that_can_be_replayed(depth: str, reason: str) -> None:
+    stage = await joined(manifest(event="kronstream.run.failed", filter="event.data.missing == 1"))
+    await stage.log.join(OUTCOMES, "0")
+    fields = {"kind": "failed", "run": f"{JOB_UID}-s1", "ns": "default", "uid": JOB_UID, "nm": "falls", "at": str(NOW)}
+    stage.log.add(OUTCOMES, {**fields, "dp": depth})
+
+    await stage.carry(await stage.log.read([OUTCOMES], "router-1", 10, 0))
+
+    (letter,) = await stage.letters.listed(10)
+    assert letter.reason == reason
+    told = read_event(letter.text)
+    assert (told.type, told.depth, told.data["job_name"]) == ("kronstream.run.failed", int(depth), "falls")
 
 
 async def test_a_thousand_handlers_of_one_event_are_asked_about_in_parts() -> None:

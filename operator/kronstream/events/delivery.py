@@ -18,7 +18,7 @@ from kronstream.events.hand import Hand, Place, place
 from kronstream.events.hearing import heard, letter
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.routing import Passed, Wish, effect, wishes
+from kronstream.events.routing import Heard, Passed, Wish, effect, wishes
 from kronstream.events.table import Table
 from kronstream.events.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
@@ -48,17 +48,17 @@ class Batch:
     left: dict[Place, Entry] = field(default_factory=dict)
     unjudged: Counter[Place] = field(default_factory=Counter)
 
-    def pass_by(self, entry: Entry, event: str, passed: Passed) -> None:
-        """A handler makes nothing of the event with this id; what it could not judge is kept for people."""
+    def pass_by(self, entry: Entry, heard: Heard, passed: Passed) -> None:
+        """A handler makes nothing of the event; what it could not judge is kept for people."""
         uid = passed.listener.uid
         known = self.tallies.get(uid) or Tally(uid)
         if not passed.error:
             self.tallies[uid] = replace(known, filtered=known.filtered + 1)
             return
-        self.tallies[uid] = replace(known, errors=known.errors + 1, message=passed.why, event=event)
+        self.tallies[uid] = replace(known, errors=known.errors + 1, message=passed.why, event=heard.event.id)
         self.unjudged[place(entry)] += 1
         if self.unjudged[place(entry)] <= LETTERS:
-            self.letters.append(letter(entry, "FilterError", passed.why, uid))
+            self.letters.append(letter(entry, "FilterError", passed.why, uid, heard.text))
 
 
 class Delivery:
@@ -126,7 +126,7 @@ class Delivery:
             if isinstance(wish, Wish):
                 batch.wanted.append((entry, wish))
             else:
-                batch.pass_by(entry, found.event.id, wish)
+                batch.pass_by(entry, found, wish)
 
     async def _carry_on(self, prepared: asyncio.Queue[Batch]) -> None:
         while True:
@@ -213,7 +213,7 @@ class Delivery:
             if isinstance(found, Wish):
                 yield entry, found
             else:
-                batch.pass_by(entry, wish.heard.event.id, found)
+                batch.pass_by(entry, wish.heard, found)
 
     def _tell_full(self, full: bool) -> None:
         if full and not self.full:
