@@ -1,8 +1,9 @@
 -- Effects of events that wait: for a quiet moment, for their time, for a place among the open jobs of their handler, or
 -- for another attempt. `ei:<item>` has h (handler), k (kind), b (body), ev (the event's id), s (since when), a (attempts
--- begun), mo (most open), pc (pace), pd (its time is reserved), db (its debounce window), tok (of who has it).
+-- begun), mo (most open), pc (pace), pd (its time is reserved), db (its debounce window), tok (of who has it), aw
+-- (attempts that do not count).
 local MOST_WAITING, MOST_BYTES = 100000, 268435456
-local ITEM = { 'h', 'k', 'b', 'ev', 's', 'a', 'mo', 'pc', 'pd', 'db', 'tok' }
+local ITEM = { 'h', 'k', 'b', 'ev', 's', 'a', 'mo', 'pc', 'pd', 'db', 'tok', 'aw' }
 
 local function load_item(item)
   local values = call('HMGET', P .. 'ei:' .. item, unpack(ITEM))
