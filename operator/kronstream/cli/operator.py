@@ -17,7 +17,9 @@ from kronstream.settings import OperatorSettings
 
 log = logging.getLogger("kronstream.operator")
 
-COLLECT = (50_000, 20, 50)  # requests are many and short-lived, jobs few and long-lived: look for garbage less often
+# requests are many and short-lived, jobs few and long-lived: look for garbage seldom, but never for long
+COLLECT = (5_000, 20, 20)
+SWITCH = 0.001  # seconds after which the thread of the watch lets go of the interpreter: what is due waits for it
 
 
 @click.command()
@@ -35,6 +37,7 @@ async def _serve(settings: OperatorSettings) -> int:
     from kronstream.metrics import ProbeServer
 
     gc.set_threshold(*COLLECT)
+    sys.setswitchinterval(SWITCH)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
