@@ -122,6 +122,17 @@ class RedisSettings:
     group: str = setting("KRONSTREAM_CONSUMER_GROUP", "consumer group of the workers", visible, DEFAULT_GROUP)
 
 
+@dataclass(frozen=True)
+class IngestSettings:
+    """Where events go that come by HTTP or from the command line."""
+
+    stream: str = setting("KRONSTREAM_EVENT_STREAM", "stream of events", stream_name, "stream:events")
+    most: int = setting(
+        "KRONSTREAM_EVENT_BACKLOG", "events that may wait there before no more are taken by HTTP",
+        whole(1, 100_000_000), 1_000_000,
+    )  # fmt: skip
+
+
 METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 
 
@@ -264,6 +275,38 @@ class OperatorSettings:
     status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)
     status_burst: int = setting("KRONSTREAM_STATUS_BURST", "status writes in a burst", whole(1, 1_000_000), 10_000)
     metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 8080)
+    metrics_host: str = setting(
+        "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
+    )
+
+
+@dataclass(frozen=True)
+class RouterSettings:
+    """A router of events. `relist` is milliseconds; no namespaces means all."""
+
+    redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
+    log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
+    namespaces: tuple[str, ...] = setting(
+        "KRONSTREAM_NAMESPACES", "namespaces to serve (several: again, or between commas)", listed, (), shown="all"
+    )
+    event_namespaces: tuple[str, ...] = setting(
+        "KRONSTREAM_EVENT_NAMESPACES", "namespaces whose EventHandlers see events that name no namespace (several: "
+        "again, or between commas)", listed, (), shown="all",
+    )  # fmt: skip
+    event_group: str = setting(
+        "KRONSTREAM_EVENT_GROUP", "consumer group of the routers in streams of events", visible, "kronstream-router"
+    )
+    consumer_name: str = setting(
+        "KRONSTREAM_CONSUMER_NAME", "name of this router in the group, unlike any other's", visible,
+        make=lambda: f"router-{_replica()}", shown="router-<host>-<hex>",
+    )  # fmt: skip
+    relist: int = setting(
+        "KRONSTREAM_RELIST", "how often deleted resources are looked for", span("10s", "1d"), 300_000, shown="5m"
+    )
+    status_rate: int = setting("KRONSTREAM_STATUS_RATE", "sustained status writes a second", whole(1, 10_000), 50)
+    status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)
+    status_burst: int = setting("KRONSTREAM_STATUS_BURST", "status writes in a burst", whole(1, 1_000_000), 10_000)
+    metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 8081)
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
     )

@@ -4,7 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from kronstream.ports import Externals, Ledger, Letters, Queues, Requests, RunQueue, RunRecords, Wires
+from kronstream.ports import (
+    Effects,
+    EventLetters,
+    Externals,
+    Ledger,
+    Letters,
+    Queues,
+    Requests,
+    RunQueue,
+    RunRecords,
+    Wires,
+)
 
 GROUP = "scheduler-workers"
 LEASE = 10_000
@@ -22,6 +33,8 @@ class Store(ABC):
     queues: Queues
     wires: Wires
     letters: Letters
+    effects: Effects
+    event_letters: EventLetters
 
     @abstractmethod
     def now(self) -> int:
@@ -74,6 +87,14 @@ class Store(ABC):
     @abstractmethod
     async def dead_letters(self) -> list[Mapping[str, str]]:
         """What was set aside."""
+
+    @abstractmethod
+    async def burden(self, effects: int, size: int) -> None:
+        """As if so many more effects of events waited, with so many bytes."""
+
+    @abstractmethod
+    async def outcomes(self) -> list[Mapping[str, str]]:
+        """What was told of runs."""
 
     @abstractmethod
     async def census(self) -> dict[str, tuple[str, int, str | None]]:

@@ -9,6 +9,8 @@ from contract.harness import EPOCH, LEASE, Store
 from kronstream.domain.run import Lane
 from kronstream.testing import (
     FixedClock,
+    MemoryEffects,
+    MemoryEventLetters,
     MemoryExternals,
     MemoryLedger,
     MemoryLetters,
@@ -38,6 +40,8 @@ class ModelStore(Store):
         self.wires = MemoryWires(self.memory)
         self.queues = MemoryQueues(self.memory)
         self.externals = MemoryExternals(self.memory)
+        self.effects = MemoryEffects(self.memory)
+        self.event_letters = MemoryEventLetters(self.memory)
 
     def now(self) -> int:
         return self.clock.now
@@ -85,6 +89,13 @@ class ModelStore(Store):
     async def dead_letters(self) -> list[Mapping[str, str]]:
         return list(self.memory.dead)
 
+    async def burden(self, effects: int, size: int) -> None:
+        number, held = self.memory.effect_load
+        self.memory.effect_load = number + effects, held + size
+
+    async def outcomes(self) -> list[Mapping[str, str]]:
+        return list(self.memory.outcomes)
+
     async def census(self) -> dict[str, tuple[str, int, str | None]]:
         runs = [run for key in sorted(self.memory.runs) if (run := self.memory.run(key))]
         return {run.id: (run.state.value, run.attempt, run.reason) for run in runs}
@@ -111,4 +122,8 @@ class ModelStore(Store):
         endless |= {f"active:{key}" for key, members in memory.active.items() if members and key in memory.jobs}
         for name in ("groups", "group_lines"):
             endless |= {f"{name}:{key}" for members in getattr(memory, name).values() for key in members}
+        endless |= {f"item:{item.handler}:{key}" for key, item in memory.items.items()}
+        endless |= {f"open:{key}" for key, members in memory.open_jobs.items() if members}
+        endless |= {f"line:{key}" for key, members in memory.effect_lines.items() if members}
+        endless |= {f"tending:{key}" for key in memory.tending} | {f"name:{key}" for key in memory.names.values()}
         return {name for name in endless if uid in name}

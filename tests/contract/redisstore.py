@@ -7,6 +7,8 @@ from redis.asyncio import Redis
 
 from builders import now
 from contract.harness import EPOCH, GROUP, LEASE, Store
+from kronstream.streams.effects import RedisEffects
+from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
@@ -43,9 +45,16 @@ for _, key in ipairs(call('KEYS', '*')) do
     call('SET', key, string.format('%.3f', call('GET', key) - ms), 'KEEPTTL')
   elseif string.find(key, P .. 'job:', 1, true) == 1 and (call('HGET', key, 'pun') or '') ~= '' then
     call('HINCRBY', key, 'pun', -ms)
+  elseif string.find(key, P .. 'ei:', 1, true) == 1 then
+    call('HINCRBY', key, 's', -ms)
   end
 end
-for _, name in ipairs({ 'unfinished', 'workers', 'jobs', 'backfills' }) do
+local timed = { 'unfinished', 'workers', 'jobs', 'backfills', 'ewait', 'etend', 'routers' }
+for _, key in ipairs(call('KEYS', '*')) do
+  local name = string.sub(key, #P + 1)
+  timed[#timed + 1] = string.match(name, '^eitems:.*') or string.match(name, '^eopen:.*')
+end
+for _, name in ipairs(timed) do
   for _, member in ipairs(call('ZRANGE', P .. name, 0, -1)) do call('ZINCRBY', P .. name, -ms, member) end
 end
 for _, name in ipairs({ 'replicas', 'rebuild' }) do
@@ -109,6 +118,8 @@ class RedisStore(Store):
         self.records = Records(redis, self.keys)
         self.requests = RedisRequests(redis, self.keys, GROUP)
         self.externals = RedisExternals(redis, self.keys, GROUP)
+        self.effects = RedisEffects(redis, self.keys, GROUP)
+        self.event_letters = RedisEventLetters(redis, self.keys)
         self.letters = RedisLetters(redis, self.keys)
         self.wires = RedisWires(redis, self.keys, GROUP)
         self.queues = RedisQueues(redis, self.keys, GROUP)
@@ -128,7 +139,7 @@ class RedisStore(Store):
     async def jump(self, ms: int) -> None:
         self.offset += ms
         scripts = JumpedScripts(self.redis, self.keys, self.offset)
-        for part in (self.queue, self.ledger, self.requests, self.externals, self.queues):
+        for part in (self.queue, self.ledger, self.requests, self.externals, self.queues, self.effects):
             part._scripts = scripts
         self.requests.now = self._now
         await self.redis.eval(EXPIRE, 0, ms)
@@ -185,6 +196,13 @@ class RedisStore(Store):
     async def dead_letters(self) -> list[Mapping[str, str]]:
         return [fields for _, fields in await self.redis.xrange(self.keys.dead)]
 
+    async def burden(self, effects: int, size: int) -> None:
+        await self.redis.hincrby(self.keys.effect_load, "n", effects)
+        await self.redis.hincrby(self.keys.effect_load, "b", size)
+
+    async def outcomes(self) -> list[Mapping[str, str]]:
+        return [fields for _, fields in await self.redis.xrange(self.keys.outcomes)]
+
     async def census(self) -> dict[str, tuple[str, int, str | None]]:
         keys = sorted(await self.redis.keys(self.keys.run("*")))
         pipe = self.redis.pipeline(transaction=False)
@@ -211,11 +229,12 @@ class RedisStore(Store):
         for key in await self.redis.keys("*"):
             if uid in key and await self.redis.pttl(key) == -1:
                 found.add(key)
-        for name in ("unfinished", "jobs", "dirty", "backfills"):
-            for member in await self.redis.zrange(getattr(self.keys, name), 0, -1):
+        for name in ("unfinished", "jobs", "dirty", "backfills", "etend"):
+            for member in await self.redis.zrange(f"{{{self.keys.base}}}:{name}", 0, -1):
                 if uid in member:
                     found.add(f"{name}:{member}")
-        for kind in ("group", "gwait", "backfill"):
+        found |= {f"name:{name}" for name, known in (await self.redis.hgetall(self.keys.names)).items() if known == uid}
+        for kind in ("group", "gwait", "backfill", "ei"):
             found |= await self._members(self.keys.run("").replace(":run:", f":{kind}:"), uid)
         return found
 

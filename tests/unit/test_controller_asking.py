@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from kronstream.budget import Budget
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.events import Events
 from kronstream.controller import asking
 from kronstream.controller.asking import Asking
-from kronstream.controller.budget import Budget
 from kronstream.controller.job import RUN_NOW, Job
 from kronstream.controller.replicas import Replicas
 from kronstream.domain.run import Trigger, digest, run_id

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import card
-from kronstream.controller import clock as clocks
+from kronstream import clock as clocks
+from kronstream import trouble as troubles
+from kronstream.budget import Budget
+from kronstream.clock import StoreClock
 from kronstream.controller import offers as offering
-from kronstream.controller import trouble as troubles
-from kronstream.controller.budget import Budget
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import first_cursor, read
 from kronstream.controller.offers import Offers
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import SAID_EVERY, Trouble
 from kronstream.ports import WorkerCard
 from kronstream.resources.instant import parse, render
 from kronstream.testing import FixedClock, MemoryLedger, MemoryStore
 from kronstream.testing.model import Worker
+from kronstream.trouble import SAID_EVERY, Trouble
 from unit.fakecluster import CREATED, NOW, UID, manifest
 
 pytestmark = pytest.mark.anyio

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kronstream.controller.clock import StoreClock
+from kronstream.clock import StoreClock
 from kronstream.controller.replicas import Replicas
 from kronstream.testing import FixedClock, MemoryLedger, MemoryStore
 

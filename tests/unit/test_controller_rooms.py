@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from kronstream.controller import rooms
-from kronstream.controller.rooms import live_together
+from kronstream import rooms
+from kronstream.rooms import live_together
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
+from kronstream.budget import Budget
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.events import Events
 from kronstream.controller import statuswriter
-from kronstream.controller.budget import Budget
 from kronstream.controller.job import read
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers

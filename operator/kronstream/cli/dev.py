@@ -14,7 +14,11 @@ FILE = click.Path(exists=True, path_type=Path)
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep data and logs here, and start from them again. Default: a temporary folder.",
 )
-@click.option("--operators", type=click.IntRange(0, 16), help="Operator replicas.  [default: 1; with --demo 2]")
+@click.option(
+    "--operators",
+    type=click.IntRange(0, 16),
+    help="Operator replicas, each with a router of events.  [default: 1; with --demo 2]",
+)
 @click.option("--workers", type=click.IntRange(0, 64), help="Workers.  [default: 1; with --demo 2]")
 @click.option(
     "--apply",
@@ -42,7 +46,7 @@ def dev(
     handlers: str | None,
     demo: bool,
 ) -> None:
-    """Run etcd, kube-apiserver, Redis, operators and workers on loopback.
+    """Run etcd, kube-apiserver, Redis, operators, routers and workers on loopback.
 
     All of them are real, with RBAC on; a part that dies is started again, as a Deployment would. DATA-DIR/dev.json
     tells programs where everything is. Ctrl-C stops it and leaves nothing behind.

@@ -20,13 +20,15 @@ class Entry:
 COMMANDS = {
     "crds": Entry("kronstream.cli.crds", "crds", "Print, write or check the CustomResourceDefinitions."),
     "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
+    "emit": Entry("kronstream.cli.emit", "emit", "Send an event to the EventHandlers."),
     "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
     "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
     "preview": Entry("kronstream.cli.preview", "preview", "Show the next runs of a schedule, without a cluster."),
+    "router": Entry("kronstream.cli.router", "router", "Run a router: events cause what EventHandlers say."),
     "run-handler": Entry(
         "kronstream.cli.runhandler", "run_handler", "Run one handler here, without Redis and cluster."
     ),
-    "validate": Entry("kronstream.cli.validate", "validate", "Check ScheduledJobs in files, as the operator would."),
+    "validate": Entry("kronstream.cli.validate", "validate", "Check resources in files, as the operator would."),
     "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
     "workers": Entry("kronstream.cli.workers", "workers", "List the live workers and their statistics."),
 }

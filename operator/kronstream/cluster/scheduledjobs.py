@@ -2,58 +2,32 @@
 
 from typing import Any
 
-from kronstream.cluster.api import JSON_PATCH, METADATA_LIST, ApiError, ClusterApi
-
-GROUP, VERSION, PLURAL = "kronstream.dev", "v1", "scheduledjobs"
-_BASE = f"/apis/{GROUP}/{VERSION}"
+from kronstream.cluster.api import ApiError
+from kronstream.cluster.resources import Resources
 
 
-class ScheduledJobs:
-    """Reads jobs and writes their status, in all namespaces or in some."""
+class ScheduledJobs(Resources):
+    """Reads jobs and writes their status; creates and deletes those that are made for one run."""
 
-    def __init__(self, api: ClusterApi, namespaces: tuple[str, ...] = ()) -> None:
-        self._api = api
-        self._namespaces = namespaces
+    PLURAL = "scheduledjobs"
 
-    def covers(self, namespace: str) -> bool:
-        """Whether jobs of the namespace are read at all."""
-        return not self._namespaces or namespace in self._namespaces
+    async def create(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The job as the server keeps it; ApiError 409 when there is one of that name."""
+        return dict(await self._api.send("POST", self._path(job["metadata"]["namespace"]), job))
 
-    async def list_whole(self) -> list[dict[str, Any]]:
-        """All jobs, whole."""
-        return await self._pages("application/json")
+    async def delete(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete the job as it was read: with this UID and resourceVersion; one that is gone is fine.
 
-    async def list_metadata(self) -> list[dict[str, Any]]:
-        """The metadata of all jobs."""
-        return [item["metadata"] for item in await self._pages(METADATA_LIST)]
-
-    async def get(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """One job, None when there is none."""
-        try:
-            found = await self._api.send("GET", f"{_BASE}/namespaces/{namespace}/{PLURAL}/{name}")
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
-        return dict(found)
-
-    async def write_status(self, namespace: str, name: str, uid: str, status: dict[str, Any]) -> None:
-        """Replace the status of the job with this UID.
-
-        Raises ApiError 422 when the UID is another one or the API server's status has a higher ``seq``, 404 when
-        the job is gone. A merge patch would not do: the API server ignores a wrong UID in it.
+        Raises ApiError 409 when it is another one, or changed since.
         """
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "add", "path": "/status", "value": status},
-        ]
-        path = f"{_BASE}/namespaces/{namespace}/{PLURAL}/{name}/status"
-        await self._api.send("PATCH", path, patch, kind=JSON_PATCH, want=False)
-
-    async def _pages(self, accept: str) -> list[dict[str, Any]]:
-        if not self._namespaces:
-            return await self._api.pages(f"{_BASE}/{PLURAL}", accept=accept)
-        found: list[dict[str, Any]] = []
-        for namespace in self._namespaces:
-            found += await self._api.pages(f"{_BASE}/namespaces/{namespace}/{PLURAL}", accept=accept)
-        return found
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid, "resourceVersion": version},
+        }
+        try:
+            await self._api.send("DELETE", self._path(namespace, name), options, want=False)
+        except ApiError as error:
+            if error.status != 404:
+                raise

@@ -7,14 +7,14 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.measures import Measures
 from kronstream.controller.reconciler import Reconciler, ending
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

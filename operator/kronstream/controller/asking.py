@@ -7,18 +7,18 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller import news
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.herald import Herald
 from kronstream.controller.job import RUN_NOW, Job, asking_key, wanted_run
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.operations import Refused, Runs
 from kronstream.operations.refused import Why
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

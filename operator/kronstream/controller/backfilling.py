@@ -8,10 +8,10 @@ from redis.exceptions import RedisError
 from kronstream.controller.conditions import told, verdict_for
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.domain.run import Trigger
 from kronstream.operations import Backfills, Refused
 from kronstream.ports import Backfill, Epoch, Ledger
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

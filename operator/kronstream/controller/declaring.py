@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kronstream.controller.clock import StoreClock
+from kronstream.clock import StoreClock
 from kronstream.controller.pauses import in_force
 from kronstream.controller.pausetext import Written
 from kronstream.ports import Ledger, Pause

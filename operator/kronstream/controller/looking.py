@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
-from kronstream.controller.trouble import Trouble
+from kronstream.trouble import Trouble
 
 
 async def look_every(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from kronstream.controller.budget import Budget
+from kronstream.budget import Budget
 from kronstream.controller.job import Job
 from kronstream.domain.run import Skip
 from kronstream.ports import JobState

@@ -8,16 +8,18 @@ import time
 from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
+from kronstream.budget import Budget
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
 from kronstream.controller.asking import Asking
 from kronstream.controller.backfilling import Backfilling
-from kronstream.controller.budget import Budget
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.declaring import Declaring
+from kronstream.controller.expiring import Expiring
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.looking import look_every
 from kronstream.controller.measures import Measures
@@ -28,19 +30,18 @@ from kronstream.controller.pauseswitch import PauseSwitch
 from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
-from kronstream.controller.rooms import live_together
 from kronstream.controller.roster import Roster
 from kronstream.controller.statuswriter import StatusWriter
 from kronstream.controller.ticker import Ticker
-from kronstream.controller.trouble import Trouble
-from kronstream.controller.watch import Inbox, Watch
 from kronstream.operations import Backfills, Runs
+from kronstream.rooms import live_together
 from kronstream.settings import OperatorSettings
 from kronstream.streams.connection import connect, verify
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,8 @@ class Operator:
         runs = Runs(requests, records)
         self._asking = Asking(self._roster, jobs, Events(api), runs, self._replicas, self._clock)
         self._backfilling = Backfilling(self._roster, ledger, Backfills(requests), self._replicas)
-        self._reconciler.asked = self._asking.look
+        self._expiring = Expiring(self._roster, ledger, jobs, self._replicas, self._clock)
+        self._reconciler.asked = self._noted
         self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
         self._absence = Absence(
@@ -110,7 +112,7 @@ class Operator:
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
-        watch = Watch(inbox, self._settings.namespaces, self._measures)
+        watch = Watch(inbox, ScheduledJobs.PLURAL, self._settings.namespaces, self._measures.kopf_restarts.inc)
         self._absence.answered = watch.close_gap
         self._absence.complete = self._complete
         watch.start()
@@ -127,6 +129,7 @@ class Operator:
                     self._pause_switch.run,
                     self._asking.run,
                     self._backfilling.run,
+                    self._expiring.run,
                     self._absence.run,
                     self._rebuild.run,
                     self._rebuild.run_comparison,
@@ -185,6 +188,10 @@ class Operator:
 
     def _refresh(self, job: Job) -> None:
         self._reconciler.refresh(job)
+
+    def _noted(self, job: Job) -> None:
+        self._asking.look(job)
+        self._expiring.look(job)
 
     def _armed(self, job: Job) -> None:
         self._ticker.arm(job)

@@ -18,8 +18,8 @@ from kronstream.controller.declaring import Declaring
 from kronstream.controller.news import News, event_about
 from kronstream.controller.pausetext import NOTHING, Written, read
 from kronstream.controller.replicas import Replicas
-from kronstream.controller.trouble import Trouble
 from kronstream.ports import Pause
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

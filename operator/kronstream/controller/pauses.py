@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from kronstream.controller.clock import StoreClock
+from kronstream.clock import StoreClock
 from kronstream.controller.looking import look_every
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger, Pause
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

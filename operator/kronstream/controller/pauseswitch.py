@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from kronstream.controller.looking import look_every
 from kronstream.controller.pauses import ALL
 from kronstream.controller.replicas import Replicas
-from kronstream.controller.trouble import Trouble
 from kronstream.ports import Ledger, Pause
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from kronstream.controller.job import Job, asked_run, read
 from kronstream.controller.reconciler import BATCH, Reconciler, ending
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.domain.run import Skip, Trigger, run_id
 from kronstream.domain.schedule import Once
 from kronstream.ports import Adoption, Ledger, Seed
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

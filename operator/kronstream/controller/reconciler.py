@@ -9,17 +9,17 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.job import Job, read, wanted_run
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.domain.errors import Invalid
 from kronstream.domain.plan import Skipped, passed
 from kronstream.domain.run import Skip
 from kronstream.domain.when import When
 from kronstream.ports import Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from redis.exceptions import RedisError
 
-from kronstream.controller.clock import StoreClock
+from kronstream.clock import StoreClock
 from kronstream.ports import Ledger
 
 log = logging.getLogger(__name__)

@@ -8,12 +8,12 @@ from itertools import islice
 
 from redis.exceptions import RedisError
 
+from kronstream.budget import Budget
+from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller import news
-from kronstream.controller.budget import Budget
-from kronstream.controller.clock import StoreClock
 from kronstream.controller.herald import Herald
 from kronstream.controller.job import Job
 from kronstream.controller.measures import Measures
@@ -21,9 +21,9 @@ from kronstream.controller.offers import Offers
 from kronstream.controller.pauses import Pauses
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.controller.view import status_of
 from kronstream.ports import JobState, Ledger
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from redis.exceptions import RedisError
 
-from kronstream.controller.clock import StoreClock
+from kronstream.clock import StoreClock
 from kronstream.controller.conditions import Conditions, Planned
 from kronstream.controller.job import Job
 from kronstream.controller.measures import Measures
 from kronstream.controller.replicas import BACKUP, Replicas
 from kronstream.controller.roster import Roster
-from kronstream.controller.trouble import Trouble
 from kronstream.domain.plan import Plan, plan, plan_once, prompt
 from kronstream.domain.run import Trigger, run_id
 from kronstream.domain.schedule import Once
 from kronstream.ports import Dispatch, Epoch, Ledger, Verdict
+from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 

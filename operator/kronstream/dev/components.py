@@ -1,4 +1,4 @@
-"""The operators and workers of a development session, as child processes with the rights of `deploy/`."""
+"""The operators, routers and workers of a development session, as child processes with the rights of `deploy/`."""
 
 import http.client
 import os
@@ -16,6 +16,8 @@ from kronstream.settings import WorkerSettings, read_settings
 
 KRONSTREAM = (sys.executable, "-m", "kronstream.cli.main")
 DEFAULTS = {"KRONSTREAM_GRACE": "10s"}  # who presses Ctrl-C does not want to wait for 30 s
+ACCOUNTS = {"router": "operator"}  # whose service account a role has, where it is not its own
+CONSUMERS = ("router", "worker")
 KILL_MARGIN = 5.0  # seconds a worker has after its own grace
 
 
@@ -47,6 +49,11 @@ def operators(plane: ControlPlane, count: int) -> list[Component]:
     return [_component(plane, "operator", number, ()) for number in range(1, count + 1)]
 
 
+def routers(plane: ControlPlane, count: int) -> list[Component]:
+    """`router-1` and so on, not started yet; in a cluster each is a container in the Pod of an operator."""
+    return [_component(plane, "router", number, ()) for number in range(1, count + 1)]
+
+
 def workers(plane: ControlPlane, count: int, handlers: str | None) -> list[Component]:
     """`worker-1` and so on, not started yet; `handlers` is a module, file or folder."""
     arguments = ("--handlers", _resolved(handlers)) if handlers else ()
@@ -71,10 +78,10 @@ def _component(plane: ControlPlane, role: str, number: int, arguments: Sequence[
 
 def _environ(plane: ControlPlane, role: str, name: str, port: int) -> Mapping[str, str]:
     return {
-        "KUBECONFIG": str(plane.kubeconfig_for(f"kronstream-{role}")),
+        "KUBECONFIG": str(plane.kubeconfig_for(f"kronstream-{ACCOUNTS.get(role, role)}")),
         "KRONSTREAM_REDIS_URL": plane.redis_url,
         # like a Pod's name it outlives a restart, so that the worker finds what it left pending
-        **({"KRONSTREAM_CONSUMER_NAME": name} if role == "worker" else {}),
+        **({"KRONSTREAM_CONSUMER_NAME": name} if role in CONSUMERS else {}),
         "KRONSTREAM_METRICS_PORT": str(port),
         "KRONSTREAM_METRICS_HOST": "127.0.0.1",
         "PYTHONUNBUFFERED": "1",

@@ -1,4 +1,4 @@
-"""One `kronstream dev`: a control plane, operators and workers, from the first start to the last stop."""
+"""One `kronstream dev`: a control plane, operators, routers and workers, from the first start to the last stop."""
 
 import os
 import re
@@ -25,7 +25,7 @@ from kronstream.dev.redisserver import find_redis
 from kronstream.dev.signals import StopRequested, StopSignals
 from kronstream.dev.supervisor import Supervisor
 
-READY_LIMIT = 60.0  # seconds for all operators and workers together
+READY_LIMIT = 60.0  # seconds for all components together
 GIVE_UP = 3  # ends of a component that has never been ready: what it needs is there, so it will not get better
 OPERATOR_GRACE = 10.0
 TICK = 0.05
@@ -106,10 +106,12 @@ class Session:
     def _start_components(self, plane: ControlPlane, stack: ExitStack, signals: StopSignals) -> list[Component]:
         options = self._options
         operators = components.operators(plane, options.operators)
+        routers = components.routers(plane, options.operators)
         workers = components.workers(plane, options.workers, self._handlers())
         stack.callback(self._stop, operators, OPERATOR_GRACE, signals)
         stack.callback(self._stop, workers, components.worker_grace(), signals)
-        parts = [*operators, *workers]
+        stack.callback(self._stop, routers, OPERATOR_GRACE, signals)
+        parts = [*operators, *routers, *workers]
         for part in parts:
             part.process.start()
         self._watch(part.process for part in parts)
@@ -181,7 +183,7 @@ class Session:
         """Shows what operators and workers log, in a demo only trouble; all of it is in their files."""
         for name, process in self._followed.items():
             lines = process.log.new_lines()
-            if not name.startswith(("operator-", "worker-")):
+            if not name.startswith(("operator-", "router-", "worker-")):
                 continue
             for line in lines:
                 if not self._options.demo or TROUBLE.search(line):

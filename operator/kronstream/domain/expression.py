@@ -71,6 +71,10 @@ class Language:
         except (RuntimeError, UnicodeEncodeError) as error:
             raise ValueError(self._fault(text, str(error))) from None
 
+    def values(self, data: Mapping[str, Any]) -> Any:
+        """What the names stand for, read once, for many programs: the argument ``activation`` of their ``eval``."""
+        return self._environment.Activation(data=data)
+
     @cached_property
     def _macros(self) -> tuple[str, ...]:
         return ("has", *LOOPS) if "has" in self.instead else LOOPS
@@ -127,11 +131,17 @@ class Language:
         if name in self._left_out:
             kind = "loop" if name in LOOPS else "time" if name in OF_A_TIME else name
             return self.instead[kind]
-        near = difflib.get_close_matches(name, self.names, 1, 0.6)
+        first, dot, rest = name.partition(".")
+        inside = [known for known in self.names if known.startswith(f"{first}.")]
+        if name == first and inside:
+            return f"write one of {', '.join(inside)}"
+        whole = next((known for known in self.names if known.endswith(f".{first}")), None)
+        if whole is not None and not inside:
+            return f"write {whole}{dot}{rest}"
+        head = ".".join(name.split(".")[:2])
+        near = difflib.get_close_matches(head, self.names, 1, 0.6)
         if near:
-            return f"write {near[0]}"
-        group = name.partition(".")[0]
-        inside = [known for known in self.names if known.startswith(f"{group}.")]
+            return f"write {near[0]}{name.removeprefix(head)}"
         return f"write one of {', '.join(inside or self.names)}"
 
 
@@ -142,8 +152,11 @@ def moment(ms: int) -> datetime:
 
 def text_value(value: object) -> str:
     """A text as an expression sees it: its first 2,048 bytes."""
+    text = str(value)
+    if text.isascii() and len(text) <= MAX_TEXT:
+        return text
     # half a surrogate pair, which JSON can carry, is no text for the library
-    return str(value)[:MAX_TEXT].encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
+    return text[:MAX_TEXT].encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
 
 
 def error_in(answer: Any) -> str | None:

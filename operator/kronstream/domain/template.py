@@ -180,20 +180,20 @@ def _read(text: str) -> Expression:
 def _value(name: str, kind: Kind, value: Any) -> Any:
     if kind == "TIMESTAMP":
         return moment(value)
-    return _written(moment(value)) if name in _MAYBE_INSTANTS else text_value(value)
+    return written(moment(value)) if name in _MAYBE_INSTANTS else text_value(value)
 
 
 def _json(value: Any) -> str:
     # sorted: the library has maps in no order, and what is sent again has to be the same
     text = json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, default=_written
+        value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, default=written
     )
     if len(text) > MAX_JSON:
         raise ValueError(f"it gives {len(text)} characters of JSON, and {MAX_JSON} are allowed")
     return text
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """What JSON has no word for: a timestamp as RFC 3339, a duration in seconds. Raises TypeError for all else."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds").replace("+00:00", "Z")
@@ -234,7 +234,7 @@ def _as_text(kind: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (datetime, timedelta)):
-        return _written(value)
+        return written(value)
     if isinstance(value, (bool, int, float, list, dict)):
         return _json(value)
     raise ValueError(f"it gives {kind.lower()}, which is no text; write string(…) around it")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kronstream.domain import keys
+from kronstream.domain.depth import too_deep
 from kronstream.domain.errors import Invalid
 from kronstream.domain.keys import KeyLimit
 from kronstream.domain.limits import Gate
@@ -16,7 +17,7 @@ from kronstream.domain.when import When
 from kronstream.domain.work import Work
 from kronstream.operations.refused import Refused, Why, gone
 from kronstream.ports import Change, Epoch, Request, Requests, RunRecords, Stored, Word
-from kronstream.resources.payload import MAX_BYTES, MAX_DEPTH, too_deep
+from kronstream.resources.payload import MAX_BYTES, MAX_DEPTH
 
 AGAIN = 5
 SKIP_LIMIT = 20

@@ -1,6 +1,25 @@
 """The protocols between the rooms, and the shapes that pass. All instants are integer milliseconds since the epoch."""
 
+from kronstream.domain.run import HANDLER
 from kronstream.ports.backfill import Backfill
+from kronstream.ports.effects import (
+    Debounce,
+    Dedupe,
+    Effect,
+    EffectKind,
+    Effects,
+    Ending,
+    Fate,
+    FateWord,
+    HandlerError,
+    HandlerState,
+    Pace,
+    Settled,
+    Tally,
+    Waiting,
+)
+from kronstream.ports.eventletters import EventLetter, EventLetters
+from kronstream.ports.eventlog import Entry, EventLog, GroupLost, Lag, LogAway, StreamFault
 from kronstream.ports.externals import Completion, Externals
 from kronstream.ports.ledger import (
     Adopted,
@@ -28,6 +47,7 @@ from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Puls
 from kronstream.ports.wires import Recall, Reply, Wires
 
 __all__ = [
+    "HANDLER",
     "Adopted",
     "Adoption",
     "Attempt",
@@ -39,20 +59,38 @@ __all__ = [
     "Claim",
     "Completion",
     "Conflict",
+    "Debounce",
+    "Dedupe",
     "Dispatch",
+    "Effect",
+    "EffectKind",
+    "Effects",
+    "Ending",
     "Epoch",
+    "EventLetter",
+    "EventLetters",
+    "Entry",
+    "EventLog",
     "Execution",
     "Expect",
     "Externals",
     "Failure",
+    "Fate",
+    "FateWord",
     "Gone",
+    "HandlerError",
+    "HandlerState",
+    "GroupLost",
     "JobState",
+    "Lag",
     "LastRun",
     "LastSuccess",
     "Ledger",
     "Letter",
     "Letters",
+    "LogAway",
     "Outcome",
+    "Pace",
     "Pause",
     "Pulse",
     "QueuePause",
@@ -64,10 +102,14 @@ __all__ = [
     "RunQueue",
     "RunRecords",
     "Seed",
+    "Settled",
     "Stale",
     "Stored",
+    "Tally",
+    "StreamFault",
     "Verdict",
-    "Word",
+    "Waiting",
     "Wires",
+    "Word",
     "WorkerCard",
 ]

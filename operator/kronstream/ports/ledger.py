@@ -47,6 +47,7 @@ class Adoption:
     ``expected`` is how long a run is expected to take, ``total`` how long all its attempts may take together,
     ``deliveries`` how often it may end the process that executes it. ``function`` is what workers offer, ``keys`` are
     the gates of its runs' keys, by the payload of the spec.
+    ``depth`` is how many events led to the job, one after the other, ``platform`` the one it belongs to.
     ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
     a row.
     """
@@ -81,6 +82,8 @@ class Adoption:
     deliveries: int = 3
     function: str = ""
     keys: tuple[Gate, ...] = ()
+    depth: int = 0
+    platform: str | None = None
     work: str | None = None
     seed: Seed | None = None
     expect: Expect | None = None
@@ -278,8 +281,8 @@ class Ledger(Protocol):
         """Stored cursors; None for a job that the store does not know."""
         ...
 
-    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:
-        """Some jobs whose status is out of date, and where to go on (0: all were seen)."""
+    async def dirty(self, cursor: int = 0, *, handlers: bool = False) -> tuple[int, list[str]]:
+        """Some jobs (or event handlers) whose status is out of date, and where to go on (0: all were seen)."""
         ...
 
     async def clean(self, written: Sequence[tuple[str, int]]) -> None:
@@ -290,8 +293,8 @@ class Ledger(Protocol):
         """Forget deleted jobs adopted before the instant; how many were known."""
         ...
 
-    async def known(self) -> list[str]:
-        """UIDs of all jobs adopted and not forgotten."""
+    async def known(self, *, handlers: bool = False) -> list[str]:
+        """UIDs of all jobs (or event handlers, ``eh.<uid>``) adopted and not forgotten."""
         ...
 
     async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:

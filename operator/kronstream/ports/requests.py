@@ -15,7 +15,8 @@ class Request:
 
     ``payload`` is the JSON text of its own payload (None: the job's), ``generation`` the one that the caller reasoned
     from (None: any), ``retry_of`` the ended run that is done again, ``value`` that of the annotation run-now,
-    ``keys`` the gates of its own payload's keys (None: the job's).
+    ``keys`` the gates of its own payload's keys (None: the job's), ``depth`` how many events led to it, one after the
+    other (0: none, or the job's own word).
     """
 
     uid: str
@@ -28,6 +29,7 @@ class Request:
     trace: str | None = None
     value: str | None = None
     keys: tuple[Gate, ...] | None = None
+    depth: int = 0
 
 
 class Word(StrEnum):

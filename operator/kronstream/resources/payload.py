@@ -9,26 +9,12 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
+from kronstream.domain.depth import LEVELS, too_deep
 from kronstream.resources.scalars import invalid
 
 MAX_BYTES = 65_536
-MAX_DEPTH = 32
+MAX_DEPTH = LEVELS
 _ELSEWHERE = "keep the data elsewhere and write its address into the payload"
-
-
-def too_deep(value: object) -> bool:
-    """Whether more than MAX_DEPTH lists and maps lie inside each other."""
-    layer = [value]
-    for _ in range(MAX_DEPTH + 1):
-        layer = [
-            child
-            for node in layer
-            if isinstance(node, (dict, list))
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-        if not layer:
-            return False
-    return True
 
 
 class Bounded:

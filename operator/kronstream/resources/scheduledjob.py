@@ -92,5 +92,3 @@ SCHEDULED_JOB = Kind(
         Column("Reason", ".status.conditions[?(@.type=='Ready')].reason", "Why it is ready or not", wide=True),
     ),
 )
-
-KINDS = (SCHEDULED_JOB,)

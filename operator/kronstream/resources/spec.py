@@ -15,7 +15,7 @@ from kronstream.resources.late import CatchUp
 from kronstream.resources.overlap import Overlap
 from kronstream.resources.payload import Payload
 from kronstream.resources.retry import Retry
-from kronstream.resources.rule import Rule
+from kronstream.resources.rule import Rule, only_with
 from kronstream.resources.scalars import AccountName, QueueName, Span, each_once
 from kronstream.resources.timing import Timing
 
@@ -23,7 +23,13 @@ from kronstream.resources.timing import Timing
 class Spec(Overlap, Timing):  # the fields of Timing come first
     """What runs and when. Durations are numbers with units: 1500ms, 90s, 2h30m, 1d."""
 
-    rules: ClassVar[tuple[Rule, ...]] = Timing.rules + Overlap.rules
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Timing.rules,
+        *Overlap.rules,
+        only_with(
+            "ttl_after_finished_ms", ("run_at_ms",), "remove it (a job that repeats is never over) or write runAt"
+        ),
+    )
 
     suspend: Annotated[bool, Field(json_schema_extra=SHOWN_DEFAULT)] = False
     """Whether to hold the job. What comes due meanwhile is skipped for good; runs that were started go on."""
@@ -92,3 +98,7 @@ class Spec(Overlap, Timing):  # the fields of Timing come first
     created_by: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """Who made the job; any text of up to 255 characters."""
     history: History = History()
+    ttl_after_finished_ms: Annotated[int, Span("0s", "365d")] | None = None
+    """Delete this job so long after its run is over, from 0s to 365d; only with runAt. A run that is retried puts it
+    off; execution records stay as long as history says. Not for a job that is kept in Git: it would be made again.
+    """

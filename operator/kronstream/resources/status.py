@@ -20,13 +20,25 @@ Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 RunId = Annotated[str, Field(min_length=1, max_length=RUN_ID_LENGTH)]
 
 
+SEQUENCED = ConfigDict(
+    json_schema_extra={
+        "x-kubernetes-validations": [
+            {
+                "rule": "!has(oldSelf.seq) || (has(self.seq) && self.seq >= oldSelf.seq)",
+                "message": "status.seq never falls: another operator wrote a newer status; read the resource again",
+            }
+        ]
+    }
+)
+
+
 class Condition(Part):
-    """One aspect of the job's state, in the form that all of Kubernetes uses."""
+    """One aspect of the resource's state, in the form that all of Kubernetes uses."""
 
     type: Annotated[
         str, Field(min_length=1, max_length=316, pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")
     ]
-    """Which aspect: Ready, Stalled, HandlerAvailable, LastRunSucceeded; others may add theirs."""
+    """Which aspect; others may add theirs."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is so."""
     observed_generation: Count | None = None
@@ -89,16 +101,7 @@ class Paused(Part):
 class Status(Part):
     """What happened and what comes next. Only the operator writes it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {
-                    "rule": "!has(oldSelf.seq) || (has(self.seq) && self.seq >= oldSelf.seq)",
-                    "message": "status.seq never falls: another operator wrote a newer status; read the resource again",
-                }
-            ]
-        }
-    )
+    model_config = SEQUENCED
 
     observed_generation: Annotated[int, Field(ge=-1, le=MAX_COUNT)] = -1
     """The generation of the spec that this status is about; -1 until an operator has seen the job."""

@@ -11,7 +11,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from kronstream.resources.payload import MAX_DEPTH, too_deep
+from kronstream.domain.depth import too_deep
+from kronstream.resources.payload import MAX_DEPTH
 from kronstream.resources.scalars import invalid, quoted
 
 MAX_BYTES = 65_536

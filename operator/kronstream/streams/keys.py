@@ -69,6 +69,39 @@ class Keys:
         """Hash: a worker's card; its time to live is the lease."""
         return self._of(f"worker:{consumer}")
 
+    def effects_of(self, handler: str) -> str:
+        """Sorted set: a handler's waiting effects by the instant since which they wait."""
+        return self._of(f"eitems:{handler}")
+
+    def open_of(self, handler: str) -> str:
+        """Sorted set: jobs that a handler created, or is creating, and that are not over."""
+        return self._of(f"eopen:{handler}")
+
+    @property
+    def effect_load(self) -> str:
+        """Hash: how many effects wait, and the bytes of their bodies."""
+        return self._of("eload")
+
+    @property
+    def dead_events(self) -> str:
+        """Stream: dead letters of events."""
+        return self._of("edead")
+
+    @property
+    def outcomes(self) -> str:
+        """Stream: what became of runs."""
+        return self._of("outcomes")
+
+    @property
+    def wanted(self) -> str:
+        """Hash: the kinds of outcomes that somebody listens for, by scope."""
+        return self._of("wanted")
+
+    @property
+    def names(self) -> str:
+        """Hash: UIDs of adopted jobs by namespace and name."""
+        return self._of("names")
+
     @property
     def jobs(self) -> str:
         """Sorted set: UIDs of adopted jobs by the instant of adoption."""

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from kronstream.domain.limits import Gate
 from kronstream.domain.plan import Skipped
+from kronstream.domain.run import HANDLER
 from kronstream.ports import (
     Adopted,
     Adoption,
@@ -80,10 +81,10 @@ class RedisLedger:
             pipe.hget(self._keys.job(uid), "cur")
         return [None if value is None else int(value) for value in await pipe.execute()] if uids else []
 
-    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:
+    async def dirty(self, cursor: int = 0, *, handlers: bool = False) -> tuple[int, list[str]]:
         """See Ledger."""
         following, pairs = await self._redis.zscan(self._keys.dirty, cursor, count=SCAN)
-        return int(following), [str(uid) for uid, _ in pairs]
+        return int(following), [str(uid) for uid, _ in pairs if str(uid).startswith(HANDLER) is handlers]
 
     async def clean(self, written: Sequence[tuple[str, int]]) -> None:
         """See Ledger."""
@@ -96,9 +97,10 @@ class RedisLedger:
             return 0
         return int(await self._scripts.run("forget", "" if before is None else before, *uids))
 
-    async def known(self) -> list[str]:
+    async def known(self, *, handlers: bool = False) -> list[str]:
         """See Ledger."""
-        return [str(uid) for uid in await self._redis.zrange(self._keys.jobs, 0, -1)]
+        uids = [str(uid) for uid in await self._redis.zrange(self._keys.jobs, 0, -1)]
+        return [uid for uid in uids if uid.startswith(HANDLER) is handlers]
 
     async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
         """See Ledger."""
@@ -182,6 +184,8 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "total": _text(a.total),
         "deliveries": a.deliveries,
         "fn": a.function,
+        "depth": a.depth,
+        "platform": clean(a.platform or ""),
         "keys": _keys(a.keys),
         "work": a.work,
         "seed": _seed(a.seed) if a.seed else None,

@@ -128,6 +128,7 @@ def _request(item: Request) -> dict[str, Any]:
         "by": item.by,
         "trace": item.trace,
         "value": item.value,
+        "depth": item.depth or None,
         "keys": None if item.keys is None else json.dumps([gate.shape() for gate in item.keys], separators=(",", ":")),
     }
 

@@ -13,11 +13,11 @@ from redis.commands.core import AsyncScript
 
 from kronstream.streams.keys import Keys
 
-SHARED = ("prelude", "gates", "slots", "ending")
+SHARED = ("prelude", "outcomes", "gates", "slots", "ending")
 _NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def source(name: str) -> str:
     """Text of a script; a shebang line stays the first."""
     folder = resources.files("kronstream.streams") / "lua"

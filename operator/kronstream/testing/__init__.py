@@ -1,6 +1,9 @@
 """The ports in memory, for tests without Redis: same answers as the Redis adapters, time by an injected clock."""
 
 from kronstream.testing.clock import Clock, FixedClock
+from kronstream.testing.effects import MemoryEffects
+from kronstream.testing.eventletters import MemoryEventLetters
+from kronstream.testing.eventlog import MemoryEventLog
 from kronstream.testing.externals import MemoryExternals
 from kronstream.testing.ledger import MemoryLedger
 from kronstream.testing.letters import MemoryLetters
@@ -14,6 +17,9 @@ from kronstream.testing.wires import MemoryWires
 __all__ = [
     "Clock",
     "FixedClock",
+    "MemoryEventLog",
+    "MemoryEffects",
+    "MemoryEventLetters",
     "MemoryExternals",
     "MemoryLedger",
     "MemoryLetters",

@@ -3,11 +3,12 @@
 import re
 
 from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Skip, Trigger, trigger_of
+from kronstream.domain.run import HANDLER, Skip, Trigger, run_id, trigger_of
 from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Pause, Seed, Stale
 from kronstream.testing.admission import new_run
 from kronstream.testing.ending import spent
 from kronstream.testing.model import Job, Works
+from kronstream.testing.outcomes import tell_skipped
 from kronstream.testing.slots import group_has_room, release_group, release_waiting
 from kronstream.testing.store import MemoryStore
 
@@ -18,7 +19,7 @@ REGISTERING = 3000
 KEPT = ("namespace", "name", "generation", "revision", "invalid")
 HISTORY = ("keep_good", "keep_bad", "keep_age")
 ENDS = ("max_queued", "group_max", "end_runs", "end_successes", "suspend_after")
-RUNS = ("function", "keys", "expected", "total", "deliveries")
+RUNS = ("function", "keys", "depth", "platform", "expected", "total", "deliveries")
 WHEN = ("when", "suspended", "starting_deadline", "jitter")
 IN_FORCE = (*WHEN, "queue", "lane", "policy", "backlog", *RUNS, *HISTORY, *ENDS)
 
@@ -49,6 +50,7 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
         if moved:
             for skip in () if job.ended else a.skips:
                 store.skip(job, skip)
+                tell_skipped(store, job, run_id(job.uid, Trigger.SCHEDULE, str(skip.first)), skip)
             cursor = max(cursor, store.now)
             if job.when not in ("", a.when):
                 job.skip_next, job.ran = (), None
@@ -61,7 +63,8 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
 
 
 def _moves(job: Job, a: Adoption) -> bool:
-    resumed = (job.suspended and not a.suspended) or job.invalid
+    # what has no instants, as an event's handler, has left none behind
+    resumed = bool(a.when) and ((job.suspended and not a.suspended) or job.invalid)
     return not a.invalid and (resumed or job.when not in ("", a.when))
 
 
@@ -93,6 +96,8 @@ def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int, *, fresh: bool
     if a.work is not None:
         works.texts[a.generation] = a.work
     store.drop_works(a.uid, a.generation)
+    if not a.uid.startswith(HANDLER):
+        store.names[a.namespace, a.name] = a.uid
     # more may run at a time now
     if not fresh and changes:
         for group in {left, job.group} - {""}:
@@ -177,6 +182,8 @@ def _seed_counters(job: Job, fields: dict[str, str]) -> None:
             job.runs[rest] = int(text)
         elif prefix == "sk" and rest:
             job.skipped[rest] = int(text)
+        elif prefix == "e" and rest:
+            job.handled[name] = text
         elif name in _NUMBERS:
             setattr(job, _NUMBERS[name], int(text))
     job.once = fields.get("once") or None

@@ -5,10 +5,12 @@ from kronstream.domain.run import Skip, Trigger, run_id
 from kronstream.ports import Dispatch, Verdict
 from kronstream.testing.admission import ended, new_run, start
 from kronstream.testing.model import Job
+from kronstream.testing.outcomes import tell, tell_skipped
 from kronstream.testing.store import MemoryStore
 
 EARLY = 50
 AHEAD = 60_000
+LATE = 5000
 DAY = 86_400_000
 
 
@@ -63,6 +65,7 @@ def _set_back(store: MemoryStore, job: Job) -> None:
 def _write(store: MemoryStore, job: Job, item: Dispatch) -> None:
     for skip in item.skips:
         store.skip(job, skip)
+        tell_skipped(store, job, run_id(job.uid, Trigger.SCHEDULE, str(skip.first)), skip)
         if item.once:
             job.once, job.done = skip.reason.value, store.now
     for nominal, delay in zip(item.due, item.delays or (0,) * len(item.due), strict=True):
@@ -92,9 +95,13 @@ def _fire(store: MemoryStore, job: Job, nominal: int, delay: int) -> str | None:
         run.deadline = nominal + delay + job.starting_deadline
     refused = _excuse(store, job, nominal, delay) or start(store, job, run)
     if refused:
-        store.skip(job, Skipped(refused, 1, nominal, nominal))
+        skip = Skipped(refused, 1, nominal, nominal)
+        store.skip(job, skip)
+        tell_skipped(store, job, key, skip)
         return refused.value
     job.last_schedule = nominal
+    if store.now - nominal - delay >= LATE:
+        tell(store, "late", run)
     # caught up after a jump: if the clock goes back again, its instant comes once more, perhaps after its record went
     if nominal <= store.jump <= store.now:
         store.keep_claim(key, "started", DAY)

@@ -10,11 +10,19 @@ from kronstream.domain.work import Work
 from kronstream.ports import Attempt, LastRun, LastSuccess, Outcome, Pause, Recall
 from kronstream.testing import gates
 from kronstream.testing.model import Job, Run
+from kronstream.testing.outcomes import tell
 from kronstream.testing.slots import release_waiting, vacate
 from kronstream.testing.store import ORPHAN_AGE, MemoryStore
 from kronstream.testing.texts import cut, storable
 
 SKIPS = {Reason.DEADLINE: Skip.DEADLINE, Reason.OVERLAP: Skip.OVERLAP}
+KINDS = {
+    State.SUCCESS: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELLED: "cancelled",
+    State.SKIPPED: "skipped",
+    State.DEAD: "dead",
+}
 OURSELVES = "kronstream"
 MESSAGE_LIMIT = 256
 ATTEMPTS = 20
@@ -38,10 +46,12 @@ def settle(
     job = store.jobs.get(run.uid)
     if job is None:
         run.expires = store.now + ORPHAN_AGE
+        tell(store, KINDS[state], run, message)
         return
     if job.expected is not None and duration is not None and not run.slow and duration > job.expected:
         mark_slow(store, run)
     _count(store, job, run, duration, message or reason or "")
+    tell(store, KINDS[state], run, message)
     _remember(store, job, run)
     if run.generation != job.generation:
         store.drop_works(run.uid, job.generation)
@@ -63,6 +73,7 @@ def mark_slow(store: MemoryStore, run: Run) -> None:
     job = store.jobs.get(run.uid)
     if job:
         job.runs["slow"] += 1
+    tell(store, "slow", run)
 
 
 def _in_time(store: MemoryStore, job: Job, run: Run, wait: int) -> bool:
@@ -104,7 +115,7 @@ def lose(store: MemoryStore, run: Run, reason: Reason, message: str) -> None:
     if not _in_time(store, job, run, wait):
         settle(store, run, State.FAILED, reason.value, None, message)
         return
-    postpone(store, job, run, reason.value, wait)
+    postpone(store, job, run, reason.value, wait, message)
     run.worker = run.incarnation = None
 
 
@@ -119,7 +130,7 @@ def lay_down(store: MemoryStore, run: Run) -> None:
         store.touch(job)
 
 
-def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int) -> None:
+def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: int, message: str = "") -> None:
     """A failed attempt: the run waits for the next one."""
     run.attempts = (*run.attempts, _followed(store, run, reason))[-ATTEMPTS:]
     run.first = run.first if run.first is not None else run.started
@@ -129,6 +140,7 @@ def postpone(store: MemoryStore, job: Job, run: Run, reason: str | None, wait: i
     run.state, run.reason, run.deliveries, run.not_before = State.RETRYING, reason, 0, None
     run.external = run.parked = run.parked_by = run.progress = None
     store.unfinished[run.id] = store.now + wait
+    tell(store, "retrying", run, message)
     store.touch(job)
 
 
@@ -154,7 +166,8 @@ def conclude(store: MemoryStore, run: Run, outcome: Outcome) -> None:
         message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
         settle(store, run, State.DEAD, Reason.TOO_MANY_DELIVERIES.value, outcome.duration, message)
     elif outcome.retry_in is not None and job and not bereft(run) and _in_time(store, job, run, outcome.retry_in):
-        postpone(store, job, run, reason, outcome.retry_in)
+        message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""
+        postpone(store, job, run, reason, outcome.retry_in, message)
     else:
         state = State.FAILED if outcome.state is State.RETRYING else outcome.state
         message = storable(outcome.failure.message[:MESSAGE_LIMIT]) if outcome.failure else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from kronstream.domain.run import Reason, State
+from kronstream.domain.run import HANDLER, Reason, State
 from kronstream.ports import (
     Adopted,
     Adoption,
@@ -26,6 +26,7 @@ from kronstream.testing.scopes import declare
 from kronstream.testing.slots import oldest_first
 from kronstream.testing.store import ORPHAN_AGE, RECHECK, MemoryStore
 from kronstream.testing.sweeping import live_workers, sweep
+from kronstream.testing.waiting import forget_handler
 from kronstream.testing.watching import watch_clock
 
 TOMB = 86_400_000
@@ -98,9 +99,9 @@ class MemoryLedger:
         """See Ledger."""
         return [self._store.jobs[uid].cursor if uid in self._store.jobs else None for uid in uids]
 
-    async def dirty(self, cursor: int = 0) -> tuple[int, list[str]]:  # noqa: ARG002 all are answered at once
+    async def dirty(self, cursor: int = 0, *, handlers: bool = False) -> tuple[int, list[str]]:  # noqa: ARG002 all at once
         """See Ledger."""
-        return 0, list(self._store.dirty)
+        return 0, [uid for uid in self._store.dirty if uid.startswith(HANDLER) is handlers]
 
     async def clean(self, written: Sequence[tuple[str, int]]) -> None:
         """See Ledger."""
@@ -119,6 +120,12 @@ class MemoryLedger:
     def _forget(self, uid: str) -> None:
         store = self._store
         store.waiting.pop(uid, None)
+        if uid.startswith(HANDLER):
+            forget_handler(store, uid)
+        job = store.jobs[uid]
+        # another job may have the name by now
+        if store.names.get((job.namespace, job.name)) == uid:
+            del store.names[job.namespace, job.name]
         for key in list(store.active[uid]):
             run = store.runs[key]
             if run.state is State.RUNNING:
@@ -135,9 +142,9 @@ class MemoryLedger:
         store.dirty.pop(uid, None)
         store.tombs[uid] = store.now + TOMB
 
-    async def known(self) -> list[str]:
+    async def known(self, *, handlers: bool = False) -> list[str]:
         """See Ledger."""
-        return list(self._store.jobs)
+        return [uid for uid in self._store.jobs if uid.startswith(HANDLER) is handlers]
 
     async def beat(self, replica: str, phase: str = "beat", candidate: str = "") -> Beat:
         """See Ledger."""

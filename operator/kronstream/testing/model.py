@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from kronstream.domain.limits import Gate
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
-from kronstream.ports import Attempt, LastRun, LastSuccess, Pause, WorkerCard
+from kronstream.ports import Attempt, EffectKind, LastRun, LastSuccess, Pace, Pause, WorkerCard
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Run:
     retry_of: str | None = None
     requested_by: str | None = None
     trace: str | None = None
+    depth: int = 0
     expires: int | None = None
     external: str | None = None
     parked: int | None = None
@@ -74,7 +75,7 @@ class Run:
 @dataclass(slots=True)
 class Job:
     """The generation in force, the cursor, and what the status counts; ``ran`` is (after, until] of the instants that
-    had their runs before the clock went back."""
+    had their runs before the clock went back, ``handled`` are the counters ``e:…`` of an event handler."""
 
     uid: str
     born: str
@@ -111,6 +112,9 @@ class Job:
     seq: int = 0
     function: str = ""
     keys: tuple[Gate, ...] = ()
+    depth: int = 0
+    platform: str | None = None
+    handled: dict[str, str] = field(default_factory=dict)
     expected: int | None = None
     total: int | None = None
     deliveries: int = 3
@@ -127,6 +131,25 @@ class Job:
     last_skip: Skipped | None = None
     once: str | None = None
     done: int | None = None
+
+
+@dataclass(slots=True)
+class Item:
+    """A waiting effect of an event; ``window`` is the key of the debounce window that it still has, ``paced`` tells
+    that its time is reserved, ``token`` is that of who has it."""
+
+    id: str
+    handler: str
+    kind: EffectKind
+    body: str
+    event: str
+    since: int
+    attempt: int = 0
+    most_open: int = 100
+    pace: Pace | None = None
+    paced: bool = False
+    window: str | None = None
+    token: str | None = None
 
 
 @dataclass(slots=True)

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Reason, State
 from kronstream.ports import Backfill, Change, Epoch, Pause, Request, Stored, Word
-from kronstream.testing.admission import new_run, start
 from kronstream.testing.backfilling import create, step
 from kronstream.testing.ending import end_backfill, paused_since, settle
 from kronstream.testing.model import Job
+from kronstream.testing.requesting import begin
 from kronstream.testing.store import MemoryStore
-from kronstream.testing.texts import storable, storable_or_none
+from kronstream.testing.texts import storable
 
 SKIPS = 20
 
@@ -54,21 +53,10 @@ class MemoryRequests:
             return Word.KNOWN, before
         if job is None:
             return Word.GONE, ""
-        refused = self._refusal(item, job)
-        if refused:
-            return refused
-        run = new_run(store, job, item.run, item.nominal)
-        run.payload, run.own, run.retry_of = storable_or_none(item.payload), item.payload is not None, item.retry_of
-        run.requested_by, run.trace = storable_or_none(item.by), storable_or_none(item.trace)
-        run.keys = item.keys
-        reason = start(store, job, run)
-        store.keep_claim(item.run, f"skipped:{reason}" if reason else "started")
-        if item.value is not None:
+        answer = begin(store, job, item)
+        if item.value is not None and answer[0] in (Word.STARTED, Word.SKIPPED):
             job.run_now = item.value
-        if reason:
-            store.skip(job, Skipped(reason, 1, item.nominal, item.nominal))
-        store.touch(job)
-        return (Word.SKIPPED, reason.value) if reason else (Word.STARTED, "")
+        return answer
 
     def _answered(self, item: Request, job: Job | None) -> str | None:
         """The first answer, if there was one; of a lost claim, the job's status or a worker may still have told."""
@@ -77,18 +65,6 @@ class MemoryRequests:
             return answer
         told = item.value is not None and job is not None and job.run_now == item.value
         return "started" if told or self._store.run(item.run) else None
-
-    def _refusal(self, item: Request, job: Job) -> tuple[Word, str] | None:
-        if item.generation is not None and item.generation != job.generation:
-            return Word.MOVED, str(job.generation)
-        if job.invalid:
-            return Word.HELD, ""
-        if item.retry_of is None:
-            return None
-        before = self._store.run(item.retry_of)
-        if before is None:
-            return Word.LOST, ""
-        return None if before.state.terminal else (Word.BUSY, before.state.value)
 
     async def cancel(self, runs: Sequence[str], by: str) -> list[Change]:  # noqa: ARG002 the port's
         """See Requests."""

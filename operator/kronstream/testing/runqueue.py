@@ -16,6 +16,7 @@ from kronstream.testing.ending import lay_down, mark_slow, settle
 from kronstream.testing.finishing import finish, register
 from kronstream.testing.lane import Fields, LaneStream
 from kronstream.testing.model import Run, Worker
+from kronstream.testing.outcomes import tell
 from kronstream.testing.store import MemoryStore
 from kronstream.testing.sweeping import live_workers, sweep
 
@@ -132,6 +133,7 @@ class MemoryRunQueue:
         self._store.active[run.uid][run.id] = now
         if job:
             self._store.touch(job)
+        tell(self._store, "started", run)
         return self._offer(run)
 
     def _offer(self, run: Run) -> list[Claim]:

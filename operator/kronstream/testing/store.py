@@ -7,10 +7,10 @@ from itertools import count
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
-from kronstream.ports import Backfill, Pause, QueuePause, Recall
+from kronstream.ports import Backfill, EventLetter, Pause, QueuePause, Recall
 from kronstream.testing.clock import Clock
 from kronstream.testing.lane import LaneStream
-from kronstream.testing.model import Job, Run, Worker, Works
+from kronstream.testing.model import Item, Job, Run, Worker, Works
 
 ORPHAN_AGE = 604_800_000
 CLAIMED = 604_800_000
@@ -69,6 +69,24 @@ class MemoryStore:
         self.seen: int | None = None
         self.hold = 0
         self.jump = 0
+        self._wipe_events()
+
+    def _wipe_events(self) -> None:
+        self.items: dict[str, Item] = {}  # waiting effects of events, the oldest first
+        self.effect_load = 0, 0  # how many wait, and the bytes of their bodies
+        self.items_due: dict[str, int] = {}
+        self.fates: dict[str, tuple[str, int]] = {}  # the first answer to an effect, and until when it is known
+        self.windows: dict[tuple[str, str], str] = {}  # by handler and key, the effect that a debounce window has
+        self.deduped: dict[tuple[str, str], int] = {}  # by handler and key, until when
+        self.open_jobs: dict[str, dict[str, int]] = defaultdict(dict)  # by handler: i:<item> or j:<uid>, since when
+        self.effect_lines: dict[str, list[str]] = defaultdict(list)
+        self.tending: dict[str, int] = {}  # handlers with open jobs or a line, by when they are looked at
+        self.dead_events: list[EventLetter] = []
+        self.letters_made = 0
+        self.wanted: dict[str, set[str]] = {}
+        self.outcomes: list[Mapping[str, str]] = []
+        self.names: dict[tuple[str, str], str] = {}
+        self.routers: dict[str, int] = {}
 
     @property
     def now(self) -> int:

@@ -21,3 +21,8 @@ def cut(text: str) -> str:
     """The beginning of a message as the list of attempts keeps it (``ending.lua``)."""
     data = text.encode()
     return text if len(data) <= ATTEMPT_MESSAGE else _HALF.sub(b"", data[:ATTEMPT_MESSAGE]).decode() + "…"
+
+
+def beginning(text: str, limit: int) -> str:
+    """As many bytes of a text as may be kept, without half a character at the end."""
+    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")

@@ -17,7 +17,7 @@ def watch_clock(store: MemoryStore) -> None:
         if now - seen > LEAP:
             store.jump = now
     elif now < seen - BACK:
-        for waiting in (store.unfinished, store.backfills_due):
+        for waiting in (store.unfinished, store.backfills_due, store.items_due, store.tending):
             waiting.update({key: at + now - seen for key, at in waiting.items()})
 
 

@@ -66,11 +66,14 @@ local function order(a, stored)
   return 0
 end
 
-local function skip(job, skips)
+local function skip(uid, skips)
+  local job = P .. 'job:' .. uid
   if call('HEXISTS', job, 'end') == 1 then return end
   for _, s in ipairs(skips) do
-    call('HINCRBY', job, 'n:skipped', num(s.count))
-    count_skip(job, s.reason, num(s.count), num(s.first), num(s.last))
+    local count, first, last = num(s.count), num(s.first), num(s.last)
+    call('HINCRBY', job, 'n:skipped', count)
+    count_skip(job, s.reason, count, first, last)
+    tell_skipped(uid .. '-s' .. first, uid, s.reason, count, first, last)
   end
 end
 
@@ -109,13 +112,14 @@ local function adopt(a)
     local known = matches(a, stored)
     if rank > 0 and not known then return { 'stale', stored[1], stored[2], stored[4] } end
     cursor = tonumber(stored[4])
-    local resumed = a.invalid == 0 and ((stored[5] == '1' and a.suspended == 0) or stored[6] == '1')
+    -- what has no instants, as an event's handler, has left none behind
+    local resumed = a.invalid == 0 and a.when ~= '' and ((stored[5] == '1' and a.suspended == 0) or stored[6] == '1')
     local moved = a.invalid == 0 and stored[3] ~= '' and stored[3] ~= a.when
     if moved or resumed then
       if not known then
         return { 'conflict', stored[1], stored[2], stored[3], stored[4], stored[5], stored[6] }
       end
-      skip(job, number_or(a.skips, {}))
+      skip(a.uid, number_or(a.skips, {}))
       cursor = math.max(cursor, now)
       if moved then call('HDEL', job, 'sx', 'ran', 'ranf') end
     end
@@ -140,6 +144,8 @@ local function adopt(a)
     for name, value in pairs({ exp = a.expected, tot = a.total }) do
       if value ~= '' then call('HSET', job, name, value) else call('HDEL', job, name) end
     end
+    if a.depth > 0 then call('HSET', job, 'dp', num(a.depth)) else call('HDEL', job, 'dp') end
+    if a.platform ~= '' then call('HSET', job, 'pf', a.platform) else call('HDEL', job, 'pf') end
     if a.deliveries ~= 3 then call('HSET', job, 'mdl', num(a.deliveries)) else call('HDEL', job, 'mdl') end
     if a.keys ~= '' then call('HSET', job, 'kl', a.keys) else call('HDEL', job, 'kl') end
     limit(a, job)
@@ -148,6 +154,7 @@ local function adopt(a)
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
   drop_works(a.uid, num(a.gen))
   call('ZADD', P .. 'jobs', num(now), a.uid)
+  if string.sub(a.uid, 1, 3) ~= 'eh.' then call('HSET', P .. 'names', a.ns .. '/' .. a.name, a.uid) end
   -- more may run at a time now
   if not fresh and a.invalid == 0 then
     if left and left ~= '' and left ~= a.group then release_group(left) end

@@ -11,9 +11,13 @@ watch_clock()
 local early = now + tonumber(ARGV[3])
 local DAY = 86400000
 
-local function skip(job, reason, count, first, last)
+local LATE = 5000
+
+local function skip(uid, reason, count, first, last)
+  local job = P .. 'job:' .. uid
   call('HINCRBY', job, 'n:skipped', count)
   count_skip(job, reason, count, first, last)
+  tell_skipped(uid .. '-s' .. first, uid, reason, count, first, last)
 end
 
 -- Pauses of namespaces ('' before it is read) and of all: [since, until) by namespace.
@@ -84,10 +88,11 @@ local function fire(uid, h, nominal, delay)
   if ran(id, h, tonumber(nominal)) then return id end
   local refused = excuse(uid, h, nominal, delay) or start(uid, h, id, nominal, nominal + delay)
   if refused then
-    skip(P .. 'job:' .. uid, refused, 1, nominal, nominal)
+    skip(uid, refused, 1, nominal, nominal)
     return refused
   end
   h.last = nominal
+  if now - nominal - delay >= LATE then tell('late', id) end
   -- caught up after a jump: if the clock goes back again, its instant comes once more, perhaps after its record went
   local jump = last_jump()
   if tonumber(nominal) <= jump and jump <= now then call('SET', P .. 'claim:' .. id, 'started', 'PX', DAY) end
@@ -138,7 +143,7 @@ local function dispatch(uid, gen, rev, from, to, due, skips)
   if once then to = string.sub(to, 2) end
   if skips ~= '' then
     for reason, count, first, last in string.gmatch(skips, '(%a+):(%d+):(%d+):(%d+)') do
-      skip(job, reason, count, first, last)
+      skip(uid, reason, count, first, last)
       if once then call('HSET', job, 'once', reason, 'done', now_text) end
     end
   end

@@ -80,10 +80,13 @@ local function recall(id, r)
 end
 
 -- A run takes longer than its job's expectedWithin.
-local function mark_slow(key, job)
-  call('HSET', key, 'sl', 1)
+local function mark_slow(id, job)
+  call('HSET', P .. 'run:' .. id, 'sl', 1)
   if call('EXISTS', job) == 1 then call('HINCRBY', job, 'n:slow', 1) end
+  tell('slow', id)
 end
+
+local function kind_of(state) return state == 'success' and 'succeeded' or state end
 
 -- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
 -- `duration` and `message` may be nil.
@@ -98,9 +101,10 @@ local function settle(id, r, state, why, duration, message)
   if r.bf then tell_backfill(id, r.bf, state) end
   local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end', 'exp')
   if state == 'dead' then bury_run(id, r, why, message) end
-  if j[13] and duration and not r.sl and tonumber(duration) > tonumber(j[13]) then mark_slow(key, job) end
+  if j[13] and duration and not r.sl and tonumber(duration) > tonumber(j[13]) then mark_slow(id, job) end
   if not j[1] then
     call('PEXPIRE', key, ORPHAN_TTL)
+    tell(kind_of(state), id, message)
     return
   end
   call('HINCRBY', job, 'n:' .. state, 1)
@@ -125,6 +129,7 @@ local function settle(id, r, state, why, duration, message)
     call('HINCRBY', job, 'dsum', duration)
   end
   if j[5] == id then call('HSET', job, 'done', num(now)) end
+  tell(kind_of(state), id, message)
   remember(r.uid, id, state == 'success', tonumber(state == 'success' and j[2] or j[3]) or 10, tonumber(j[4]) or ORPHAN_TTL)
   if r.gen ~= j[1] then drop_works(r.uid, j[1]) end
   release_waiting(r.uid)
@@ -172,7 +177,7 @@ local function note_attempt(key, r, why)
 end
 
 -- A failed attempt: the run waits for the next one.
-local function postpone(id, r, why, wait)
+local function postpone(id, r, why, wait, message)
   local key = P .. 'run:' .. id
   note_attempt(key, r, why)
   if r.sta and not r.fs then call('HSET', key, 'fs', r.sta) end
@@ -182,6 +187,7 @@ local function postpone(id, r, why, wait)
   call('HSET', key, 'st', 'retrying', 'why', why)
   call('HDEL', key, 'dlv', 'xt', 'pk', 'ptk', 'pg', 'nb')
   call('ZADD', P .. 'unfinished', num(now + tonumber(wait)), id)
+  tell('retrying', id, message)
   touch(r.uid)
 end
 
@@ -212,7 +218,7 @@ local function conclude(id, r, state, why, retry_in, duration, result, err, out,
   elseif killed and too_deadly(id, r) then
     settle(id, r, 'dead', 'too_many_deliveries', duration, message)
   elseif retry_in ~= '' and call('EXISTS', P .. 'job:' .. r.uid) == 1 and not bereft(id, r) and in_time(r, retry_in) then
-    postpone(id, r, why, retry_in)
+    postpone(id, r, why, retry_in, message)
   else
     if state == 'retrying' then state = 'failed' end
     settle(id, r, state, why ~= '' and why or nil, duration, message)
@@ -249,6 +255,6 @@ local function lose(id, r, why, message)
   end
   local wait = math.floor(math.min(work.retry.initial * work.retry.factor ^ math.min(tonumber(r.att) - 1, 64), work.retry.maximum))
   if not in_time(r, wait) then return settle(id, r, 'failed', why, nil, message) end
-  postpone(id, r, why, wait)
+  postpone(id, r, why, wait, message)
   call('HDEL', P .. 'run:' .. id, 'wk', 'inc')
 end

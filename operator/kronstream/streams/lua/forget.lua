@@ -1,14 +1,29 @@
 #!lua flags=allow-oom
+-- needs: waiting
 -- Forgets deleted jobs: queued runs end, running ones may finish, everything left gets a time to live.
 -- ARGV: group, the instant before which a job must have been adopted ('' = any), then uids. Answers how many.
 local before = tonumber(ARGV[2])
 local forgotten = 0
+local DROPPED = 1000
+
+-- What waits for a handler goes with it; of very much the rest later.
+local function forget_handler(uid)
+  drop_waiting(uid, DROPPED)
+  if call('ZCARD', P .. 'eitems:' .. uid) > 0 then return want_tending(uid, 0) end
+  call('DEL', P .. 'eopen:' .. uid, P .. 'eline:' .. uid)
+  call('ZREM', P .. 'etend', uid)
+end
 
 local function forget(uid)
   local adopted = call('ZSCORE', P .. 'jobs', uid)
   if not adopted or (before and tonumber(adopted) >= before) then return end
   local job = P .. 'job:' .. uid
-  local age = tonumber(call('HGET', job, 'hage')) or ORPHAN_TTL
+  local known = call('HMGET', job, 'hage', 'ns', 'name')
+  local age = tonumber(known[1]) or ORPHAN_TTL
+  if string.sub(uid, 1, 3) == 'eh.' then forget_handler(uid) end
+  -- another job may have the name by now
+  local name = (known[2] or '') .. '/' .. (known[3] or '')
+  if call('HGET', P .. 'names', name) == uid then call('HDEL', P .. 'names', name) end
   call('DEL', P .. 'waiting:' .. uid)
   for _, id in ipairs(call('ZRANGE', P .. 'active:' .. uid, 0, -1)) do
     local r = load_run(id)

@@ -62,10 +62,16 @@ local function leave_gates(id, r)
   r.gt = false
 end
 
--- When the next attempt may begin by a pace of `count` in `per` ms, as an instant; it is reserved.
+-- When the next attempt may begin by a pace of `count` in `per` ms, as an instant, and what is free after it.
+local function next_begin(name, count, per)
+  local interval = per / count
+  local next_free = math.max(tonumber(call('GET', P .. 'pace:' .. name) or '0'), now)
+  return math.max(now, next_free - (count - 1) * interval), next_free + interval
+end
+
+-- The same; it is reserved.
 local function reserve(name, count, per)
-  local key, interval = P .. 'pace:' .. name, per / count
-  local next_free = math.max(tonumber(call('GET', key) or '0'), now)
-  call('SET', key, string.format('%.3f', next_free + interval), 'PX', math.ceil(next_free + interval - now) + per)
-  return math.max(now, next_free - (count - 1) * interval)
+  local at, free = next_begin(name, count, per)
+  call('SET', P .. 'pace:' .. name, string.format('%.3f', free), 'PX', math.ceil(free - now) + per)
+  return at
 end

@@ -65,6 +65,7 @@ local function succeed(id, r, duration, result, out)
   if out ~= '' then set[#set + 1], set[#set + 2] = 'out', out end
   call('HSET', key, unpack(set))
   call('PEXPIRE', key, num(j.age))
+  tell('succeeded', id)
   if not j.runs then
     j.runs, j.scored = {}, {}
     plain.order[#plain.order + 1] = r.uid

@@ -3,7 +3,7 @@
 for i = 2, #ARGV, 2 do
   local r = load_run(ARGV[i])
   if r and r.st == 'running' and r.tok == ARGV[i + 1] and not r.sl then
-    mark_slow(P .. 'run:' .. ARGV[i], P .. 'job:' .. r.uid)
+    mark_slow(ARGV[i], P .. 'job:' .. r.uid)
     touch(r.uid)
   end
 end

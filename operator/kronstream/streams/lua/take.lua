@@ -168,6 +168,7 @@ local function start(id, r, priority, j)
   if r.gt then call('HSET', key, 'gt', r.gt) end
   if r.rv then call('HDEL', key, 'rv') end
   note_started(id, r.uid)
+  tell('started', id)
   local work, own = errand(id, r)
   return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, work, own, more(id, r, j) }
 end

@@ -25,7 +25,7 @@ async def live_together(rooms: Sequence[Room]) -> None:
         await _end(tasks)
     for task in ended:
         task.result()
-    raise RuntimeError("a room of the operator ended without an error")
+    raise RuntimeError("a room of the process ended without an error")
 
 
 async def _end(tasks: Sequence["asyncio.Future[None]"]) -> None:

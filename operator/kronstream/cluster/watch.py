@@ -16,8 +16,7 @@ from typing import Any
 
 import kopf
 
-from kronstream.cluster.scheduledjobs import GROUP, PLURAL, VERSION
-from kronstream.controller.measures import Measures
+from kronstream.cluster.resources import GROUP, VERSION
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +94,8 @@ class NoDiffs(kopf.DiffBaseStorage):
         return None
 
 
-def registry_for(failed: Callable[[], None]) -> kopf.OperatorRegistry:
-    """kopf's registry: the credentials, the settings and one handler."""
+def registry_for(plural: str, failed: Callable[[], None]) -> kopf.OperatorRegistry:
+    """kopf's registry: the credentials, the settings and one handler, of the resources of this name."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -112,7 +111,7 @@ def registry_for(failed: Callable[[], None]) -> kopf.OperatorRegistry:
         settings.watching.chunk_size = 500
         settings.persistence.diffbase_storage = NoDiffs()
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    @kopf.on.event(GROUP, VERSION, plural, registry=registry)
     async def observe(event: Any, memo: Any, **_: Any) -> None:
         memo.put(event["type"], event["object"])
 
@@ -133,12 +132,16 @@ def _calm(record: logging.LogRecord) -> bool:
 
 
 class Watch:
-    """Runs kopf until stopped, starting it anew whenever it ends."""
+    """Runs kopf until stopped, starting it anew whenever it ends.
 
-    def __init__(self, inbox: Inbox, namespaces: tuple[str, ...], measures: Measures) -> None:
+    It watches the resources called ``plural``; ``restarted`` is called in its thread at every such start.
+    """
+
+    def __init__(self, inbox: Inbox, plural: str, namespaces: tuple[str, ...], restarted: Callable[[], None]) -> None:
         self._inbox = inbox
+        self._plural = plural
         self._namespaces = namespaces
-        self._measures = measures
+        self._restarted = restarted
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._stop = threading.Event()
         self._anew = False
@@ -189,7 +192,7 @@ class Watch:
                 self._anew = False
                 continue
             pause = FIRST_PAUSE if time.monotonic() - begin > 60 else min(pause * 2, LONGEST_PAUSE)
-            self._measures.kopf_restarts.inc()
+            self._restarted()
             log.warning("the watch is started again in %.0f s", pause)
             self._stop.wait(pause)
 
@@ -199,7 +202,7 @@ class Watch:
         if self._stop.is_set():
             return
         await kopf.operator(
-            registry=registry_for(self._inbox.missed),
+            registry=registry_for(self._plural, self._inbox.missed),
             memo=self._inbox,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
