@@ -15,15 +15,15 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.domain.eventpayload import Unpayable
 from kronstream.domain.retry import backoff, delay
 from kronstream.events.adopting import Adopting
-from kronstream.events.listener import Listener
-from kronstream.events.making import job_of
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.routing import Heard, body_event, requested
 from kronstream.events.table import Handler, Table
-from kronstream.events.targets import Targets
+from kronstream.operations.listener import Listener
+from kronstream.operations.making import job_of
 from kronstream.operations.refused import Refused
+from kronstream.operations.routing import Heard, body_event, requested
 from kronstream.operations.runs import SKIPPED
+from kronstream.operations.targets import Targets
 from kronstream.ports import EffectKind, Effects, Ending, Epoch, Ledger, Request, Requests, Settled, Waiting, Word
 from kronstream.resources.cloudevent import Unreadable, of_value
 from kronstream.trouble import Trouble

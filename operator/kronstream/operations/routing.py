@@ -14,10 +14,10 @@ from kronstream.domain.eventpayload import MAX_BYTES, Unpayable, payload
 from kronstream.domain.filter import Seen
 from kronstream.domain.retry import delay
 from kronstream.domain.run import Trigger, digest, run_id
-from kronstream.events.listener import Listener
-from kronstream.events.targets import Target
+from kronstream.operations.listener import Listener
 from kronstream.operations.refused import Refused
 from kronstream.operations.runs import keys_of
+from kronstream.operations.targets import Target
 from kronstream.ports import Debounce, Dedupe, Effect, EffectKind, Request
 
 OLDER = 60_000  # ms by which an event may be older than its handler: the clocks of two servers differ
