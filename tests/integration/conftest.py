@@ -49,6 +49,22 @@ def sturdy(sturdy_installation: Installation) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="session")
+def routed_installation() -> Iterator[Installation]:
+    """Two operators, two routers and two workers, for tests of events."""
+    with ControlPlane() as plane, Installation(plane, operators=2, routers=2, workers=2) as installation:
+        yield installation
+
+
+@pytest.fixture
+def routed(routed_installation: Installation) -> Iterator[Installation]:
+    """That installation; afterwards its objects are gone and its logs without unexpected ERROR or traceback."""
+    yield routed_installation
+    routed_installation.clear()
+    complaints = routed_installation.complaints()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
 def managed_installation() -> Iterator[Installation]:
     """An operator and two workers on a control plane with kube-controller-manager, for what makes objects."""
     environ = {

@@ -14,7 +14,7 @@ from redis import Redis
 
 from integration.objects import Object, Objects
 from integration.service import Answer, Service, ask
-from kronstream.dev.components import KRONSTREAM, Component
+from kronstream.dev.components import ACCOUNTS, CONSUMERS, KRONSTREAM, Component
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.process import Process
@@ -31,7 +31,7 @@ BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was neve
 
 
 class Installation:
-    """Operators `operator-1`… and workers `worker-1`… on a control plane; a context manager.
+    """Operators `operator-1`…, routers `router-1`… and workers `worker-1`… on a control plane; a context manager.
 
     `environ` is given to all of them. The parts of the control plane are under `plane`; a part started again has the
     same name, port and log file. `complaints` tells what no test should leave in the logs.
@@ -43,6 +43,7 @@ class Installation:
         *,
         operators: int = 2,
         workers: int = 0,
+        routers: int = 0,
         environ: Mapping[str, str] | None = None,
         handlers: Path = HANDLERS,
     ) -> None:
@@ -55,9 +56,8 @@ class Installation:
         self._read: dict[str, int] = {}
         self._allowed: list[str] = []
         self._namespaces: set[str] = set()
-        roles = ["operator"] * operators + ["worker"] * workers
-        numbers = [*range(1, operators + 1), *range(1, workers + 1)]
-        made = [self._component(role, number) for role, number in zip(roles, numbers, strict=True)]
+        counts = {"operator": operators, "router": routers, "worker": workers}
+        made = [self._component(role, number) for role, count in counts.items() for number in range(1, count + 1)]
         self.components: dict[str, Component] = {component.name: component for component in made}
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -119,6 +119,11 @@ class Installation:
     def operators(self) -> tuple[str, ...]:
         """Names of the operators."""
         return tuple(name for name in self.components if name.startswith("operator-"))
+
+    @property
+    def routers(self) -> tuple[str, ...]:
+        """Names of the routers."""
+        return tuple(name for name in self.components if name.startswith("router-"))
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -257,13 +262,14 @@ class Installation:
         arguments = ("--handlers", str(handlers or self._handlers)) if role == "worker" else ()
         environ = {
             **os.environ,
-            "KUBECONFIG": str(self.plane.kubeconfig_for(f"kronstream-{role}")),
+            "KUBECONFIG": str(self.plane.kubeconfig_for(f"kronstream-{ACCOUNTS.get(role, role)}")),
             "KRONSTREAM_REDIS_URL": self.plane.redis_url,
             "KRONSTREAM_METRICS_PORT": str(port),
             "KRONSTREAM_METRICS_HOST": "127.0.0.1",
             "PROBE_REDIS_URL": self.plane.redis_url,
             "PYTHONUNBUFFERED": "1",
-            **({"KRONSTREAM_CONSUMER_NAME": name, "KRONSTREAM_GRACE": "5s"} if role == "worker" else {}),
+            **({"KRONSTREAM_CONSUMER_NAME": name} if role in CONSUMERS else {}),
+            **({"KRONSTREAM_GRACE": "5s"} if role == "worker" else {}),
             **self._environ,
         }
         log = self.plane.logs / f"{name}.log"

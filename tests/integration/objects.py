@@ -1,4 +1,4 @@
-"""ScheduledJobs on the API server, as a test writes, reads and watches them."""
+"""ScheduledJobs and EventHandlers on the API server, as a test writes, reads and watches them."""
 
 import http.client
 import json
@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 from kronstream.dev.controlplane import ControlPlane
 
 Object = dict[str, Any]
+KINDS = "/apis/kronstream.dev/v1/namespaces/{}/{}"
 JOBS = "/apis/kronstream.dev/v1/namespaces/{}/scheduledjobs"
+PLURALS = {"ScheduledJob": "scheduledjobs", "EventHandler": "eventhandlers"}
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
@@ -81,8 +83,9 @@ class Objects:
         self.send("DELETE", f"{_path(job)}/{job['metadata']['name']}")
 
     def delete_all(self, namespace: str) -> None:
-        """Deletes every ScheduledJob of a namespace."""
-        self.send("DELETE", JOBS.format(namespace))
+        """Deletes every ScheduledJob and EventHandler of a namespace."""
+        for plural in PLURALS.values():
+            self.send("DELETE", KINDS.format(namespace, plural))
 
     def events(self, job: Object) -> list[Object]:
         """The Events about this very object."""
@@ -148,6 +151,16 @@ def scheduled(name: str, namespace: str = "default", /, function: str = "echo", 
     }
 
 
+def handling(name: str, event: str, /, namespace: str = "default", *, action: Object, **spec: Any) -> Object:
+    """An EventHandler to apply."""
+    return {
+        "apiVersion": "kronstream.dev/v1",
+        "kind": "EventHandler",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"event": event, "action": action, **spec},
+    }
+
+
 def condition(job: Object, kind: str) -> Object:
     """The condition of a type; empty when there is none."""
     found = [each for each in job.get("status", {}).get("conditions", ()) if each["type"] == kind]
@@ -164,4 +177,4 @@ def ready(job: Object) -> bool:
 
 
 def _path(job: Object) -> str:
-    return JOBS.format(job["metadata"]["namespace"])
+    return KINDS.format(job["metadata"]["namespace"], PLURALS[job.get("kind", "ScheduledJob")])

@@ -115,7 +115,7 @@ local function write_counts()
       if c.told then
         local set = {}
         for name, value in pairs(c.told) do set[#set + 1], set[#set + 2] = name, value end
-        call('HSET', job, unpack(set))
+        if #set > 0 then call('HSET', job, unpack(set)) end
       end
       touch(handler)
     end
