@@ -122,6 +122,17 @@ class RedisSettings:
     group: str = setting("KRONSTREAM_CONSUMER_GROUP", "consumer group of the workers", visible, DEFAULT_GROUP)
 
 
+@dataclass(frozen=True)
+class IngestSettings:
+    """Where events go that come by HTTP or from the command line."""
+
+    stream: str = setting("KRONSTREAM_EVENT_STREAM", "stream of events", stream_name, "stream:events")
+    most: int = setting(
+        "KRONSTREAM_EVENT_BACKLOG", "events that may wait there before no more are taken by HTTP",
+        whole(1, 100_000_000), 1_000_000,
+    )  # fmt: skip
+
+
 METRICS_HELP = "port of /metrics, /healthz and /readyz; 0 turns them off"
 
 

@@ -4,8 +4,20 @@ One service for every door: the operator (annotations), the API and the command 
 """
 
 from kronstream.operations.backfills import Backfills, Preview
+from kronstream.operations.ingest import Accepted, Ingest, Rejected, Unavailable
 from kronstream.operations.pausing import Pausing
 from kronstream.operations.refused import Refused
 from kronstream.operations.runs import Runs, Started
 
-__all__ = ["Backfills", "Pausing", "Preview", "Refused", "Runs", "Started"]
+__all__ = [
+    "Accepted",
+    "Backfills",
+    "Ingest",
+    "Pausing",
+    "Preview",
+    "Refused",
+    "Rejected",
+    "Runs",
+    "Started",
+    "Unavailable",
+]

@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from kronstream.domain.depth import too_deep
-from kronstream.domain.event import SPEC_VERSION, Event
+from kronstream.domain.event import Event
 from kronstream.resources import uri
 from kronstream.resources.payload import MAX_DEPTH
-from kronstream.resources.scalars import quoted
+from kronstream.resources.scalars import SHOWN, quoted
 
 MAX_BYTES = 65_536
 AHEAD = 300_000
@@ -58,12 +58,13 @@ class Unreadable(ValueError):  # noqa: N818 - a verdict on what came
     """What came is no event that can be used.
 
     ``reason`` is a word for programs: NotJson, TooLarge, TooDeep, UnknownVersion, NoType, FromTheFuture or Invalid.
-    ``field`` is the attribute at fault, where it is one. The text says what to write instead.
+    ``field`` is the attribute at fault, where it is one, and ``fault`` what is wrong and what to write instead.
     """
 
-    def __init__(self, reason: str, message: str, field: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, fault: str, field: str = "") -> None:
+        super().__init__(f"{field}: {fault}" if field else fault)
         self.reason = reason
+        self.fault = fault
         self.field = field
 
 
@@ -97,7 +98,7 @@ class CloudEvent(BaseModel):
     """The attributes as they came, each judged by its type; an attribute that is null is one that is not there."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[Attribute, bool | Integer | Text | None]
+    __pydantic_extra__: dict[Attribute, Annotated[Text | bool | Integer | None, Field(union_mode="left_to_right")]]
 
     specversion: Literal["1.0"]
     type: Filled
@@ -117,26 +118,26 @@ def read_event(text: str, now: int | None = None) -> Event:
 
     ``now`` (ms) tells which times lie in the future: more than five minutes ahead.
     """
-    return of_value(parse(text, MAX_BYTES), now)
+    value = parse(text, MAX_BYTES)
+    # fewer brackets than levels, as in nearly all, need no look at the depth
+    return of_value(value, now, flat=text.count("{") + text.count("[") <= MAX_DEPTH)
 
 
-def of_value(value: Any, now: int | None = None) -> Event:
-    """The event of parsed JSON (see ``parse``). Raises Unreadable."""
+def of_value(value: Any, now: int | None = None, *, flat: bool = False) -> Event:
+    """The event of parsed JSON (see ``parse``); ``flat`` is one that cannot be too deep. Raises Unreadable."""
     if not isinstance(value, dict):
         raise Unreadable("Invalid", f"an event is a JSON object, not {kind_of(value)}")
     if isinstance(value, _Doubled):
-        raise Unreadable("Invalid", f"{value.twice}: is there twice; write each attribute once", value.twice)
-    if too_deep(value):
-        raise Unreadable(
-            "TooDeep", f"data: is nested more than {MAX_DEPTH} levels deep, counted from the event", "data"
-        )
+        raise Unreadable("Invalid", "is there twice; write each attribute once", value.twice)
+    if not flat and too_deep(value):
+        raise Unreadable("TooDeep", f"the event is nested more than {MAX_DEPTH} levels deep", "data")
     try:
         read = CloudEvent.model_validate(value)
     except ValidationError as error:
         raise _said(error, value) from None
     if now is not None and read.time is not None and read.time - now > AHEAD:
         ahead = (read.time - now) // 1_000
-        raise Unreadable("FromTheFuture", f"time: is {ahead} s ahead of now; set the sender's clock", "time")
+        raise Unreadable("FromTheFuture", f"is {ahead} s ahead of now; set the sender's clock", "time")
     data, in_base64 = _data(read)
     return Event(
         id=read.id,
@@ -230,16 +231,16 @@ def _data(read: CloudEvent) -> tuple[Any, str | None]:
     if read.data_base64 is None:
         if read.data is not None and not isinstance(read.data, str) and not is_json(read.datacontenttype):
             raise Unreadable(
-                "Invalid", f"data: is {kind_of(read.data)}, and {quoted(read.datacontenttype)} is no JSON; write a "
+                "Invalid", f"is {kind_of(read.data)}, and {quoted(read.datacontenttype)} is no JSON; write a "
                 "text, or datacontenttype application/json", "data",
             )  # fmt: skip
         return read.data, None
     if read.data is not None:
-        raise Unreadable("Invalid", "data: is there beside data_base64; write one of them", "data")
+        raise Unreadable("Invalid", "is there beside data_base64; write one of them", "data")
     try:
         raw = base64.b64decode(read.data_base64, validate=True)
     except (binascii.Error, ValueError):
-        raise Unreadable("Invalid", f"data_base64: is not base64; {INSTEAD['data_base64']}", "data_base64") from None
+        raise Unreadable("Invalid", f"is not base64; {INSTEAD['data_base64']}", "data_base64") from None
     if read.datacontenttype is None or not is_json(read.datacontenttype):
         return None, read.data_base64
     return json_data(raw, "data_base64"), None
@@ -250,12 +251,12 @@ def json_data(raw: bytes, field: str) -> Any:
     try:
         value = parse(raw.decode(), MAX_BYTES)
     except UnicodeDecodeError:
-        raise Unreadable("Invalid", f"{field}: is not UTF-8, and its type says JSON", field) from None
+        raise Unreadable("Invalid", "is not UTF-8, and its type says JSON", field) from None
     except Unreadable as error:
         reason = "Invalid" if error.reason == "NotJson" else error.reason
-        raise Unreadable(reason, f"{field}: {error}, and its type says JSON", field) from None
+        raise Unreadable(reason, f"{error.fault}, and its type says JSON", field) from None
     if too_deep([value]):
-        raise Unreadable("TooDeep", f"{field}: is nested more than {MAX_DEPTH - 1} levels deep", field)
+        raise Unreadable("TooDeep", f"is nested more than {MAX_DEPTH - 1} levels deep", field)
     return value
 
 
@@ -275,10 +276,11 @@ def _said(error: ValidationError, value: Mapping[str, Any]) -> Unreadable:
     if name == "specversion":
         given = value.get(name)
         fault = "is missing" if given is None else f"{quoted(given)} is not known here"
-        return Unreadable("UnknownVersion", f"specversion: {fault}; {INSTEAD[name]} ({SPEC_VERSION} alone is)", name)
-    if "[key]" in found["loc"]:
-        return Unreadable("Invalid", f"{quoted(name)}: is no attribute; {_NAME}", name)
+        return Unreadable("UnknownVersion", f"{fault}; {INSTEAD[name]}", name)
+    # a name of no attribute has a place of its own, the value of one is one of several types
+    if len(found["loc"]) == 1 and name not in CloudEvent.model_fields:
+        return Unreadable("Invalid", f"is no attribute; {_NAME}", name[:SHOWN])
     given = value.get(name)
     fault = "is missing" if given is None else "is empty" if given == "" else f"{quoted(given)} cannot be used"
-    reason = "NoType" if name == "type" and not given else "Invalid"
-    return Unreadable(reason, f"{name}: {fault}; {INSTEAD.get(name, _VALUE)}", name)
+    reason = "NoType" if name == "type" and given in (None, "") else "Invalid"
+    return Unreadable(reason, f"{fault}; {INSTEAD.get(name, _VALUE)}", name[:SHOWN])
