@@ -10,11 +10,11 @@ from kronstream.domain.outcomeevent import event_of
 from kronstream.domain.run import digest
 from kronstream.operations.eventhandlers import Hearers
 from kronstream.operations.refused import Refused, Why, gone
-from kronstream.operations.routing import body_event
+from kronstream.operations.routing import kept
 from kronstream.operations.trigger import STREAM, Trigger
 from kronstream.operations.triggered import Answer, Outcome
 from kronstream.ports import EventLetter, EventLetters
-from kronstream.resources.cloudevent import Unreadable, of_value, read_event
+from kronstream.resources.cloudevent import Unreadable, read_event
 
 PAGE = 100
 # after these nothing was stored: the letter stays
@@ -92,5 +92,5 @@ class EventDeadLetters:
                 raise Unreadable("Invalid", "it has no fields")
             return event_of({name: str(value) for name, value in fields.items()})
         if letter.handler and not letter.stream:
-            return of_value(body_event(letter.text))
+            return kept(letter.text).event
         return read_event(letter.text, now)
