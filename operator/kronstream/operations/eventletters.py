@@ -14,6 +14,7 @@ from kronstream.operations.routing import kept
 from kronstream.operations.trigger import STREAM, Trigger
 from kronstream.operations.triggered import Answer, Outcome
 from kronstream.ports import EventLetter, EventLetters
+from kronstream.ports.eventletters import TEXT_LIMIT
 from kronstream.resources.cloudevent import Unreadable, read_event
 
 PAGE = 100
@@ -78,8 +79,11 @@ class EventDeadLetters:
         try:
             event = self._read(letter, now)
         except ValueError as fault:
+            # a character is not cut in two
+            cut = len(letter.text.encode()) > TEXT_LIMIT - 4
+            said = f"only its first {TEXT_LIMIT} bytes were kept" if cut else str(fault)
             raise Refused(
-                Why.INVALID, f"dead letter {letter.id} ({letter.reason}) is no event that can be used: {fault}; drop it"
+                Why.INVALID, f"dead letter {letter.id} ({letter.reason}) is no event that can be used: {said}; drop it"
             ) from None
         rest = {name: value for name, value in event.extensions.items() if name != CHAIN}
         return event if letter.handler else replace(event, extensions=rest)
