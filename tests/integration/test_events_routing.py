@@ -251,9 +251,10 @@ def test_what_is_no_event_is_kept_with_the_reason(routed: Installation) -> None:
     send(routed, event("after.that"))
 
     routed.wait(handler, counted(success=1))
-    reasons = [one["reason"] for one in letters(routed)[before:]]
-    assert reasons == ["NotJson", "NoEvent", "UnknownVersion", "ChainTooDeep"]
     assert eventually(lambda: unacknowledged(routed) == 0)
+    # two routers read them, in whatever order
+    reasons = {one["reason"] for one in letters(routed)[before:]}
+    assert reasons == {"NotJson", "NoEvent", "UnknownVersion", "ChainTooDeep"}
 
 
 def test_a_job_that_is_not_there_is_looked_for_again_and_then_told(routed: Installation) -> None:
@@ -269,7 +270,7 @@ def test_a_job_that_is_not_there_is_looked_for_again_and_then_told(routed: Insta
 
     told = routed.wait(hasty, counted(trigger=1, failure=1, success=0))["status"]["lastError"]
     assert "comes-later" in told["message"]
-    (kept,) = [one for one in letters(routed) if one["handler"] == f"eh.{hasty['metadata']['uid']}"]
+    (kept,) = [one for one in letters(routed) if one.get("handler") == f"eh.{hasty['metadata']['uid']}"]
     assert kept["reason"] == "NoSuchJob"
     routed.wait(patient, counted(trigger=1, failure=0, success=0))
 

@@ -176,7 +176,7 @@ class Delivery:
         while True:
             await self._pulse.open.wait()
             try:
-                await self._targets.fetch(wish.job for wish in wanted if wish.job is not None)
+                await self._targets.fetch(w.job for w in wanted if w.job is not None and w.debounce is None)
                 now = self._clock.now()
                 asked = [effect(w, self._targets.get(w.job) if w.job is not None else None, now) for w in wanted]
                 fates = await self._effects.route(self._pulse.epoch, asked)
