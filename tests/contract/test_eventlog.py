@@ -407,6 +407,44 @@ async def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
     await redis.aclose()
 
 
+async def test_many_that_are_left_are_taken_over_in_order(bench: Any) -> None:
+    await bench.log.join(EVENTS, "$")
+    ids = await bench.add(EVENTS, *[str(n) for n in range(100)])
+    await bench.read(consumer="dead", count=100)
+    await bench.advance(IDLE + 1)
+    left = await bench.log.reclaim(EVENTS, "a", IDLE, 50) + await bench.log.reclaim(EVENTS, "a", IDLE, 60)
+    assert [entry.id for entry in left] == ids
+    assert [entry.id for entry in await bench.log.pending(EVENTS, "a", 1_000)] == ids
+
+
+async def test_a_reader_that_waits_is_told_that_the_stream_was_lost(bench: Any) -> None:
+    await bench.log.join(EVENTS, "$")
+    told: list[str] = []
+
+    async def wait() -> None:
+        with pytest.raises(GroupLost) as caught:
+            await bench.read(block=20_000)
+        told.append(caught.value.stream)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await waiting(bench)
+            await bench.lose()
+    assert told == [EVENTS]
+
+
+async def test_how_many_wait_is_not_guessed_where_entries_were_deleted(redis_bench: RedisBench) -> None:
+    bench = redis_bench
+    await bench.log.join(EVENTS, "$")
+    first, second, _ = await bench.add(EVENTS, "1", "2", "3")
+    await bench.trim(EVENTS, second)
+    assert await bench.log.lag(EVENTS) == Lag(None, int(first.partition("-")[0]), "0-0", 0)
+    assert await bench.log.backlog(EVENTS) == 2
+    assert texts(await bench.read()) == ["1", "3"]
+    assert (await bench.log.lag(EVENTS)).waiting == 0
+
+
 async def test_nothing_is_appended_where_nothing_is_given(bench: Any) -> None:
     assert await bench.add(EVENTS) == []
     assert await bench.entries(EVENTS) == []

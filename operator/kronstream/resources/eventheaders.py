@@ -27,7 +27,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 _BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _ENCODED = re.compile(r"[^!-~]|[\"%]")
-_TEXTUAL = re.compile(r"text/[^;]+|application/([^;]+\+)?xml", re.IGNORECASE)
+_TEXTUAL = re.compile(r"text/[^;]+|application/xml\b|[^;/]+/[^;]+\+xml\b", re.IGNORECASE)
 _CHARSET = re.compile(r';\s*charset="?([^";\s]+)', re.IGNORECASE)
 
 
@@ -43,6 +43,8 @@ def of_headers(headers: Mapping[str, str], body: bytes, now: int | None = None) 
             attribute = name.removeprefix(PREFIX)
             if attribute in _BY_OTHER_MEANS:
                 raise Unreadable("Invalid", f"is no header of an event; {_BY_OTHER_MEANS[attribute]}", name)
+            if not attribute:
+                raise Unreadable("Invalid", "names no attribute; write it behind, like ce-id", name)
             if attribute in value:
                 raise Unreadable("Invalid", "is there twice; send each header once", name)
             value[attribute] = _decoded(name[:SHOWN], text)

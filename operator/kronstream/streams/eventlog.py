@@ -19,6 +19,7 @@ from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import clean
 
 DEFAULT_GROUP = "kronstream-router"
+SLICE = 16  # entries of strangers, of any size, that are taken over in one answer
 CRASHED = 3_600_000  # milliseconds without a sign after which a consumer is taken for one that crashed
 
 # Removes consumers for which nothing is pending: the named one, and others that gave no sign for a while. A script of
@@ -145,11 +146,16 @@ class RedisEventLog:
             if not rows:
                 return []
             before = {str(row["message_id"]): int(row["times_delivered"]) for row in rows}
-            answer: Any = await _raw(self._redis, "XCLAIM", stream, self._group, consumer, idle_ms, *before)
+            ids, found = list(before), []
+            # in slices: what ended a reader by its sheer size comes back here
+            for begin in range(0, len(ids), SLICE):
+                some = ids[begin : begin + SLICE]
+                answer: Any = await _raw(self._redis, "XCLAIM", stream, self._group, consumer, idle_ms, *some)
+                claimed = ((_text(entry), _fields(raw)) for entry, raw in answer)
+                found += [Entry(stream, entry, fields, before[entry] + 1) for entry, fields in claimed]
         except ResponseError as error:
             raise _refused(stream, error) from error
-        claimed = ((_text(entry), _fields(raw)) for entry, raw in answer)
-        return [Entry(stream, entry, fields, before[entry] + 1) for entry, fields in claimed]
+        return found
 
     async def ack(self, stream: str, ids: Sequence[str]) -> None:
         """See EventLog."""

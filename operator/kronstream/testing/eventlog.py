@@ -54,6 +54,7 @@ class MemoryEventLog:
     def wipe(self) -> None:
         """Lose all streams."""
         self._streams.clear()
+        self._some.set()
 
     def add(self, stream: str, fields: dict[str, str]) -> str:
         """Append an entry as any producer would; its id."""
