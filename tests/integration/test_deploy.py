@@ -13,6 +13,7 @@ import kronstream
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.handlers import Run
 from kronstream.resources import parse_spec
+from kronstream.resources.eventhandler import judge_handler, parse_handler_spec
 from kronstream.resources.handler import TYPES
 from kronstream.resources.judged import judge
 from kronstream.worker.discovery import load
@@ -186,9 +187,15 @@ def test_an_example_is_accepted_and_its_handler_exists(file: Path, kubectl: Kube
     (document,) = yaml.safe_load_all(file.read_text(encoding="utf-8"))
 
     assert "created" in kubectl("create", "--dry-run=server", "-f", str(file))
-    handler = parse_spec(document["spec"]).handler
+    if document["kind"] == "EventHandler":
+        spec = parse_handler_spec(document["spec"])
+        judge_handler(spec)
+        assert spec.action.create_job is not None
+        handler = spec.action.create_job.handler
+    else:
+        handler = parse_spec(document["spec"]).handler
+        judge(parse_spec(document["spec"]), 0, "default/example")
     assert handler.offered in (*offered.names, *(f"@{name}" for name in TYPES))
-    judge(parse_spec(document["spec"]), 0, "default/example")
 
 
 def test_the_example_handlers_do_what_their_jobs_tell(offered: Registry) -> None:
@@ -203,9 +210,14 @@ def test_the_example_handlers_do_what_their_jobs_tell(offered: Registry) -> None
     assert call("flaky", {"failures": 2}, attempt=3) == {"attempts": 3}
     with pytest.raises(ConnectionError, match="attempt 2"):
         call("flaky", {"failures": 2}, attempt=2)
+    event = {"event_data": {"workflow_id": "123"}, "event_name": "workflow.completed"}
+    found = offered.get("cleanup:artifacts")
+    assert found is not None
+    assert asyncio.run(found.invoke({"retention_days": 30, **event}, Run)) == {"workflow": "123"}
 
 
 def test_these_are_the_examples() -> None:
     assert {file.stem for file in EXAMPLES} >= {
         *("argo-workflow", "cron-zone", "flaky", "job", "no-overlap", "once", "scheduledjob", "tekton-pipelinerun"),
+        *("alert-chain", "eventhandler"),
     }

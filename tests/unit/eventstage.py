@@ -5,6 +5,7 @@ import copy
 import json
 from typing import Any, cast
 
+from kronstream.events.targets import Targets
 from prometheus_client import CollectorRegistry
 
 from kronstream.cluster.api import ApiError
@@ -21,7 +22,6 @@ from kronstream.events.pulse import Pulse
 from kronstream.events.reading import Reading
 from kronstream.events.sources import Sources
 from kronstream.events.table import Handler, Table
-from kronstream.events.targets import Targets
 from kronstream.ports import Adoption, Entry, HandlerState
 from kronstream.testing import (
     FixedClock,
