@@ -89,6 +89,10 @@ class Store(ABC):
         """What was set aside."""
 
     @abstractmethod
+    async def burden(self, effects: int, size: int) -> None:
+        """As if so many more effects of events waited, with so many bytes."""
+
+    @abstractmethod
     async def outcomes(self) -> list[Mapping[str, str]]:
         """What was told of runs."""
 

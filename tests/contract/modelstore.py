@@ -89,6 +89,10 @@ class ModelStore(Store):
     async def dead_letters(self) -> list[Mapping[str, str]]:
         return list(self.memory.dead)
 
+    async def burden(self, effects: int, size: int) -> None:
+        number, held = self.memory.effect_load
+        self.memory.effect_load = number + effects, held + size
+
     async def outcomes(self) -> list[Mapping[str, str]]:
         return list(self.memory.outcomes)
 

@@ -196,6 +196,10 @@ class RedisStore(Store):
     async def dead_letters(self) -> list[Mapping[str, str]]:
         return [fields for _, fields in await self.redis.xrange(self.keys.dead)]
 
+    async def burden(self, effects: int, size: int) -> None:
+        await self.redis.hincrby(self.keys.effect_load, "n", effects)
+        await self.redis.hincrby(self.keys.effect_load, "b", size)
+
     async def outcomes(self) -> list[Mapping[str, str]]:
         return [fields for _, fields in await self.redis.xrange(self.keys.outcomes)]
 

@@ -2,7 +2,7 @@
 
 from eventually import eventually
 from integration.installation import Installation
-from integration.objects import Object, condition, ready, scheduled
+from integration.objects import Object, RefusedError, condition, ready, scheduled
 from integration.timeline import at, now, parse, render
 from kronstream.domain.run import State
 
@@ -98,3 +98,52 @@ def test_a_failed_one_is_over_after_its_last_attempt(installation: Installation)
     (record,) = installation.records(job)
     assert (record.state, record.attempt) == (State.FAILED, 2)
     assert at(job, "completionTime") == record.finished == parse(job["status"]["lastFailureTime"])
+
+
+def gone(installation: Installation, job: Object) -> bool:
+    try:
+        return installation.objects.get(job)["metadata"]["uid"] != job["metadata"]["uid"]
+    except RefusedError as refused:
+        return refused.status == 404
+
+
+def test_it_is_deleted_when_its_ttl_is_over_and_its_record_stays(installation: Installation) -> None:
+    soon = {"function": "probe:note", "runAt": render(now() + 300)}
+    job, kept = installation.apply(scheduled("brief", ttlAfterFinished="2s", **soon), scheduled("kept", **soon))
+    job = installation.wait(job, over)
+    finished = at(job, "completionTime")
+
+    eventually(lambda: gone(installation, job), within=10)
+
+    assert now() - finished >= 2_000
+    (record,) = installation.records(job)
+    assert record.state is State.SUCCESS
+    assert installation.wait(kept, over)["metadata"]["uid"] == kept["metadata"]["uid"]
+
+
+def test_one_that_failed_or_expired_is_deleted_as_well(installation: Installation) -> None:
+    ttl = {"ttlAfterFinished": "1s", "retry": {"limit": 0}}
+    jobs = installation.apply(
+        scheduled("failing", function="probe:raise", runAt=render(now()), **ttl),
+        scheduled("expired", function="probe:note", runAt=render(now() - 300_000), **ttl),
+    )
+
+    eventually(lambda: all(gone(installation, job) for job in jobs), within=10)
+
+
+def test_a_run_that_is_retried_puts_the_deletion_off(installation: Installation) -> None:
+    runs = {"function": "probe:sleep", "payload": {"seconds": 3.0}, "timeout": "10s"}
+    (job,) = installation.apply(scheduled("retried", runAt=render(now()), ttlAfterFinished="2s", **runs))
+    job = installation.wait(job, over)
+    (first,) = installation.records(job)
+
+    again = installation.ask(lambda service: service.runs.retry(first.id, "k"))
+    eventually(lambda: {r.id: r.state for r in installation.records(job)}.get(again.run) is State.SUCCESS, within=10)
+    ended = now()
+    assert not gone(installation, job)
+    eventually(lambda: gone(installation, job), within=10)
+
+    records = {record.id: record for record in installation.records(job)}
+    assert records[again.run].finished is not None
+    assert ended - 1_000 < (records[again.run].finished or 0)
+    assert now() - (records[again.run].finished or 0) >= 2_000

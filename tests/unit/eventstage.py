@@ -5,7 +5,6 @@ import copy
 import json
 from typing import Any, cast
 
-from kronstream.events.targets import Targets
 from prometheus_client import CollectorRegistry
 
 from kronstream.cluster.api import ApiError
@@ -22,6 +21,7 @@ from kronstream.events.pulse import Pulse
 from kronstream.events.reading import Reading
 from kronstream.events.sources import Sources
 from kronstream.events.table import Handler, Table
+from kronstream.operations.targets import Targets
 from kronstream.ports import Adoption, Entry, HandlerState
 from kronstream.testing import (
     FixedClock,

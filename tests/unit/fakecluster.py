@@ -31,6 +31,7 @@ def manifest(
             "namespace": "default",
             "name": f"job-{uid[:8]}",
             "generation": generation,
+            "resourceVersion": "1",
             "creationTimestamp": CREATED,
         },
         "spec": {"handler": {"function": {"name": "echo"}}, **spec},
@@ -87,6 +88,14 @@ class FakeJobs:
             raise ApiError(422, "status.seq never falls")
         obj["status"] = copy.deepcopy(status)
         self.written.append(status)
+
+    async def delete(self, namespace: str, name: str, uid: str, version: str) -> None:
+        self._refuse()
+        for found in [obj["metadata"] for obj in self.objects.values()]:
+            if (found["namespace"], found["name"]) == (namespace, name):
+                if (found["uid"], found["resourceVersion"]) != (uid, version):
+                    raise ApiError(409, "the UID or the resourceVersion is another one")
+                del self.objects[uid]
 
     def _refuse(self) -> None:
         if self.refusal is not None:

@@ -301,6 +301,14 @@ def test_a_file_without_jobs_says_so() -> None:
     assert (answer.exit_code, answer.stderr) == (1, "no ScheduledJob in -\n")
 
 
+def test_event_handlers_beside_jobs_are_left_alone() -> None:
+    handler = "apiVersion: kronstream.dev/v1\nkind: EventHandler\nmetadata: {name: a}\nspec: {event: a}\n"
+
+    answer = preview("-", stdin=handler)
+
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (1, "", "no ScheduledJob in -\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [

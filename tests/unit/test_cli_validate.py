@@ -9,16 +9,21 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+import bad_handlers
 from bad_specs import BEYOND, BOUNDED, JUDGED, WORDED
 from kronstream.cli.documents import MAX_VALUES, Unreadable, read
 from kronstream.cli.main import main
 from kronstream.domain.errors import Invalid
-from kronstream.resources import parse_spec
+from kronstream.resources import judge_handler, parse_handler_spec, parse_spec
 from kronstream.resources.judged import judge
 
 ROOT = Path(__file__).parents[2]
 HEAD = "apiVersion: kronstream.dev/v1\nkind: ScheduledJob\nmetadata:\n  name: report\n"
 GOOD = HEAD + 'spec:\n  schedule: "0 2 * * *"\n  handler:\n    function:\n      name: echo\n'
+HANDLER = (
+    "apiVersion: kronstream.dev/v1\nkind: EventHandler\nmetadata:\n  name: cleanup\n"
+    "spec:\n  event: workflow.completed\n  action:\n    runJob:\n      name: report\n"
+)
 OTHER = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n"
 
 
@@ -147,6 +152,47 @@ def test_the_words_are_the_operators(name: str) -> None:
     assert str(said.value) in [line.partition(": ")[2] for line in found]
 
 
+BAD_HANDLERS = bad_handlers.WORDED | bad_handlers.BOUNDED | bad_handlers.BEYOND | bad_handlers.JUDGED
+
+
+@pytest.mark.parametrize("name", BAD_HANDLERS)
+def test_the_words_about_an_event_handler_are_the_operators(name: str) -> None:
+    bad = BAD_HANDLERS[name][0]
+    with pytest.raises(Invalid) as said:
+        judge_handler(parse_handler_spec(bad))
+
+    found = findings(yaml.safe_dump({**yaml.safe_load(HANDLER), "spec": bad}, width=2_000, allow_unicode=True))
+
+    assert str(said.value) in [line.partition(": ")[2] for line in found]
+
+
+def test_event_handlers_are_counted_beside_jobs() -> None:
+    answer = validate("-", stdin=f"{GOOD}---\n{HANDLER}---\n{HANDLER}---\n{OTHER}")
+
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert answer.stderr == ("1 job and 2 event handlers in 1 file: 0 errors, 0 warnings; 1 other object ignored\n")
+    report = json.loads(validate("-", "-o", "json", stdin=f"{GOOD}---\n{HANDLER}").stdout)
+    assert (report["jobs"], report["handlers"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (HANDLER + "  filtre: x\n", "10: spec.filtre: is not a field; write filter"),
+        (HANDLER + "  handler: {}\n", "10: spec.handler: is not a field; write one of action, debounce, dedupe, "),
+        (HANDLER + "  filter: evnt.id == 'a'\n", "10: spec.filter: 'evnt.id' is not known; write event.id"),
+        (HANDLER + "  rateLimit:\n    count: 5\n    per: 7d\n", "12: spec.rateLimit.per: '7d' is not a duration from "),
+        (HANDLER + "      nmae: x\n", "10: spec.action.runJob.nmae: is not a field; write name"),
+        (HANDLER.split("spec:", maxsplit=1)[0], "1: spec: is missing; write event and action"),
+        (HANDLER.replace("EventHandler", "EventHandlr"), "2: kind: 'EventHandlr' is not known; write EventHandler"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_an_event_handler_is_told_with_its_line(text: str, finding: str) -> None:
+    (found,) = findings(text)
+
+    assert found.startswith(finding)
+
+
 def test_a_jitter_longer_than_the_distance() -> None:
     (found,) = findings(spec("jitter: 2h").replace("0 2 * * *", "0 * * * *"))
 
@@ -237,6 +283,7 @@ def test_json_for_programs() -> None:
     assert json.loads(answer.stdout) == {
         "files": 1,
         "jobs": 1,
+        "handlers": 0,
         "errors": 1,
         "warnings": 0,
         "ignored": 1,

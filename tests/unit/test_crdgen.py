@@ -11,7 +11,7 @@ from pydantic import Field
 
 from kronstream import crdgen
 from kronstream.cli.crds import crds
-from kronstream.resources import SCHEDULED_JOB
+from kronstream.resources import EVENT_HANDLER, KINDS, SCHEDULED_JOB, Kind
 from kronstream.resources.base import Part
 
 CHECKED_IN = Path(__file__).parents[2] / "crds"
@@ -30,12 +30,16 @@ def nodes(schema: Node, path: str = "") -> Iterator[tuple[str, Node]]:
             yield from nodes(schema[key], f"{path}[]")
 
 
-def schema() -> Node:
-    version: Node = crdgen.manifest(SCHEDULED_JOB)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def schema(kind: Kind = SCHEDULED_JOB) -> Node:
+    version: Node = crdgen.manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return version
 
 
-BELOW_ROOT = [(path, node) for part in ("spec", "status") for path, node in nodes(schema()["properties"][part], part)]
+def below_root(kind: Kind) -> list[tuple[str, Node]]:
+    return [(path, node) for part in ("spec", "status") for path, node in nodes(schema(kind)["properties"][part], part)]
+
+
+BELOW_ROOT = [(f"{kind.name}.{path}", node) for kind in KINDS for path, node in below_root(kind)]
 
 
 @pytest.mark.parametrize(("path", "node"), BELOW_ROOT, ids=[path for path, _ in BELOW_ROOT])
@@ -78,15 +82,23 @@ def test_descriptions_tell_the_defaults_as_they_are_written() -> None:
 
 
 def test_only_what_a_reader_wants_to_see_is_filled_in() -> None:
-    filled = {path: node["default"] for path, node in BELOW_ROOT if "default" in node}
+    def filled(kind: Kind) -> Node:
+        return {path: node["default"] for path, node in below_root(kind) if "default" in node}
 
-    assert filled == {
+    assert filled(SCHEDULED_JOB) == {
         "spec.dst.gap": "RunAfter",  # once dst is written
         "spec.dst.repeat": "First",
         "spec.suspend": False,
         "spec.concurrencyPolicy": "Allow",
         "spec.priority": "medium",
         "spec.queue": "default",
+        "status": {"observedGeneration": -1},
+    }
+    assert filled(EVENT_HANDLER) == {
+        "spec.source": {"stream": "stream:events"},
+        "spec.source.stream": "stream:events",  # once source is written
+        "spec.priority": 0,
+        "spec.enabled": True,
         "status": {"observedGeneration": -1},
     }
 
@@ -185,7 +197,9 @@ def test_write_then_check_agrees(tmp_path: Path) -> None:
 
     assert CliRunner().invoke(crds, ["--write", str(folder)]).exit_code == 0
     assert CliRunner().invoke(crds, ["--check", str(folder)]).exit_code == 0
-    assert sorted(file.name for file in folder.iterdir()) == ["Kustomization", "kronstream.dev_scheduledjobs.yaml"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "Kustomization", "kronstream.dev_eventhandlers.yaml", "kronstream.dev_scheduledjobs.yaml",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("harm", ["edited", "missing", "extra"])
@@ -211,7 +225,8 @@ def test_printed_they_can_be_piped_into_kubectl() -> None:
     result = CliRunner().invoke(crds, [])
 
     assert [document["metadata"]["name"] for document in yaml.safe_load_all(result.output)] == [
-        "scheduledjobs.kronstream.dev"
+        "scheduledjobs.kronstream.dev",
+        "eventhandlers.kronstream.dev",
     ]
 
 

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from kronstream.events.listener import Listener
-from kronstream.events.routing import Heard, Passed, Wish, added_at, effect, judged, wishes
-from kronstream.events.targets import Target
 
 from kronstream.domain.filter import MAX_DATA
 from kronstream.domain.run import digest
 from kronstream.events.hearing import MOST_DELIVERIES, heard
+from kronstream.operations.listener import Listener
+from kronstream.operations.routing import Heard, Passed, Wish, added_at, effect, judged, wishes
+from kronstream.operations.targets import Target
 from kronstream.ports import Debounce, Dedupe, EffectKind, Entry, EventLetter, Pace
 from kronstream.resources.cloudevent import read_event
 from unit.eventstage import CREATE_JOB, JOB_UID, KEY, STREAM, event, handler, uid

@@ -1,4 +1,4 @@
-"""What is wrong with a ScheduledJob in a file, in the words of the operator."""
+"""What is wrong with an object of ours in a file, in the words of the operator."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from typing import Any, Literal
 
 from kronstream.cli.manifests import Manifest
 from kronstream.domain.errors import Invalid
-from kronstream.resources import GROUP, KINDS, VERSION, instant, parse_spec
+from kronstream.resources import (
+    EVENT_HANDLER,
+    GROUP,
+    KINDS,
+    VERSION,
+    instant,
+    judge_handler,
+    parse_handler_spec,
+    parse_spec,
+)
 from kronstream.resources.judged import judge
 from kronstream.resources.strict import instead, shape_faults
 
-_KINDS = {kind.name for kind in KINDS}
+_KINDS = {kind.name: kind for kind in KINDS}
 _PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MAX_NAME = 253
@@ -46,15 +55,20 @@ def check(manifest: Manifest, namespace: str, now: int) -> Iterator[Finding]:
     ]
     faults = [*_head(document.value)]
     if not any(fault.field == "kind" for fault in faults):
-        faults += shape_faults(document.value.get("spec"))
+        faults += shape_faults(document.value.get("spec"), _KINDS[document.value["kind"]].spec)
     if _readable(faults):
         told = {str(fault) for fault in faults}
         try:
-            found += [_finding(manifest, said, "warning") for said in _never(document.value, namespace, now)]
+            found += [_finding(manifest, said, "warning") for said in _judged(document.value, namespace, now)]
         except Invalid as unusable:
             faults += [] if str(unusable) in told else [unusable]
     found += [_finding(manifest, fault, "error") for fault in faults]
     yield from sorted(found, key=lambda finding: finding.line)
+
+
+def is_handler(obj: object) -> bool:
+    """Whether an object of ours is an EventHandler."""
+    return isinstance(obj, Mapping) and obj.get("kind") == EVENT_HANDLER.name
 
 
 def identity(obj: Mapping[str, Any], namespace: str) -> str:
@@ -103,7 +117,7 @@ def _head(obj: Mapping[str, Any]) -> Iterator[Invalid]:
         yield Invalid("metadata.namespace", f"{space!r} is not a text", "put it in quotes")
     try:
         if not isinstance(obj.get("spec"), dict):
-            parse_spec(obj.get("spec"))
+            (parse_handler_spec if is_handler(obj) else parse_spec)(obj.get("spec"))
     except Invalid as fault:
         yield fault
 
@@ -113,8 +127,11 @@ def _readable(faults: list[Invalid]) -> bool:
     return all(fault.field.startswith("spec.") for fault in faults)
 
 
-def _never(obj: Mapping[str, Any], namespace: str, now: int) -> Iterator[Invalid]:
+def _judged(obj: Mapping[str, Any], namespace: str, now: int) -> Iterator[Invalid]:
     """A warning about a schedule that never runs from now on. Raises Invalid as the operator would."""
+    if is_handler(obj):
+        judge_handler(parse_handler_spec(obj["spec"]))
+        return
     spec = parse_spec(obj["spec"])
     schedule = judge(spec, created(obj) or now, identity(obj, namespace)).schedule
     if schedule is not None and schedule.after(now) is None:

@@ -53,7 +53,7 @@ def _send(url: str, stream: str, text: str) -> None:
         asyncio.run(_append(url, stream, text))
     except StreamFault as error:
         raise click.ClickException(str(error)) from None
-    except (LogAway, Exception) as error:  # noqa: BLE001 - whatever it is, it is told in a line
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told in a line
         said = str(error) if isinstance(error, LogAway) else f"{type(error).__name__}: {masked(str(error))}"
         raise click.ClickException(f"not sent to {masked(url)}: {said}; is KRONSTREAM_REDIS_URL right?") from None
 

@@ -88,13 +88,15 @@ def _of_options(spec: dict[str, Any], identity: str, ask: dict[str, Any]) -> Nex
 
 def _of_files(files: tuple[str, ...], namespace: str, ask: dict[str, Any]) -> tuple[list[NextRuns], list[str]]:
     """The jobs in files, and the findings about those that cannot be used."""
-    from kronstream.cli.checking import check, created, identity
+    from kronstream.cli.checking import check, created, identity, is_handler
     from kronstream.cli.manifests import Reader
     from kronstream.cli.nextruns import next_runs
 
     found, faults = [], []
     reader = Reader(files)
     for manifest in reader:
+        if is_handler(manifest.document.value):
+            continue
         errors = [str(one) for one in check(manifest, namespace, ask["now"]) if one.severity == "error"]
         faults += errors
         if not errors:

@@ -39,10 +39,6 @@ class Resources:
             raise
         return dict(found)
 
-    async def create(self, resource: dict[str, Any]) -> dict[str, Any]:
-        """The resource as the server keeps it; ApiError 409 when there is one of that name."""
-        return dict(await self._api.send("POST", self._path(resource["metadata"]["namespace"]), resource))
-
     async def write_status(self, namespace: str, name: str, uid: str, status: dict[str, Any]) -> None:
         """Replace the status of the resource with this UID.
 

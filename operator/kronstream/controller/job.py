@@ -18,6 +18,7 @@ from kronstream.domain.zone import VERSION as TZ_VERSION
 from kronstream.ports import Adoption, Seed
 from kronstream.resources.instant import parse as parse_instant
 from kronstream.resources.judged import judge
+from kronstream.resources.meta import chain_depth
 from kronstream.resources.scheduledjob import parse_job
 from kronstream.resources.spec import Spec
 
@@ -75,6 +76,9 @@ class Job:
     slow: int = 0
     missed: int = 0
     given_up: bool = False
+    # how long the job is kept once it is over, and since when it is, as the status tells; None: it is not
+    ttl: int | None = None
+    over: int | None = None
 
     @property
     def firing(self) -> bool:
@@ -99,12 +103,31 @@ class Job:
         self.missed = (status.get("skipped") or {}).get(Skip.MISSED.value) or 0
         self.given_up = status.get("suspended") == "Failures"
         self.told = status.get("handledRunNow")
+        self.over = _over(status) if "completionTime" in status else None
+
+    @property
+    def expires(self) -> int | None:
+        """When the job is to be deleted; None as long as it is not over, and for one that is kept."""
+        return None if self.ttl is None or self.over is None else self.over + self.ttl
 
     def due_at(self, nominal: int) -> int:
         """When the run of a nominal instant is due."""
         if self.jitter is None or self.schedule is None:
             return nominal
         return nominal + self.jitter.delay(nominal, self.schedule.after(nominal))
+
+
+def _over(status: Mapping[str, Any]) -> int | None:
+    """Since when a job is over: a run that was started again afterwards puts it off, and None while one goes on."""
+    if status.get("active"):
+        return None
+    last = status.get("lastRun") or {}
+    started, lasted = last.get("startedAt"), last.get("durationMs")
+    try:
+        over = parse_instant(status["completionTime"])
+        return over if started is None or lasted is None else max(over, parse_instant(started) + int(lasted))
+    except (TypeError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=1024)
@@ -146,7 +169,8 @@ def read(obj: Mapping[str, Any], grace: int) -> tuple[Job, Adoption]:
     job.suspended = spec.suspend
     job.function = spec.handler.offered
     job.queue = spec.queue
-    return job, replace(_adoption(job, spec, status), keys=found.keys)
+    job.ttl = spec.ttl_after_finished_ms
+    return job, replace(_adoption(job, spec, status), keys=found.keys, depth=chain_depth(meta.get("annotations")))
 
 
 def _delay(identity: str, span: int, nominal: int, following: int | None) -> int:

@@ -19,6 +19,7 @@ from kronstream.controller.absence import Absence
 from kronstream.controller.asking import Asking
 from kronstream.controller.backfilling import Backfilling
 from kronstream.controller.declaring import Declaring
+from kronstream.controller.expiring import Expiring
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.looking import look_every
 from kronstream.controller.measures import Measures
@@ -88,7 +89,8 @@ class Operator:
         runs = Runs(requests, records)
         self._asking = Asking(self._roster, jobs, Events(api), runs, self._replicas, self._clock)
         self._backfilling = Backfilling(self._roster, ledger, Backfills(requests), self._replicas)
-        self._reconciler.asked = self._asking.look
+        self._expiring = Expiring(self._roster, ledger, jobs, self._replicas, self._clock)
+        self._reconciler.asked = self._noted
         self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
         self._absence = Absence(
@@ -126,6 +128,7 @@ class Operator:
                     self._pause_switch.run,
                     self._asking.run,
                     self._backfilling.run,
+                    self._expiring.run,
                     self._absence.run,
                     self._rebuild.run,
                     self._rebuild.run_comparison,
@@ -184,6 +187,10 @@ class Operator:
 
     def _refresh(self, job: Job) -> None:
         self._reconciler.refresh(job)
+
+    def _noted(self, job: Job) -> None:
+        self._asking.look(job)
+        self._expiring.look(job)
 
     def _armed(self, job: Job) -> None:
         self._ticker.arm(job)

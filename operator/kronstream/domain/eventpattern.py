@@ -51,7 +51,7 @@ class Pattern:
 def _fault(text: str) -> str:
     if not text:
         return "is empty"
-    if "**" in text or ">" in text.split(".") or "#" in text.split("."):
+    if "**" in text:
         return "would stand for any number of segments, and * stands for exactly one"
     if any(segment != ANY and ANY in segment for segment in text.split(".")):
         return "has a * beside other characters, and it stands for a whole segment"

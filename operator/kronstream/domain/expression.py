@@ -131,17 +131,17 @@ class Language:
         if name in self._left_out:
             kind = "loop" if name in LOOPS else "time" if name in OF_A_TIME else name
             return self.instead[kind]
-        group = [known for known in self.names if known.startswith(f"{name}.")]
-        if group:
-            return f"write one of {', '.join(group)}"
         first, dot, rest = name.partition(".")
-        whole = next((known for known in self.names if known.endswith(f".{first}")), None)
-        if whole is not None:
-            return f"write {whole}{dot}{rest}"
-        near = difflib.get_close_matches(name, self.names, 1, 0.6)
-        if near:
-            return f"write {near[0]}"
         inside = [known for known in self.names if known.startswith(f"{first}.")]
+        if name == first and inside:
+            return f"write one of {', '.join(inside)}"
+        whole = next((known for known in self.names if known.endswith(f".{first}")), None)
+        if whole is not None and not inside:
+            return f"write {whole}{dot}{rest}"
+        head = ".".join(name.split(".")[:2])
+        near = difflib.get_close_matches(head, self.names, 1, 0.6)
+        if near:
+            return f"write {near[0]}{name.removeprefix(head)}"
         return f"write one of {', '.join(inside or self.names)}"
 
 

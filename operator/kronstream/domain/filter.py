@@ -65,6 +65,7 @@ _ASKED = re.compile(rf"\bhas\s*\(\s*({'|'.join(map(re.escape, NAMES))})\s*\)")
 _TEXT = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _MISSING = re.compile(r'Key not found in map : "?(.*?)"?$')
+_MIXED = re.compile(r"No matching overloads found : _?(.+?)_?\((.*)\)")
 _CODE = re.compile(r" \[[A-Z_]+\]$")
 _NO_VALUE = re.compile(r'No value with name "([^"]*)"')
 
@@ -182,7 +183,7 @@ def seen(event: Event) -> Seen:
 def compile(text: str) -> Filter:  # noqa: A001 - the field's own word, always written filter.compile
     """Read a filter of 1 to 1,024 characters; raises ValueError with what is wrong and an example."""
     program = _read(text, EXAMPLE)
-    given = program.return_type().name()
+    given = _gives(program)
     if given not in ("BOOL", "DYN"):
         raise ValueError(f"{shown(text)} gives {given.lower()}, not true or false; write a comparison like {EXAMPLE}")
     return Filter(text, program)
@@ -192,7 +193,7 @@ def compile(text: str) -> Filter:  # noqa: A001 - the field's own word, always w
 def compile_key(text: str) -> Key:
     """Read a key; raises ValueError as ``compile``."""
     program = _read(text, KEY_EXAMPLE)
-    given = program.return_type().name()
+    given = _gives(program)
     if given in ("NULL", "BYTES", "TYPE"):
         raise ValueError(f"{shown(text)} gives {given.lower()}, which is no text; write one like {KEY_EXAMPLE}")
     return Key(text, program)
@@ -202,7 +203,7 @@ def compile_key(text: str) -> Key:
 def compile_transform(text: str) -> Transform:
     """Read a transform; raises ValueError as ``compile``."""
     program = _read(text, TRANSFORM_EXAMPLE)
-    given = program.return_type().name()
+    given = _gives(program)
     if given in ("BYTES", "TYPE"):
         raise ValueError(f"{shown(text)} gives {given.lower()}, which is no JSON; write one like {TRANSFORM_EXAMPLE}")
     return Transform(text, program)
@@ -211,13 +212,17 @@ def compile_transform(text: str) -> Transform:
 def _read(text: str, example: str) -> Any:
     if not text.strip() and len(text) <= MAX_LENGTH:
         raise ValueError(f"is empty; write an expression like {example}, or leave it out")
-    program = LANGUAGE.compile(text)
     # the library takes a name for what it stands for, whatever has() is to tell of it
-    asked = _ASKED.search(_TEXT.sub('""', text))
+    asked = _ASKED.search(_TEXT.sub(_NO_TEXT, text[:MAX_LENGTH]))
     if asked:
         instead = f"{asked[1]} != {_EMPTY.get(asked[1], _NO_TEXT)}"
         raise ValueError(f"has({asked[1]}) cannot be asked, for it always has a value; write {instead}")
-    return program
+    return LANGUAGE.compile(text)
+
+
+def _gives(program: Any) -> str:
+    """The type of what a program gives, without those inside of it."""
+    return str(program.return_type().name()).partition("<")[0]
 
 
 def _value(text: str, program: Any, seen: Seen) -> Any:
@@ -242,6 +247,9 @@ def _why_not(answer: Any, seen: Seen) -> str | None:
     missing = _MISSING.search(said)
     if missing:
         return f"there is no {missing[1]!r:.80}; ask with has(…) first where it may be missing"
+    mixed = _MIXED.search(said)
+    if mixed:
+        return f"there is no {mixed[1]} for ({mixed[2]}); compare what has the same type"
     if "non-message type" in said:
         return "what is asked for a field is no object; compare it first, like event.data != null && …"
     return said

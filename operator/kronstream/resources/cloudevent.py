@@ -16,10 +16,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from kronstream.domain.depth import too_deep
+from kronstream.domain.depth import LEVELS, too_deep
 from kronstream.domain.event import Event
 from kronstream.resources import uri
-from kronstream.resources.payload import MAX_DEPTH
 from kronstream.resources.scalars import SHOWN, quoted
 
 MAX_BYTES = 65_536
@@ -120,7 +119,7 @@ def read_event(text: str, now: int | None = None) -> Event:
     """
     value = parse(text, MAX_BYTES)
     # fewer brackets than levels, as in nearly all, need no look at the depth
-    return of_value(value, now, flat=text.count("{") + text.count("[") <= MAX_DEPTH)
+    return of_value(value, now, flat=text.count("{") + text.count("[") <= LEVELS)
 
 
 def of_value(value: Any, now: int | None = None, *, flat: bool = False) -> Event:
@@ -130,7 +129,7 @@ def of_value(value: Any, now: int | None = None, *, flat: bool = False) -> Event
     if isinstance(value, _Doubled):
         raise Unreadable("Invalid", "is there twice; write each attribute once", value.twice)
     if not flat and too_deep(value):
-        raise Unreadable("TooDeep", f"the event is nested more than {MAX_DEPTH} levels deep", "data")
+        raise Unreadable("TooDeep", f"the event is nested more than {LEVELS} levels deep", "data")
     try:
         read = CloudEvent.model_validate(value)
     except ValidationError as error:
@@ -217,7 +216,7 @@ def parse(text: str, most: int) -> Any:
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
     except RecursionError:
-        raise Unreadable("TooDeep", f"the JSON is nested far more than {MAX_DEPTH} levels deep") from None
+        raise Unreadable("TooDeep", f"the JSON is nested far more than {LEVELS} levels deep") from None
     except UnicodeEncodeError:
         raise Unreadable("NotJson", "there is half of a surrogate pair; write whole characters, in UTF-8") from None
     except Unreadable:
@@ -256,7 +255,7 @@ def json_data(raw: bytes, field: str) -> Any:
         reason = "Invalid" if error.reason == "NotJson" else error.reason
         raise Unreadable(reason, f"{error.fault}, and its type says JSON", field) from None
     if too_deep([value]):
-        raise Unreadable("TooDeep", f"is nested more than {MAX_DEPTH - 1} levels deep", field)
+        raise Unreadable("TooDeep", f"is nested more than {LEVELS - 1} levels deep", field)
     return value
 
 

@@ -10,7 +10,7 @@ from kronstream.resources.base import Part
 from kronstream.resources.execution import Execution
 from kronstream.resources.handler import Agent, Handler
 from kronstream.resources.rule import Rule, Ruled, listed
-from kronstream.resources.scalars import FunctionName, ObjectName, Span
+from kronstream.resources.scalars import AgentName, JobName, Span, WorkflowName
 from kronstream.resources.workflow import Workflow, WorkflowResource, WorkflowStream
 
 ACTIONS: dict[str, str] = {
@@ -45,7 +45,7 @@ class CreateJob(Execution):
 class RunJob(Part):
     """A run of a ScheduledJob of this namespace, under its overlap policy. No resource is made: the cheapest action."""
 
-    name: ObjectName
+    name: JobName
     """The ScheduledJob's name. Its run gets the job's payload with the event on top: the event's data as `event_data`
     and its type as `event_name`.
     """
@@ -64,7 +64,7 @@ class TriggerWorkflow(Execution, Ruled):
         ),
     )
 
-    name: FunctionName | None = None
+    name: WorkflowName | None = None
     """The workflow's name, as those who read the stream of workflows know it; the reply ends the run."""
     resource: WorkflowResource | None = None
     """A custom resource, such as an Argo Workflow or a Tekton PipelineRun, made in this namespace and judged by its
@@ -86,7 +86,7 @@ class TriggerWorkflow(Execution, Ruled):
 class DispatchAgent(Execution):
     """An agent that does the work: an order in the stream of agents, and the reply ends the run."""
 
-    name: FunctionName
+    name: AgentName
     """The agent's name, as those who read the stream know it."""
 
     @property

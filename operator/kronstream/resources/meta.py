@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from kronstream.domain.errors import Invalid
 from kronstream.resources import instant
 
+_DIGITS = 6
+
+CHAIN_DEPTH = "kronstream.dev/chain-depth"
+"""The annotation of a job that an event made: how many actions lie between it and the event that began the chain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meta:
@@ -45,6 +50,14 @@ def parse_meta(value: object) -> Meta:
         labels=_texts(value, "labels"),
         annotations=_texts(value, "annotations"),
     )
+
+
+def chain_depth(annotations: object) -> int:
+    """What the annotation says; 0 where there is none, or one that nobody would write."""
+    text = annotations.get(CHAIN_DEPTH) if isinstance(annotations, Mapping) else None
+    if not isinstance(text, str) or not (text.isascii() and text.isdigit()) or len(text) > _DIGITS:
+        return 0
+    return int(text)
 
 
 def _text(meta: Mapping[object, object], field: str) -> str:

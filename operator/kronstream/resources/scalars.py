@@ -300,15 +300,21 @@ GroupName = Annotated[
         "write lower-case letters, digits and '-', with a letter or digit at both ends (63 at most), like database",
     ),
 ]
-ObjectName = Annotated[
+JobName = Annotated[
     str,
     Words(
-        "an object's name",
+        "a ScheduledJob's name",
         r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
         253,
-        "write its metadata.name: lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
+        "write the name of a ScheduledJob of this namespace: lower-case letters, digits, '-' and '.', with a letter or "
+        "digit at both ends (253 at most), like nightly-report",
     ),
 ]
+_KNOWN = "write the name by which those who read the stream know it: letters, digits and _ . : / - (128 at most), like "
+WorkflowName = Annotated[
+    str, Words("a workflow's name", "[A-Za-z0-9_][A-Za-z0-9_.:/-]*", 128, f"{_KNOWN}nightly-export")
+]
+AgentName = Annotated[str, Words("an agent's name", "[A-Za-z0-9_][A-Za-z0-9_.:/-]*", 128, f"{_KNOWN}reports:generate")]
 EventPattern = Annotated[
     str,
     Words("a type of events", eventpattern.GRAMMAR, eventpattern.MAX_LENGTH, eventpattern.INSTEAD),

@@ -14,16 +14,17 @@ from pydantic import ValidationError
 from kronstream.domain.errors import Invalid
 from kronstream.resources import faults
 from kronstream.resources.base import Part
-from kronstream.resources.spec import Spec
 
 
-def shape_faults(spec: object) -> list[Invalid]:
-    """Every field of the wrong shape and every field that is none, each with its path (`spec.retry.limit`)."""
+def shape_faults(spec: object, model: type[Part]) -> list[Invalid]:
+    """Every field of the wrong shape and every field that is none, each with its path (`spec.retry.limit`); `model` is
+    that of the kind's spec.
+    """
     if not isinstance(spec, dict):
         return []
-    found = [*unknown(spec, Spec, "spec")]
+    found = [*unknown(spec, model, "spec")]
     try:
-        Spec.model_validate(spec)
+        model.model_validate(spec)
     except ValidationError as error:
         found += faults.every(error, "spec")
     return found

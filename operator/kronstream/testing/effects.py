@@ -201,7 +201,7 @@ class MemoryEffects:
 
     async def backlog(self) -> tuple[int, int]:
         """See Effects."""
-        return len(self._store.items), waiting.size_of(self._store)
+        return self._store.effect_load
 
     async def want(self, scope: str, types: Sequence[str]) -> None:
         """See Effects."""

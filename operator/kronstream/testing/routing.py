@@ -87,6 +87,7 @@ def _debounced(store: MemoryStore, effect: Effect, debounce: Debounce) -> Fate:
         store.items_due[item.id] = due
         if debounce.last:
             item.body, item.event = storable(effect.body), storable(effect.event)
+            waiting.weigh(store, 0, more)
         waiting.count(store, effect.handler, "e:db")
         return _fate(store, effect, FateWord.DEBOUNCED, str(due))
     if waiting.full(store, 1, size):

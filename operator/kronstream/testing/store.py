@@ -73,6 +73,7 @@ class MemoryStore:
 
     def _wipe_events(self) -> None:
         self.items: dict[str, Item] = {}  # waiting effects of events, the oldest first
+        self.effect_load = 0, 0  # how many wait, and the bytes of their bodies
         self.items_due: dict[str, int] = {}
         self.fates: dict[str, tuple[str, int]] = {}  # the first answer to an effect, and until when it is known
         self.windows: dict[tuple[str, str], str] = {}  # by handler and key, the effect that a debounce window has

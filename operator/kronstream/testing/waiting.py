@@ -12,12 +12,14 @@ MOST_WAITING, MOST_BYTES, LETTERS, ERROR_LIMIT = 100_000, 268_435_456, 5_000, 10
 
 def full(store: MemoryStore, effects: int, size: int) -> bool:
     """Whether so many more effects, or bytes, would be too much."""
-    return len(store.items) + effects > MOST_WAITING or size_of(store) + size > MOST_BYTES
+    number, held = store.effect_load
+    return number + effects > MOST_WAITING or held + size > MOST_BYTES
 
 
-def size_of(store: MemoryStore) -> int:
-    """Bytes of the bodies of what waits."""
-    return sum(len(item.body.encode()) for item in store.items.values())
+def weigh(store: MemoryStore, effects: int, size: int) -> None:
+    """So many more effects, and bytes of their bodies, wait."""
+    number, held = store.effect_load
+    store.effect_load = number + effects, held + size
 
 
 def keep(store: MemoryStore, effect: Effect, due: int, attempt: int = 0) -> Item:
@@ -28,12 +30,14 @@ def keep(store: MemoryStore, effect: Effect, due: int, attempt: int = 0) -> Item
     )
     store.items[item.id] = item
     store.items_due[item.id] = due
+    weigh(store, 1, len(body.encode()))
     return item
 
 
 def forget_item(store: MemoryStore, item: Item) -> None:
     """An effect is over, or dropped."""
     del store.items[item.id]
+    weigh(store, -1, -len(item.body.encode()))
     store.items_due.pop(item.id, None)
     store.open_jobs[item.handler].pop(f"i:{item.id}", None)
     line = store.effect_lines[item.handler]
