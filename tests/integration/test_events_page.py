@@ -1,4 +1,4 @@
-"""The examples of docs/events.md, applied and acted on with a real API server and Redis, two operators and two routers."""
+"""The examples of docs/events.md, applied and acted on: a real API server and Redis, two operators and two routers."""
 
 import asyncio
 import json
@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from eventually import eventually
-from integration.eventbench import STREAM, counted, event, listening, send
+from integration.eventbench import STREAM, counted, event, letters, listening, send
 from integration.installation import Installation
 from integration.objects import Object, RefusedError, condition, handling, ready, scheduled
 from kronstream.dev.kubectl import Kubectl
+from kronstream.domain.event import CHAIN_LIMIT
 from kronstream.operations import Ingest
 from kronstream.streams.connection import connect
 from kronstream.streams.eventlog import RedisEventLog
@@ -93,7 +94,9 @@ def test_events_come_in_by_every_way(routed: Installation) -> None:
 def test_the_first_example_is_shown_as_on_the_page(routed: Installation) -> None:
     (console,) = [block for block in BLOCKS if block.language == "console" and "get eh" in block.text]
     (command,) = [block.text for block in BLOCKS if block.language == "sh" and block.heading == "An EventHandler"]
-    (handler,) = listen(routed, {**docevents.fields(YAML[0].text), "metadata": {"name": "cleanup-artifacts", "namespace": "default"}})  # fmt: skip
+    written = docevents.fields(YAML[0].text)
+    written["metadata"]["namespace"] = "default"
+    (handler,) = listen(routed, written)
 
     shell(routed, command)
 
@@ -211,6 +214,28 @@ def test_a_dry_run_answers_as_shown(routed: Installation) -> None:
 def digitless(line: str) -> str:
     """A line without the digits of an event's identity, which depend on the handler's UID."""
     return DIGITS.sub("0" * 20, line)
+
+
+def test_a_handler_that_causes_its_own_event_ends(routed: Installation) -> None:
+    (job,) = routed.apply(scheduled("loop", "default", "probe:note", history={"successful": 50}))
+    routed.wait(job, ready)
+    (handler,) = listen(
+        routed,
+        handling(
+            "loops", "kronstream.run.succeeded", filter='event.data.job_name == "loop"',
+            action={"runJob": {"name": "loop"}},
+        ),
+    )  # fmt: skip
+    eventually(lambda: "succeeded" in str(routed.redis.hgetall(routed.keys.wanted)))
+    before = len(letters(routed))
+
+    routed.ask(lambda service: service.runs.run_now(job["metadata"]["uid"], "begin"))
+
+    (letter,) = eventually(lambda: letters(routed)[before:], within=20)
+    assert letter["reason"] == "ChainTooDeep"
+    routed.wait(handler, counted(trigger=CHAIN_LIMIT, success=CHAIN_LIMIT, failure=0))
+    # the one that was asked for, and one for each event up to the limit
+    assert len(routed.records(job)) == 1 + CHAIN_LIMIT
 
 
 def test_a_stream_that_is_none_is_told_as_on_the_page(routed: Installation) -> None:

@@ -144,6 +144,12 @@ def test_the_command_sends_what_the_example_says() -> None:
     assert sent["data"] == {"order": 1002, "total": 20.0}
 
 
+def test_a_depth_is_passed_on_as_told() -> None:
+    (command,) = re.findall(r"`kronstream (emit order.billed [^`]+)`", PAGE)
+    answer = CliRunner().invoke(main, [*shlex.split(command), "--dry-run", "-o", "json"])
+    assert cloudevent.read_event(answer.output).depth == 3
+
+
 def test_the_entry_of_the_example_is_an_event() -> None:
     (command,) = [block.text for block in BLOCKS if block.heading == "A Redis stream" and block.language == "sh"]
     program, verb, stream, number, field, text = shlex.split(command)
