@@ -150,6 +150,8 @@ def _default(schema: Mapping[str, Any]) -> str:
     value = schema.get("default")
     if not value or schema["type"] == "object":
         return ""
+    if value is True:
+        return " Default: true."
     text = duration.render(value) if IN_MS in schema else f"{value:g}" if isinstance(value, float) else str(value)
     return f" Default: {text}."
 

@@ -157,7 +157,7 @@ def test_the_category_and_the_short_name_find_it(kubectl: Kubectl) -> None:
 @pytest.mark.parametrize(
     ("field", "told"),
     [
-        ("", "each event is acted on at least once".capitalize()),
+        ("", "Each event is acted on at least once"),
         ("spec", "-required-"),
         ("spec.event", "`*` stands for exactly one segment"),
         ("spec.event", "kronstream.run.failed"),
@@ -166,6 +166,7 @@ def test_the_category_and_the_short_name_find_it(kubectl: Kubectl) -> None:
         ("spec.platformId", "Events of every platform, and of none, when left out."),
         ("spec.priority", "higher priority act first"),
         ("spec.enabled", "left out for good"),
+        ("spec.enabled", "Default: true."),
         ("spec.dedupe", "by its source and id, is acted on once"),
         ("spec.debounce", "Ten times quiet"),
         ("spec.debounce", "enum: First, Last"),
@@ -173,7 +174,7 @@ def test_the_category_and_the_short_name_find_it(kubectl: Kubectl) -> None:
         ("spec.transform", "in place of the action's payload"),
         ("spec.retry", "kept among the dead letters"),
         ("spec.action", "exactly one of createJob, runJob, triggerWorkflow and dispatchAgent"),
-        ("spec.action.createJob", "Deleting this EventHandler leaves those it made alone."),
+        ("spec.action.createJob", "Deleting this EventHandler does not end what runs."),
         ("spec.action.createJob.ttlAfterFinished", "Default: 1h."),
         ("spec.action.createJob.maxOpen", "Default: 100."),
         ("spec.action.runJob", "under its overlap policy"),

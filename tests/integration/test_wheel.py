@@ -26,6 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_what_is_not_python(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for wanted in (
+        "kronstream/_manifests/crds/kronstream.dev_eventhandlers.yaml",
         "kronstream/_manifests/crds/kronstream.dev_scheduledjobs.yaml",
         "kronstream/_manifests/deploy/operator.yaml",
         "kronstream/_manifests/examples/scheduledjob.yaml",

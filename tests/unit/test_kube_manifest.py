@@ -21,12 +21,10 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 RUN = "0b5c3c6e-5d0c-4a8e-9f0a-2d7e3a1c9b11-s1795000000000"
 
 
-def attempt(name: str = "report", number: int = 1, run: str = RUN, **work: Any) -> Claim:
+def attempt(name: str = "report", number: int = 1, run: str = RUN, uid: str = "uid-1", **work: Any) -> Claim:
     done = claim("@job", run=run, attempt=number)
     fields = {"namespace": "team", "name": name, "function": "@job", "timeout": 90_500, **work}
-    return Claim(
-        done.run, done.token, "uid-1", 1, number, 1_795_000_000_000, 1, done.lane, Work(**fields), external=None
-    )
+    return Claim(done.run, done.token, uid, 1, number, 1_795_000_000_000, 1, done.lane, Work(**fields), external=None)
 
 
 def batch(pod: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None, **fields: Any) -> BatchJob:
@@ -65,6 +63,12 @@ def test_what_an_object_tells() -> None:
         }
     ]
     assert made["namespace"] == "team"
+
+
+def test_what_an_event_handlers_action_makes_belongs_to_the_event_handler() -> None:
+    (found,) = marks.metadata(attempt(uid="eh.uid-2"), None)["ownerReferences"]
+
+    assert (found["kind"], found["name"], found["uid"]) == ("EventHandler", "report", "uid-2")
 
 
 def test_a_long_name_of_a_job_is_cut_for_its_label() -> None:

@@ -14,6 +14,9 @@ CHAIN = "chaindepth"
 CHAIN_LIMIT = 10
 """An event of this depth causes nothing more: whoever causes itself ends here."""
 
+PSEUDO = "eh."
+"""What the UID of an EventHandler begins with where the store keeps it like a job."""
+
 _PLATFORM, _NAMESPACE, _TRACE, _PARENT = "platformid", "namespace", "traceid", "traceparent"
 _DIGITS = 9
 

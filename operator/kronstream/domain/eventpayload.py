@@ -29,7 +29,7 @@ def payload(event: Event, own: Any = None, transform: Transform | None = None, s
     if transform is not None:
         try:
             found = transform.of(seen or expressions.seen(event))
-        except (ValueError, OverflowError) as fault:
+        except ValueError as fault:
             raise Unpayable(f"transform: {fault}") from None
     else:
         given = {} if own is None else own if isinstance(own, dict) else {OWN: own}

@@ -152,8 +152,11 @@ def moment(ms: int) -> datetime:
 
 def text_value(value: object) -> str:
     """A text as an expression sees it: its first 2,048 bytes."""
+    text = str(value)
+    if text.isascii() and len(text) <= MAX_TEXT:
+        return text
     # half a surrogate pair, which JSON can carry, is no text for the library
-    return str(value)[:MAX_TEXT].encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
+    return text[:MAX_TEXT].encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
 
 
 def error_in(answer: Any) -> str | None:

@@ -158,18 +158,21 @@ class Transform:
 
 
 def seen(event: Event) -> Seen:
-    """What expressions see of an event, for all handlers. Raises OverflowError for a time past the year 9999."""
+    """What expressions see of an event, for all handlers. Raises nothing."""
     data: dict[str, Any] = {
         "event.id": text_value(event.id),
         "event.source": text_value(event.source),
         "event.type": text_value(event.type),
         "event.subject": text_value(event.subject or ""),
-        "event.time": moment(event.time or 0),
         "event.platformid": text_value(event.platform or ""),
         "event.traceid": text_value(event.trace or ""),
         "event.namespace": text_value(event.namespace or ""),
     }
     faults = {}
+    try:
+        data["event.time"] = moment(event.time or 0)
+    except OverflowError:
+        faults["event.time"] = "is past the year 9999"
     for name, value in (("event.data", event.data), ("event.extensions", dict(event.extensions))):
         fault = _unfit(value)
         if fault is None:

@@ -32,14 +32,14 @@ def event_of(fields: Mapping[str, str]) -> Event:
     """
     try:
         return _event(fields)
-    except (KeyError, OverflowError) as fault:
+    except (KeyError, OverflowError, ValueError) as fault:
         raise ValueError(f"not an outcome of a run: {fault}") from None
 
 
 def _event(fields: Mapping[str, str]) -> Event:
     kind, run, namespace = fields["kind"], fields["run"], fields["ns"]
     if kind not in KINDS:
-        raise ValueError(f"not an outcome of a run: kind {kind[:32]!r}")
+        raise ValueError(f"kind {kind[:32]!r}")
     resource = "eventhandlers" if fields["uid"].startswith(_HANDLER) else "scheduledjobs"
     told = {"namespace": namespace, "platformid": fields.get("pf"), "traceid": fields.get("tr")}
     extensions: dict[str, str | int | bool] = {name: text for name, text in told.items() if text}

@@ -97,5 +97,6 @@ def _adoption(held: Adoption, spec: EventSpec) -> Adoption:
         expected=given.expected_within_ms,
         total=given.total_timeout_ms,
         function=work.function,
+        platform=spec.platform_id,
         work=work.dump(),
     )

@@ -25,6 +25,7 @@ OLDER = 60_000  # ms by which an event may be older than its handler: the clocks
 PLAUSIBLE = 1_000_000_000_000  # ids of entries below this are no instants: somebody numbers them otherwise
 LOOKED_UP_AGAIN = 200  # ms until a run is tried again whose job may have been made anew
 BY = "event-scheduler"
+LONGEST_TRACE = 256
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -190,7 +191,7 @@ def requested(listener: Listener, heard: Heard, item: str, target: Target | None
         generation=generation,
         payload=text,
         by=BY,
-        trace=event.trace,
+        trace=event.trace[:LONGEST_TRACE] if event.trace is not None else None,
         keys=keys_of(target.stored, text) if target is not None and target.stored is not None else None,
         depth=event.depth + 1,
     )

@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from kronstream.resources.base import Part
+from kronstream.resources.eventnames import AgentName, JobName, WorkflowName
 from kronstream.resources.execution import Execution
 from kronstream.resources.handler import Agent, Handler
 from kronstream.resources.rule import Rule, Ruled, listed
-from kronstream.resources.scalars import AgentName, JobName, Span, WorkflowName
+from kronstream.resources.scalars import Span
 from kronstream.resources.workflow import Workflow, WorkflowResource, WorkflowStream
 
 ACTIONS: dict[str, str] = {
@@ -23,7 +24,7 @@ ACTIONS: dict[str, str] = {
 
 class CreateJob(Execution):
     """A ScheduledJob for each event, that runs once, at once. The same event makes it once, however often it comes.
-    Deleting this EventHandler leaves those it made alone.
+    Deleting this EventHandler does not end what runs.
     """
 
     handler: Handler

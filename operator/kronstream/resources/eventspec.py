@@ -9,8 +9,8 @@ from pydantic import Field
 from kronstream.resources.base import SHOWN_DEFAULT, Part
 from kronstream.resources.eventaction import Action
 from kronstream.resources.eventlimits import Debounce, Dedupe, Expression, RateLimit
+from kronstream.resources.eventnames import EventPattern, StreamName
 from kronstream.resources.retry import Backoff
-from kronstream.resources.scalars import EventPattern, StreamName
 
 
 class EventSource(Part):

@@ -68,7 +68,7 @@ class EventHandlerStatus(Part):
     waiting: Count = 0
     """Events that wait: for a burst to end, for their turn, for a retry, for an open job to be over."""
     oldest_waiting_time_ms: Stamp | None = None
-    """Since when the oldest of them waits."""
+    """Since when the event that has waited longest waits."""
     open_jobs: Count = 0
     """ScheduledJobs that createJob made and whose run is not over."""
     last_id: Annotated[str, Field(max_length=64)] | None = None

@@ -14,7 +14,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from kronstream.domain import duration, eventpattern, quantity
+from kronstream.domain import duration, quantity
 from kronstream.resources import instant
 
 IN_MS = "x-kronstream-ms"  # marks a schema whose default is in milliseconds
@@ -298,33 +298,5 @@ GroupName = Annotated[
         "[a-z0-9]([a-z0-9-]*[a-z0-9])?",
         63,
         "write lower-case letters, digits and '-', with a letter or digit at both ends (63 at most), like database",
-    ),
-]
-JobName = Annotated[
-    str,
-    Words(
-        "a ScheduledJob's name",
-        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
-        253,
-        "write the name of a ScheduledJob of this namespace: lower-case letters, digits, '-' and '.', with a letter or "
-        "digit at both ends (253 at most), like nightly-report",
-    ),
-]
-_KNOWN = "write the name by which those who read the stream know it: letters, digits and _ . : / - (128 at most), like "
-WorkflowName = Annotated[
-    str, Words("a workflow's name", "[A-Za-z0-9_][A-Za-z0-9_.:/-]*", 128, f"{_KNOWN}nightly-export")
-]
-AgentName = Annotated[str, Words("an agent's name", "[A-Za-z0-9_][A-Za-z0-9_.:/-]*", 128, f"{_KNOWN}reports:generate")]
-EventPattern = Annotated[
-    str,
-    Words("a type of events", eventpattern.GRAMMAR, eventpattern.MAX_LENGTH, eventpattern.INSTEAD),
-]
-StreamName = Annotated[
-    str,
-    Words(
-        "the name of a stream",
-        "[A-Za-z0-9_][A-Za-z0-9_.:/-]*",
-        200,
-        "write the key of a Redis stream: letters, digits and _ . : / - (200 at most), like stream:events",
     ),
 ]

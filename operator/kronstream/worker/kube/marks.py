@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kronstream.domain.event import PSEUDO
 from kronstream.domain.run import digest
 from kronstream.ports import Claim
-from kronstream.resources import GROUP, VERSION, instant
-from kronstream.resources.scheduledjob import SCHEDULED_JOB
+from kronstream.resources import EVENT_HANDLER, GROUP, SCHEDULED_JOB, VERSION, instant
 
 LONGEST = 63  # so that the name can be a label, and a Job's Pods may carry it
 DIGITS = 12
@@ -36,12 +36,13 @@ def notes(claim: Claim) -> dict[str, str]:
 
 
 def owner(claim: Claim) -> dict[str, Any]:
-    """The ScheduledJob: what it made is deleted after it."""
+    """The ScheduledJob, or the EventHandler whose action it is: what it made is deleted after it."""
+    kind = EVENT_HANDLER if claim.uid.startswith(PSEUDO) else SCHEDULED_JOB
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
-        "kind": SCHEDULED_JOB.name,
+        "kind": kind.name,
         "name": claim.work.name,
-        "uid": claim.uid,
+        "uid": claim.uid.removeprefix(PSEUDO),
         "controller": False,
         "blockOwnerDeletion": False,
     }
