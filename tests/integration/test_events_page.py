@@ -18,8 +18,16 @@ from integration.objects import Object, RefusedError, condition, handling, ready
 from kronstream.dev.kubectl import Kubectl
 from kronstream.domain.event import CHAIN_LIMIT
 from kronstream.operations import Ingest
+from kronstream.operations.eventhandlers import Hearers, known
+from kronstream.operations.eventletters import EventDeadLetters
+from kronstream.operations.trigger import Trigger
+from kronstream.operations.triggered import Answer, Outcome
+from kronstream.settings import DEFAULT_GROUP
 from kronstream.streams.connection import connect
+from kronstream.streams.effects import RedisEffects
+from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.eventlog import RedisEventLog
+from kronstream.streams.requests import RedisRequests
 from unit import docevents
 from unit.docpage import Block, code
 from unit.test_docs_events import BLOCKS, REQUESTS, TABLES, YAML, example, table
@@ -214,6 +222,52 @@ def test_a_dry_run_answers_as_shown(routed: Installation) -> None:
 def digitless(line: str) -> str:
     """A line without the digits of an event's identity, which depend on the handler's UID."""
     return DIGITS.sub("0" * 20, line)
+
+
+def replayed(installation: Installation, letter: str) -> list[Answer]:
+    """What the service of dead letters answers, as the API will ask it."""
+    objects = installation.objects.send("GET", "/apis/kronstream.dev/v1/eventhandlers")["items"]
+
+    async def ask() -> list[Answer]:
+        redis = connect(installation.plane.redis_url)
+        try:
+            keys = installation.keys
+            trigger = Trigger(RedisEffects(redis, keys, DEFAULT_GROUP), RedisRequests(redis, keys, DEFAULT_GROUP))
+            service = EventDeadLetters(RedisEventLetters(redis, keys), trigger, keys.outcomes)
+            return await service.replay(letter, Hearers(map(known, objects)))
+        finally:
+            await redis.aclose()
+
+    return asyncio.run(ask())
+
+
+def buried(installation: Installation, reason: str) -> list[str]:
+    """Ids of the dead letters of a reason."""
+    found = installation.redis.xrange(installation.keys.dead_events)
+    return [number for number, fields in found if fields["reason"] == reason]
+
+
+def test_a_letter_is_replayed_to_its_handler_alone(routed: Installation) -> None:
+    before = buried(routed, "NoSuchJob")
+    hasty, other = listen(
+        routed,
+        handling("hasty", "order.paid", action={"runJob": {"name": "bill"}}, retry={"limit": 0}),
+        handling("other", "order.paid", action={"createJob": {"handler": {"function": {"name": "probe:note"}}}}),
+    )
+    send(routed, event("order.paid", {"order": 7}))
+    routed.wait(hasty, counted(trigger=1, success=0, failure=1))
+    routed.wait(other, counted(success=1))
+    (letter,) = [one for one in buried(routed, "NoSuchJob") if one not in before]
+    job = bill(routed)
+
+    (answer,) = replayed(routed, letter)
+
+    assert (answer.name, answer.outcome) == ("hasty", Outcome.STARTED)
+    (run,) = eventually(lambda: [one for one in routed.records(job) if one.state.terminal])
+    assert (run.id, run.result["event_data"]) == (answer.run, {"order": 7})
+    routed.wait(hasty, counted(trigger=2, success=1, failure=1))
+    routed.wait(other, counted(trigger=1))
+    assert letter not in buried(routed, "NoSuchJob")
 
 
 def test_a_handler_that_causes_its_own_event_ends(routed: Installation) -> None:

@@ -345,7 +345,7 @@ def test_bounds_are_the_programs() -> None:
     ("figure", "value"),
     [
         ("makes one job or one run of a handler, within {}d", CLAIMED // 86_400_000),
-        ("older than the handler by more than {}s are none", OLDER // 1000),
+        ("what was added more than {}s before a handler was made", OLDER // 1000),
         ("the others take over, after {}s, what it had been given", reading.IDLE // 1000),
         ("no more than `maxOpen` ({}) jobs", 100),
         ("up to `limit` ({}) times", EventSpec.model_fields["retry"].default.limit),
