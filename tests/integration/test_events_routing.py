@@ -1,7 +1,6 @@
 """EventHandlers on the real API server and Redis, with two operators and two routers."""
 
 import json
-import time
 import urllib.request
 
 from eventually import eventually
@@ -313,7 +312,7 @@ def test_outcomes_of_runs_are_events(routed: Installation) -> None:
             filter='event.data.job_name == "falls"',
         ),
     )  # fmt: skip
-    time.sleep(0.3)  # not before every router has told the store what is listened for
+    eventually(lambda: "failed" in str(routed.redis.hgetall(routed.keys.wanted)))
     spec = {"runAt": "2026-01-01T00:00:00Z", "payload": {"failures": 9}, "retry": {"limit": 0}}
     falls = scheduled("falls", "default", "probe:flaky", **spec)
     (falling,) = routed.apply({**falls, "spec": {**falls["spec"], "startingDeadline": "366d"}})
