@@ -1,14 +1,15 @@
-"""``python -m benchmarks [cron] [due] [latency] [workers] [peers]``: all of them by default."""
+"""``python -m benchmarks [cron] [due] [latency] [events] [workers] [peers]``: all of them by default."""
 
 import sys
 
-from benchmarks import against, cron, due, latency, workers
+from benchmarks import against, cron, due, events, latency, workers
 from benchmarks.entrants import PeerFailed
 
 ALL = {
     "cron": cron.main,
     "due": due.main,
     "latency": latency.main,
+    "events": events.main,
     "workers": workers.main,
     "peers": against.main,
 }

@@ -32,3 +32,10 @@ async def late(run: Run) -> None:
     nominal = round(run.nominal.timestamp() * 1000) * 1_000_000
     with Path(os.environ[LATENESS]).open("a") as lines:
         lines.write(f"{nominal} {now}\n")
+
+
+@handler("bench:event")
+async def came(payload: dict[str, Any]) -> None:
+    """Writes a line: when the event was sent and the present instant, in nanoseconds."""
+    with Path(os.environ[LATENESS]).open("a") as lines:
+        lines.write(f"{payload['event_data']['sent']} {time.time_ns()}\n")

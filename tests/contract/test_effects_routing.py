@@ -47,6 +47,14 @@ async def test_an_event_starts_a_run_at_once(store: Store) -> None:
     assert (await job(store)).runs == {"success": 1}
 
 
+async def test_an_event_that_finds_many_runs_waiting_is_not_left_out(store: Store) -> None:
+    await adopted(store, backlog=1)
+    await handling(store)
+    assert await route(store, *(effect(str(number)) for number in range(3))) == [FateWord.STARTED] * 3
+    assert (await job(store)).skipped == {}
+    assert len(await taken(store, 3)) == 3
+
+
 async def test_a_handlers_own_run_is_a_run_like_any_other(store: Store) -> None:
     await handling(store, work_fields={"function": "@workflow", "name": "handler"})
     assert await route(store, effect(uid=HANDLER)) == [FateWord.STARTED]

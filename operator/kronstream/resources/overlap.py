@@ -57,4 +57,6 @@ class Overlap(Ruled):
     """With Queue, how many runs may wait their turn; further ones are skipped. From 1 to 1000."""
     concurrency_group: ConcurrencyGroup | None = None
     max_backlog: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """How many runs may wait for a worker; what comes due beyond it is skipped. From 1 to 10000."""
+    """How many runs may wait for a worker; what comes due or is asked for beyond it is skipped, but not what an event
+    causes. From 1 to 10000.
+    """

@@ -1,5 +1,7 @@
 """Admission: whether a run may start, whatever asked for it, and what must end for it (``admission.lua``)."""
 
+import re
+
 from kronstream.domain.run import Reason, Skip, State
 from kronstream.testing.ending import settle, spent
 from kronstream.testing.model import Job, Run
@@ -7,6 +9,8 @@ from kronstream.testing.slots import advance, group_has_room, leave_line, oldest
 from kronstream.testing.store import RECHECK, MemoryStore
 
 LANE_LIMIT = 1_000_000
+
+_OF_AN_EVENT = re.compile(r"-e[0-9a-f]+$")
 
 
 def ended(store: MemoryStore, job: Job) -> bool:
@@ -34,7 +38,7 @@ def new_run(store: MemoryStore, job: Job, key: str, nominal: int) -> Run:
 
 def start(store: MemoryStore, job: Job, run: Run) -> Skip | None:
     """Start a run, if it may; why there will be none."""
-    refused = _refusal(store, job)
+    refused = _refusal(store, job, run.id)
     if refused:
         return refused
     active, line = store.active[job.uid], store.waiting[job.uid]
@@ -55,7 +59,7 @@ def start(store: MemoryStore, job: Job, run: Run) -> Skip | None:
     return None
 
 
-def _refusal(store: MemoryStore, job: Job) -> Skip | None:
+def _refusal(store: MemoryStore, job: Job, run: str) -> Skip | None:
     active = store.active[job.uid]
     if job.policy == "Forbid":
         if len(active) >= job.limit:
@@ -65,7 +69,7 @@ def _refusal(store: MemoryStore, job: Job) -> Skip | None:
     unstarted = sum(score <= 0 for score in active.values())
     if job.policy == "Queue":
         unstarted -= len(store.waiting[job.uid])
-    if job.policy != "Replace" and unstarted >= job.backlog and len(active) >= job.backlog:
+    if job.policy != "Replace" and unstarted >= job.backlog and not _OF_AN_EVENT.search(run):
         return Skip.BACKLOG
     return Skip.BACKLOG if len(store.lanes[job.queue, job.lane].entries) >= LANE_LIMIT else None
 

@@ -75,7 +75,7 @@ end
 
 -- Why there will be no run now (a reason), or nil, whether it has to wait for a slot of its job, and its place in the line
 -- of its group.
-local function admit(uid, h, stream)
+local function admit(uid, h, stream, id)
   local policy, limit = h[8], tonumber(h[14]) or (h[8] == 'Allow' and 0 or 1)
   local active = P .. 'active:' .. uid
   local count = call('ZCARD', active)
@@ -85,8 +85,9 @@ local function admit(uid, h, stream)
     return 'Overlap'
   end
   local backlog = tonumber(h[9])
-  -- few active runs cannot be many unstarted ones, and the size is the cheaper question
-  if policy ~= 'Replace' and count >= backlog
+  -- few active runs cannot be many unstarted ones, and the size is the cheaper question; an event that is left out would
+  -- never come again
+  if policy ~= 'Replace' and count >= backlog and not string.find(id, '%-e%x+$')
     and call('ZCOUNT', active, '-inf', 0) - (policy == 'Queue' and call('ZCARD', P .. 'waiting:' .. uid) or 0) >= backlog then
     return 'Backlog'
   end
@@ -106,7 +107,7 @@ end
 local function start(uid, h, id, nominal, late, extra)
   local key, queue, priority = P .. 'run:' .. id, h[6], h[7]
   local stream = lane(queue, priority)
-  local refused, waits, place = admit(uid, h, stream)
+  local refused, waits, place = admit(uid, h, stream, id)
   if refused then return refused end
   local grouped = h[16] and h[16] ~= ''
   local direct = not waits and not grouped

@@ -1,0 +1,228 @@
+"""Events: from a stream to what they cause, with few and with many EventHandlers; from XADD to a handler's first line;
+what an expression and a CloudEvent cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from redis.asyncio import Redis
+
+from benchmarks.bare import create, each, job
+from benchmarks.handlers import LATENESS
+from benchmarks.installation import control_plane, running
+from benchmarks.report import Report, judged, share_of
+from kronstream.cluster.api import ClusterApi
+from kronstream.dev.components import Component, operators, routers, workers
+from kronstream.domain import filter as expressions
+from kronstream.domain.event import Event
+from kronstream.operations.ingest import Ingest
+from kronstream.resources.cloudevent import read_event
+from kronstream.streams.connection import connect
+from kronstream.streams.eventlog import RedisEventLog
+from kronstream.streams.keys import Keys
+
+STREAM, TYPE = "stream:events", "bench.came"
+COUNTS = (1, 100, 10_000)  # handlers
+EVENTS, WARM = 20_000, 500
+GOAL = 5_000  # events a second against 10,000 handlers
+RATE, SECONDS = 200, 20  # of the second part
+MIDDLE, MOST = 5.0, 20.0  # ms
+EXPRESSION = 'event.data.status == "completed" && event.data.number % 2 == 0 && event.platformid != "other"'
+PATH = "/apis/kronstream.dev/v1/namespaces/default/eventhandlers"
+
+
+def handler(name: str, kind: str, runs: str = "target") -> dict[str, Any]:
+    """An EventHandler that runs a job."""
+    return {
+        "apiVersion": "kronstream.dev/v1",
+        "kind": "EventHandler",
+        "metadata": {"name": name},
+        "spec": {"event": kind, "action": {"runJob": {"name": runs}}},
+    }
+
+
+def cloud_event(number: int, **data: Any) -> str:
+    """One event as text."""
+    told = {"status": "completed", "workflow_id": f"workflow-{number}", "number": number, "duration_ms": 45_000, **data}
+    return json.dumps({"specversion": "1.0", "id": f"e{number}", "source": "/bench", "type": TYPE, "data": told})
+
+
+async def apply_handlers(api: ClusterApi, count: int) -> None:
+    """One that listens for the events, and others for other types."""
+    bodies = [handler("listens", TYPE), *(handler(f"other-{n}", f"other.{n}") for n in range(1, count))]
+
+    async def post(body: dict[str, Any]) -> None:
+        await api.send("POST", PATH, body, want=False)
+
+    await each(bodies, 32, post)
+
+
+async def poll(condition: Callable[[], Any], within: float = 300.0) -> None:
+    """Ask until it holds."""
+    async with asyncio.timeout(within):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def add(redis: Redis, first: int, count: int) -> None:
+    """Events of consecutive numbers, in pipelines as a producer would."""
+    for start in range(first, first + count, 1_000):
+        pipe = redis.pipeline(transaction=False)
+        for number in range(start, min(start + 1_000, first + count)):
+            pipe.xadd(STREAM, {"event": cloud_event(number)})
+        await pipe.execute()
+
+
+def cpu(component: Component) -> float:
+    times = psutil.Process(component.process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+async def listening(redis: Redis, handlers: int) -> None:
+    """Until every handler is adopted, every status is written and the stream has its group."""
+
+    async def adopted() -> bool:
+        uids = await redis.zrange(Keys().jobs, 0, -1)
+        groups = await redis.xinfo_groups(STREAM) if await redis.exists(STREAM) else []
+        told = not await redis.zcard(Keys().dirty)
+        return sum(str(uid).startswith("eh.") for uid in uids) >= handlers and bool(groups) and told
+
+    await poll(adopted)
+
+
+async def target_uid(redis: Redis) -> str:
+    """The job that the events run."""
+    return str(next(uid for uid in await redis.zrange(Keys().jobs, 0, -1) if not str(uid).startswith("eh.")))
+
+
+async def routed(count: int, report: Report) -> None:
+    """Events a second from the stream to runs in their lane, by one router and no worker."""
+    async with control_plane() as (plane, api):
+        redis = connect(plane.redis_url, timeout=60)
+        await create(api, "default", [job("target")])
+        await apply_handlers(api, count)
+        parts = [*operators(plane, 1), *routers(plane, 1)]
+        async with running(parts) as (_, router):
+            await listening(redis, count)
+            active = Keys().active(await target_uid(redis))
+            await add(redis, 0, WARM)
+            await poll(lambda: _at_least(redis, active, WARM))
+            before, begin = cpu(router), time.perf_counter()
+            await add(redis, WARM, EVENTS)
+            await poll(lambda: _at_least(redis, active, WARM + EVENTS))
+            took, used = time.perf_counter() - begin, cpu(router) - before
+        assert await redis.zcard(active) == WARM + EVENTS
+        await redis.aclose(close_connection_pool=True)
+    note = judged(EVENTS / took, at_least=GOAL) if count == max(COUNTS) else ""
+    report.add(f"{count:,} handlers, one matches", EVENTS / took, "events/s", EVENTS / took / GOAL, note)
+    report.add("  processor time of the router", used / EVENTS * 1e6, "us/event", None, f"{used / took:.2f} of a core")
+
+
+async def _at_least(redis: Redis, active: str, number: int) -> bool:
+    return int(await redis.zcard(active)) >= number
+
+
+async def lateness(report: Report) -> None:
+    """From an event's XADD to the first line of the handler of the run that it caused."""
+    with tempfile.TemporaryDirectory() as name:
+        lines = Path(name) / "lateness"
+        os.environ[LATENESS] = str(lines)
+        async with control_plane() as (plane, api):
+            redis = connect(plane.redis_url, timeout=60)
+            body = job("target")
+            body["spec"]["handler"] = {"function": {"name": "bench:event"}}
+            await create(api, "default", [body])
+            await apply_handlers(api, 1)
+            handlers = str(Path(__file__).with_name("handlers.py"))
+            async with running([*operators(plane, 1), *routers(plane, 1), *workers(plane, 1, handlers)]):
+                await listening(redis, 1)
+                uid = await target_uid(redis)
+                begin = time.monotonic()
+                for number in range(RATE * SECONDS):
+                    await asyncio.sleep(max(0.0, begin + number / RATE - time.monotonic()))
+                    await redis.xadd(STREAM, {"event": cloud_event(number, sent=time.time_ns())})
+                await poll(lambda: _done(redis, uid, RATE * SECONDS), 60)
+            await redis.aclose(close_connection_pool=True)
+        pairs = [tuple(map(int, line.split())) for line in lines.read_text().splitlines()]
+    assert len(pairs) == RATE * SECONDS, f"{len(pairs)} of {RATE * SECONDS} events were acted on"
+    late = [(at - sent) / 1e6 for sent, at in pairs]
+    for share, goal in ((0.5, MIDDLE), (0.99, MOST)):
+        value = share_of(late, share)
+        what = f"XADD to the handler's first line at {RATE}/s, p{share * 100:.0f}"
+        report.add(what, value, "ms", value / goal, judged(value, below=goal))
+    report.add("  most", max(late), "ms")
+
+
+async def _done(redis: Redis, uid: str, count: int) -> bool:
+    return int(await redis.hget(Keys().job(uid), "n:success") or 0) >= count
+
+
+def each_costs(report: Report, what: str, count: int, act: Callable[[int], object]) -> None:
+    """The processor time of something that is done many times."""
+    begin = time.process_time()
+    for number in range(count):
+        act(number)
+    report.add(what, (time.process_time() - begin) / count * 1e6, "us")
+
+
+def expressions_cost(report: Report) -> None:
+    """Reading an event, converting it for expressions once, and judging each of them."""
+    texts = [cloud_event(number) for number in range(5_000)]
+    events = [read_event(text) for text in texts]
+    seen = [expressions.seen(event) for event in events]
+    program = expressions.compile(EXPRESSION)
+    each_costs(report, "an event is read", 5_000, lambda n: read_event(texts[n]))
+    each_costs(report, "an event is converted for CEL, once for all handlers", 5_000, lambda n: _see(events[n]))
+    each_costs(report, "a filter of three comparisons", 5_000, lambda n: program.holds(seen[n]))
+
+
+def _see(event: Event) -> object:
+    return expressions.compile("event.type != ''").holds(expressions.seen(event))
+
+
+async def taken_in(report: Report) -> None:
+    """CloudEvents as the HTTP service takes them, without a web server: until they are in the stream."""
+    async with control_plane() as (plane, _):
+        redis = connect(plane.redis_url, timeout=60)
+        ingest = Ingest(RedisEventLog(redis, Keys()), STREAM)
+        now = int(time.time() * 1000)
+        single = [cloud_event(number).encode() for number in range(2_000)]
+        batches = [
+            f"[{','.join(cloud_event(n) for n in range(at, at + 100))}]".encode() for at in range(0, 10_000, 100)
+        ]
+        for what, kind, bodies, size in (
+            ("CloudEvents one by one, 16 at a time", "application/cloudevents+json", single, 1),
+            ("CloudEvents in batches of 100, 4 at a time", "application/cloudevents-batch+json", batches, 100),
+        ):
+            seconds = await _post(ingest, kind, bodies, now, 16 if size == 1 else 4)
+            report.add(what, len(bodies) * size / seconds, "events/s", None, "no web server in front")
+        await redis.aclose(close_connection_pool=True)
+
+
+async def _post(ingest: Ingest, kind: str, bodies: Sequence[bytes], now: int, at_once: int) -> float:
+    async def post(body: bytes) -> None:
+        await ingest.accept({"content-type": kind}, body, now)
+
+    return await each(bodies, at_once, post)
+
+
+async def measure(report: Report) -> None:
+    for count in COUNTS:
+        await routed(count, report)
+    await lateness(report)
+    expressions_cost(report)
+    await taken_in(report)
+
+
+def main() -> None:
+    report = Report("events", f"{EVENTS:,} events, a run each (runJob), one router, AOF everysec")
+    asyncio.run(measure(report))
+    report.show()
