@@ -196,6 +196,15 @@ async def test_a_job_that_forbids_a_second_run_skips_it(desk: Desk) -> None:
     assert answer.why == "another run is not over, and concurrencyPolicy forbids a second one"
 
 
+async def test_a_full_backlog_leaves_nothing_out(desk: Desk) -> None:
+    await desk.job(backlog=1)
+    await desk.apply(manifest("runs"))
+
+    told = [said(await desk.trigger.fire(paid(str(number)), desk.handlers)) for number in range(3)]
+
+    assert told == [[("runs", "started")]] * 3
+
+
 async def test_a_generation_that_is_not_in_force_is_told(desk: Desk) -> None:
     await desk.job()
     await desk.apply(manifest("new"), in_force=False)
