@@ -18,9 +18,9 @@ from kronstream.events.hand import Hand, Place, place
 from kronstream.events.hearing import heard, letter
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.routing import Heard, Passed, Wish, effect, wishes
 from kronstream.events.table import Table
-from kronstream.events.targets import Targets
+from kronstream.operations.routing import Heard, Passed, Wish, effect, wishes
+from kronstream.operations.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
 from kronstream.trouble import Trouble
 

@@ -101,7 +101,7 @@ local function try_again(e, word)
     keep(e.item, e, now + tonumber(e.retry_in), 1)
   else
     count(e.handler, 'e:bad')
-    bury_effect(e.handler, e.body, 'ActionFailed', message)
+    bury_effect(e.handler, e.body, word == 'gone' and 'NoSuchJob' or 'JobInvalid', message)
   end
   return fate(e, word)
 end

@@ -7,8 +7,8 @@ from typing import Any
 
 from kronstream.domain.eventpayload import payload
 from kronstream.domain.run import digest
-from kronstream.events.listener import Listener
-from kronstream.events.routing import BY, Heard
+from kronstream.operations.listener import Listener
+from kronstream.operations.routing import BY, Heard
 from kronstream.resources.instant import render
 from kronstream.resources.meta import CHAIN_DEPTH
 
