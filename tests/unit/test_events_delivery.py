@@ -164,6 +164,27 @@ async def test_who_is_behind_reads_the_handler_and_judges_anew() -> None:
     assert await pending(stage) == 0
 
 
+async def test_who_is_behind_asks_once_for_all_events_of_a_handler() -> None:
+    stage = await joined(manifest())
+    await stage.adopt_job()
+    stage.store.jobs[KEY].generation = 2
+    stage.handlers.put(manifest(generation=2))
+    asked = 0
+    own = stage.handlers.get
+
+    async def get(namespace: str, name: str) -> Any:
+        nonlocal asked
+        asked += 1
+        return await own(namespace, name)
+
+    stage.handlers.get = get  # type: ignore[method-assign]
+
+    await stage.deliver(*(event(id=str(n)) for n in range(50)))
+
+    assert (await stage.state()).succeeded == 50
+    assert asked == 1
+
+
 async def test_who_cannot_catch_up_keeps_the_event_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliveries, "TRIES", 2)
     stage = await joined(manifest())

@@ -153,15 +153,18 @@ class Delivery:
         while todo:
             fates = await self._ask([wish for _, wish in todo])
             full: list[tuple[Entry, Wish]] = []
+            behind: dict[tuple[str, tuple[str, str] | None, FateWord], Wish] = {}
             for pair, fate in zip(todo, fates, strict=True):
                 self._measures.effects.labels(fate.word.value).inc()
                 if fate.word is FateWord.FULL:
                     full.append(pair)
                 elif fate.word in _LATE:
                     late.append(pair)
-                    await self._catch_up(pair[1], fate.word)
+                    behind.setdefault((pair[1].listener.uid, pair[1].job, fate.word), pair[1])
                 elif fate.word is FateWord.GONE and pair[1].job is not None:
                     self._targets.forget(pair[1].job)
+            for (_, _, word), wish in behind.items():  # once, whatever number of events it is about
+                await self._catch_up(wish, word)
             self._tell_full(bool(full))
             if full:
                 await asyncio.sleep(AGAIN)
