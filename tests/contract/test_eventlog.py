@@ -162,6 +162,11 @@ async def test_a_group_may_begin_anywhere(bench: Any) -> None:
     assert caught.value.stream == "stream:new"
 
 
+async def test_the_stream_of_runs_is_none_of_events(bench: Any) -> None:
+    with pytest.raises(StreamFault, match="has the scheduler's runs"):
+        await bench.log.join(Keys().base, "$")
+
+
 async def test_two_readers_get_different_entries(bench: Any) -> None:
     await bench.log.join(EVENTS, "$")
     await bench.add(EVENTS, "1", "2", "3")

@@ -70,7 +70,8 @@ class EventLog(Protocol):
         """See to it that the group exists; one that does not begins after ``start``: ``$`` for what comes from now on,
         ``0`` for all, or an id. The stream is made where there is none.
 
-        Where the stream was lost and has no such id yet, all that was added since counts. Raises StreamFault.
+        Where the stream was lost and has no such id yet, all that was added since counts. Raises StreamFault, also for
+        the stream in which the store has runs.
         """
         ...
 

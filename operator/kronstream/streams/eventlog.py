@@ -58,6 +58,7 @@ class RedisEventLog:
         self._redis = redis
         self._blocking = blocking or redis
         self._own = keys.outcomes
+        self._runs = keys.base
         self._group = group
         self._crashed = crashed
         self._at_once = FIRST
@@ -81,6 +82,8 @@ class RedisEventLog:
 
     async def join(self, stream: str, start: str) -> None:
         """See EventLog."""
+        if stream == self._runs:
+            raise StreamFault(stream, f"{stream} has the scheduler's runs and no events; name another stream")
         try:
             if start != "$":
                 start = min(start, await self._last(stream), key=_order)

@@ -99,6 +99,8 @@ class MemoryEventLog:
 
     async def join(self, stream: str, start: str) -> None:
         """See EventLog."""
+        if stream == DEFAULT_STREAM:
+            raise StreamFault(stream, f"{stream} has the scheduler's runs and no events")
         found = self._stream(stream)
         if found.group is None:
             try:
