@@ -40,6 +40,7 @@ ELSEWHERE = 1_000  # ms until a handler that is not known here is looked for aga
 LONGEST_AWAY = 30_000  # ms between two attempts at an API server that is away
 SPARED = 5.0  # seconds for which one that is away is not asked; what needs none does not stand behind what does
 PUT_OFF = 5_000  # ms
+INTERNAL = 500
 # what may pass by itself, as long as the handler's retry lasts: the namespace is not there yet, two writes met
 PASSING = (401, 404, 409)
 
@@ -184,17 +185,19 @@ class Acting:
         said = str(error) or type(error).__name__
         if away(error) or not isinstance(error, ApiError):
             self._away.tell(said)
-            return _away(waiting, self._patience(listener, waiting), f"the API server does not answer: {said}")
+            return _away(waiting, self._patience(listener, waiting, error), f"the API server does not answer: {said}")
         passing = error.status in PASSING or beyond_quota(error) or (error.status == 403 and "User " in said)
         if passing:
             return self._failed(waiting, listener, "Refused", f"the job cannot be created: {said}")
         return _ended(waiting, Ending.FAILED, "Refused", f"the job cannot be created: {said}")
 
-    def _patience(self, listener: Listener, waiting: Waiting) -> int:
+    def _patience(self, listener: Listener, waiting: Waiting, error: Exception) -> int:
         """Milliseconds until an API server that is away is asked again: the longer, the longer it is."""
         now = time.monotonic()
         self._away_since = self._away_since or now
-        self._spared_until = now + SPARED
+        # an internal error may be about this one alone, as when its namespace's webhook is down
+        if not isinstance(error, ApiError) or error.status != INTERNAL:
+            self._spared_until = now + SPARED
         wait = max(backoff(listener.retry, waiting.attempt), 1_000, (now - self._away_since) * 500)
         return min(int(wait), LONGEST_AWAY)
 

@@ -89,7 +89,7 @@ class EventDeadLetters:
         return event if letter.handler else replace(event, extensions=rest)
 
     def _read(self, letter: EventLetter, now: int | None) -> Event:
-        """Raises ValueError. Kept are: what waited, in a body; of a run that nobody could read, the store's own fields."""
+        """Raises ValueError. What waited is kept in a body; a run's own fields where nobody could read them."""
         if letter.stream == self._outcomes:
             fields = json.loads(letter.text)
             if not isinstance(fields, dict):
