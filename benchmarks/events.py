@@ -133,7 +133,11 @@ async def storm(report: Report) -> None:
     async with control_plane() as (plane, api):
         redis = connect(plane.redis_url, timeout=60)
         await create(api, "default", [job("target", queue="runs")])
-        await create(api, "default", [job(f"clock-{number}", every="1s", queue="clocks") for number in range(CLOCKS)])
+        await create(
+            api,
+            "default",
+            [job(f"clock-{number}", every="1s", queue="clocks", maxBacklog=10_000) for number in range(CLOCKS)],
+        )
         await apply_handlers(api, 1)
         parts = [*operators(plane, 1), *routers(plane, 1)]
         async with running(parts) as (_, router):
