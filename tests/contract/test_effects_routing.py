@@ -218,6 +218,17 @@ async def test_what_passes_by_is_counted(store: Store) -> None:
     assert await store.effects.describe([OTHER]) == [None]
 
 
+@pytest.mark.parametrize("text", ["x" + "é" * 600, "xx" + "語" * 400, "x" + "😀" * 300, "é" * 512, "x" * 1_023 + "é"])
+async def test_a_long_error_is_cut_between_characters(store: Store, text: str) -> None:
+    await handling(store)
+
+    await store.effects.tally([Tally(HANDLER, 0, 1, text, text)])
+
+    told = (await handler(store)).last_error
+    assert told
+    assert told.message == told.event == text.encode()[:1_024].decode(errors="ignore")
+
+
 async def test_a_lost_store_routes_nothing_and_is_told_the_counts_again(store: Store) -> None:
     await adopted(store)
     await handling(store)

@@ -222,6 +222,40 @@ async def test_a_failed_attempt_is_followed_by_another(store: Store) -> None:
     assert (known.triggered, known.succeeded, known.failed) == (1, 1, 0)
 
 
+async def test_what_is_away_uses_no_attempt_up(store: Store) -> None:
+    await ready(store)
+    await route(store, creation())
+    for _ in range(3):
+        (waiting,) = await due(store)
+        assert waiting.attempt == 1
+        assert await settle(store, waiting, Ending.AWAY, message="refused")
+    assert (await handler(store)).last_error
+    (waiting,) = await due(store)
+    assert await settle(store, waiting, Ending.RETRY, message="no")
+    (waiting,) = await due(store)
+    assert waiting.attempt == 2
+    assert await settle(store, waiting, Ending.AWAY)
+    (waiting,) = await due(store)
+    assert waiting.attempt == 2
+    assert await settle(store, waiting)
+    known = await handler(store)
+    assert (known.triggered, known.succeeded, known.waiting) == (1, 1, 0)
+    assert known.last_error
+    assert known.last_error.message == "no"
+
+
+async def test_what_creates_something_can_be_put_off(store: Store) -> None:
+    await ready(store)
+    await route(store, creation("1"), effect("2", debounce=Debounce("k", 0, 0)))
+    (waiting,) = await store.effects.take_due(10, LEASED, 5_000)
+    assert waiting.item == item_of("2")
+    assert await due(store) == []
+    assert (await handler(store)).triggered == 1
+    await store.advance(5_001)
+    (waiting,) = await due(store)
+    assert (waiting.item, waiting.attempt) == (item_of("1"), 1)
+
+
 async def test_what_is_given_up_is_a_dead_letter(store: Store) -> None:
     await ready(store)
     await route(store, creation(), effect("2", None, retry_in=0))
@@ -234,6 +268,17 @@ async def test_what_is_given_up_is_a_dead_letter(store: Store) -> None:
     known = await handler(store)
     assert (known.triggered, known.succeeded, known.failed, known.waiting, known.open) == (2, 0, 2, 0, 0)
     assert await store.effects.backlog() == (0, 0)
+
+
+async def test_what_is_given_up_for_a_long_reason_can_be_read(store: Store) -> None:
+    await ready(store)
+    await route(store, creation())
+    (waiting,) = await due(store)
+
+    assert await settle(store, waiting, Ending.FAILED, message="x" + "é" * 600)
+
+    (letter,) = await store.event_letters.listed(10)
+    assert letter.message == "x" + "é" * 511
 
 
 async def test_what_waits_is_counted_and_the_oldest_is_told(store: Store) -> None:

@@ -162,6 +162,11 @@ async def test_a_group_may_begin_anywhere(bench: Any) -> None:
     assert caught.value.stream == "stream:new"
 
 
+async def test_the_stream_of_runs_is_none_of_events(bench: Any) -> None:
+    with pytest.raises(StreamFault, match="has the scheduler's runs"):
+        await bench.log.join(Keys().base, "$")
+
+
 async def test_two_readers_get_different_entries(bench: Any) -> None:
     await bench.log.join(EVENTS, "$")
     await bench.add(EVENTS, "1", "2", "3")
@@ -262,6 +267,22 @@ async def test_what_a_dead_reader_left_goes_to_another_with_its_deliveries_count
     await bench.log.ack(EVENTS, [first, second])
     await bench.advance(IDLE + 1)
     assert await bench.log.reclaim(EVENTS, "b", IDLE, 10) == []
+
+
+async def test_what_is_worked_on_still_is_not_taken_over_and_counts_as_no_delivery(bench: Any) -> None:
+    await bench.log.join(EVENTS, "0")
+    kept, done = await bench.add(EVENTS, "1", "2")
+    await bench.read()
+    await bench.log.ack(EVENTS, [done])
+    for _ in range(3):
+        await bench.advance(IDLE - 500)
+        await bench.log.hold(EVENTS, "a", [kept, done])
+        assert await bench.log.reclaim(EVENTS, "b", IDLE, 10) == []
+    await bench.log.hold(EVENTS, "a", [])
+    await bench.advance(IDLE)
+    (entry,) = await bench.log.reclaim(EVENTS, "b", IDLE, 10)
+    assert (entry.id, entry.deliveries) == (kept, 2)
+    assert (await bench.log.lag(EVENTS)).pending == 1
 
 
 async def test_what_was_deleted_meanwhile_is_pending_no_more(bench: Any) -> None:
@@ -374,6 +395,28 @@ async def test_entries_of_strangers_are_given_within_bounds(bench: Any) -> None:
     assert half.fields == {"event": "half ? a pair"}
 
 
+async def test_of_large_entries_few_are_read_at_a_time(redis_bench: RedisBench) -> None:
+    await redis_bench.log.join(EVENTS, "0")
+
+    async def read_on() -> list[int]:
+        sizes = []
+        while found := await redis_bench.read(count=200):
+            sizes.append(len(found))
+        return sizes
+
+    for _ in range(600):
+        await redis_bench.foreign(EVENTS, {"event": "small"})
+    assert await read_on() == [16, 32, 64, 128, 200, 160]
+    for _ in range(5):
+        await redis_bench.foreign(EVENTS, {"event": "x" * 300_000})
+    await redis_bench.add(EVENTS, "small")
+    assert (await read_on())[0] == 6
+    for _ in range(5):
+        await redis_bench.foreign(EVENTS, {"event": "x" * 300_000})
+    await redis_bench.add(EVENTS, *["small"] * 7)
+    assert await read_on() == [2, 2, 2, 2, 4]
+
+
 async def test_what_is_not_utf8_is_no_json_and_harms_no_other(redis_bench: RedisBench) -> None:
     bench = redis_bench
     await bench.foreign(EVENTS, {b"event": b'"\xff\xfe"', b"\xff": b"1"})
@@ -410,7 +453,8 @@ async def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
 async def test_many_that_are_left_are_taken_over_in_order(bench: Any) -> None:
     await bench.log.join(EVENTS, "$")
     ids = await bench.add(EVENTS, *[str(n) for n in range(100)])
-    await bench.read(consumer="dead", count=100)
+    while await bench.read(consumer="dead", count=100):
+        pass
     await bench.advance(IDLE + 1)
     left = await bench.log.reclaim(EVENTS, "a", IDLE, 50) + await bench.log.reclaim(EVENTS, "a", IDLE, 60)
     assert [entry.id for entry in left] == ids

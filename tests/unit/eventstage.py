@@ -133,8 +133,8 @@ class EventStage:
         self.targets = Targets(self.effects, self.requests)
         self.reading = Reading(self.log, self.table, self.sources, self.hand, self.pulse, "router-1", self.known)
         self.delivery = Delivery(
-            self.hand, self.table, self.sources, self.effects, self.log, self.letters, self.targets, self.adopting,
-            self.pulse, self.clock, self.measures,
+            self.hand, self.table, self.effects, self.log, self.letters, self.targets, self.adopting, self.pulse,
+            self.clock, self.measures,
         )  # fmt: skip
         self.acting = Acting(
             self.table, self.effects, self.requests, self.ledger, cast("ScheduledJobs", self.jobs), self.targets,

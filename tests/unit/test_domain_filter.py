@@ -211,6 +211,20 @@ def test_what_is_no_filter_is_told_when_it_is_read(text: str, said: str) -> None
     assert len(str(refused.value)) < 300
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["event.data[event.data.token] == 1", "{'a': 1}[event.data.token] == 1", "event.extensions[event.data.token]"],
+)
+def test_what_an_error_says_is_nothing_that_the_event_holds(text: str) -> None:
+    told = expressions.seen(Event("1", "/a", "a.b", {"token": "hunter2"}))
+    verdict = expressions.compile(text).holds(told)
+    assert verdict.error
+    assert verdict.why == "cannot be told: there is no such key; ask with has(…) first where it may be missing"
+    with pytest.raises(ValueError, match="there is no such key") as refused:
+        expressions.compile_key(text).of(told)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_words_in_a_text_are_no_words() -> None:
     assert expressions.compile('event.data == "has(event.id)"').holds(seen(data="has(event.id)"))
     assert expressions.compile("event.data == 'a\\'has(event.id)'").holds(seen(data="a'has(event.id)"))

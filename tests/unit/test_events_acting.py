@@ -1,5 +1,6 @@
 """What waited is acted on: jobs are created once, what fails is tried again, and given up with the reason."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from kronstream.cluster.api import ApiError
+from kronstream.events import acting as actings
 from kronstream.events import delivery as deliveries
 from kronstream.ports import Ending, Settled, Waiting
-from unit.eventstage import CREATE_JOB, JOB_UID, KEY, RUN_JOB, STREAM, EventStage, event, manifest, uid
+from unit.eventstage import CREATE_JOB, JOB_UID, KEY, RUN_JOB, STREAM, EventStage, event, manifest, soon, uid
 
 pytestmark = pytest.mark.anyio
 NO_WAIT = {"limit": 2, "backoff": {"initial": "3s", "factor": 1.0, "jitter": 0.0}}
@@ -89,11 +91,11 @@ async def test_a_name_that_is_anothers_is_tried_again_and_given_up() -> None:
         (ApiError(403, 'User "system:serviceaccount:a:b" cannot create'), Ending.RETRY),
         (ApiError(403, "exceeded quota: pods"), Ending.RETRY),
         (ApiError(404, "no such namespace"), Ending.RETRY),
-        (ApiError(429, "slowly"), Ending.RETRY),
-        (ApiError(500, "etcd"), Ending.RETRY),
-        (ApiError(503, "starting"), Ending.RETRY),
-        (ConnectionError("refused"), Ending.RETRY),
-        (TimeoutError(), Ending.RETRY),
+        (ApiError(429, "slowly"), Ending.AWAY),
+        (ApiError(500, "etcd"), Ending.AWAY),
+        (ApiError(503, "starting"), Ending.AWAY),
+        (ConnectionError("refused"), Ending.AWAY),
+        (TimeoutError(), Ending.AWAY),
     ],
     ids=repr,
 )
@@ -105,7 +107,10 @@ async def test_what_may_pass_is_tried_again(error: Exception, ending: Ending) ->
 
     assert end.ending is ending
     assert end.message
-    if ending is Ending.RETRY:
+    # what may be about this job alone does not hold up the others
+    spared = stage.acting._spared_until > 0
+    assert spared == (ending is Ending.AWAY and "500" not in str(error))
+    if ending is not Ending.FAILED:
         assert end.wait == 3000
         stage.time.advance(3000)
         (end,) = await attempt(stage)
@@ -136,14 +141,48 @@ async def test_an_api_server_that_is_away_is_waited_for_however_long() -> None:
 
     for _ in range(10):
         (end,) = await attempt(stage)
-        assert end.ending is Ending.RETRY
+        assert end.ending is Ending.AWAY
         assert end.wait <= 30_000
         stage.time.advance(end.wait)
     stage.jobs.refusal = None
 
+    # and no retry is used up by that
+    stage.jobs.answers = [ApiError(404, "the namespace is not there")] * 2
+    for _ in range(2):
+        (end,) = await attempt(stage)
+        assert end.ending is Ending.RETRY
+        stage.time.advance(end.wait)
     (end,) = await attempt(stage)
     assert end.ending is Ending.DONE
-    assert (await stage.state()).failed == 0
+    state = await stage.state()
+    assert (state.triggered, state.succeeded, state.failed) == (1, 1, 0)
+
+
+async def test_a_run_does_not_stand_behind_jobs_that_cannot_be_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actings, "POLL", 0.001)
+    stage = await staged(*(event(id=str(n)) for n in range(80)))
+    await stage.adopt_job()
+    await stage.open(manifest(uid(2), "other.event", action=RUN_JOB, debounce={"quiet": "1s"}))
+    await stage.deliver(event("other.event"))
+    stage.jobs.refusal = ConnectionError("refused")
+    asked = 0
+    own = stage.jobs.create
+
+    async def create(job: dict[str, Any]) -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return await own(job)
+
+    stage.jobs.create = create  # type: ignore[method-assign]
+    room = asyncio.create_task(stage.acting.run())
+    await soon(lambda: asked > 0)
+    stage.time.advance(1_000)
+
+    await soon(lambda: bool(stage.store.runs))
+
+    assert asked <= actings.LIMIT, "an API server that is away is not asked by each of them"
+    room.cancel()
+    await asyncio.wait([room])
 
 
 async def test_a_payload_that_cannot_be_made_fails_at_once() -> None:
@@ -238,7 +277,7 @@ async def test_a_handler_that_is_not_known_yet_is_read() -> None:
     stage.table.drop(KEY)
 
     (end,) = await attempt(stage)
-    assert end.ending is Ending.RETRY
+    assert end.ending is Ending.AWAY
     assert stage.adopting.awaits(KEY)
     await stage.adopting._ask()
     await stage.adopting._step()

@@ -81,6 +81,14 @@ def test_a_transform_alone_makes_the_payload() -> None:
     assert json.loads(found.request.payload or "") == {"order": 7}
 
 
+@pytest.mark.parametrize("size", [65_535, 65_536])
+def test_the_largest_event_that_is_taken_in_can_be_kept(size: int) -> None:
+    text = event(data="x" * (size - len(event(data=""))))
+    assert len(text) == size
+
+    assert len(wish(text).heard.body) > size
+
+
 @pytest.mark.parametrize(
     ("data", "transform"),
     [("x" * 60_000, '{"a": event.data}'), ({"id": 1}, "event.data.missing"), ("x" * 65_000, None)],

@@ -151,6 +151,24 @@ async def test_what_another_router_left_is_taken_over() -> None:
     assert entry.deliveries == 2
 
 
+async def test_what_has_to_wait_in_hand_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "HOLD", 0.0)
+    stage = EventStage()
+    await stage.open(manifest())
+    await stage.reading._mend()
+    stage.log.add(STREAM, {"event": event()})
+    stage.hand.put(await stage.log.read([STREAM], "router-1", 10, 0))
+
+    for _ in range(20):  # as long as a store is full
+        stage.time.advance(readings.IDLE - 1)
+        await stage.reading._mend()
+        assert await stage.log.reclaim(STREAM, "router-2", readings.IDLE, 10) == []
+
+    stage.time.advance(readings.IDLE)
+    (entry,) = await stage.log.reclaim(STREAM, "router-2", readings.IDLE, 10)
+    assert entry.deliveries == 2
+
+
 async def test_nothing_is_taken_over_while_the_hand_is_full() -> None:
     stage = EventStage(hand=1)
     await stage.open(manifest())

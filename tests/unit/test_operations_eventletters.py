@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kronstream.domain.event import CHAIN_LIMIT
+from kronstream.domain.outcomeevent import event_of
 from kronstream.operations import Refused
 from kronstream.operations.refused import Why
 from kronstream.operations.triggered import Outcome
@@ -210,6 +211,11 @@ async def test_what_the_store_told_of_a_run_is_replayed_to_those_that_listen_for
     letter = await bury(desk, json.dumps(fields), stream=OUTCOMES, reason="ChainTooDeep")
     answers = await desk.letters.replay(letter, desk.handlers)
 
+    assert [(one.name, one.outcome) for one in answers] == [("alerts", Outcome.STARTED)]
+    # one that could be read is kept as the event that it is
+    told = json.dumps(event_of({**fields, "run": "u-1-s2000"}).dump())
+    letter = await bury(desk, told, stream=OUTCOMES, reason="ChainTooDeep")
+    answers = await desk.letters.replay(letter, desk.handlers)
     assert [(one.name, one.outcome) for one in answers] == [("alerts", Outcome.STARTED)]
     broken = await bury(desk, "[]", stream=OUTCOMES)
     assert (await refusal(desk.letters.replay(broken, desk.handlers))).why is Why.INVALID

@@ -113,7 +113,7 @@ class Filter:
             # the plain value of an error is a text, and so true
             if answer.type().name() == "BOOL":
                 return _PASSED if answer.value() is True else self._stopped
-            why = _why_not(answer, seen) or f"it gives {answer.type().name().lower()}, not true or false"
+            why = _why_not(self.text, answer, seen) or f"it gives {answer.type().name().lower()}, not true or false"
         except RuntimeError as error:
             why = _said(error)
         return Verdict(holds=False, why=f"cannot be told: {why}", error=True)
@@ -231,7 +231,7 @@ def _gives(program: Any) -> str:
 def _value(text: str, program: Any, seen: Seen) -> Any:
     try:
         answer = program.eval(activation=seen.values)
-        why = _why_not(answer, seen)
+        why = _why_not(text, answer, seen)
         if why is None:
             return answer.plain_value()
     except RuntimeError as error:
@@ -239,8 +239,11 @@ def _value(text: str, program: Any, seen: Seen) -> Any:
     raise ValueError(f"{shown(text)} cannot be told: {why}")
 
 
-def _why_not(answer: Any, seen: Seen) -> str | None:
-    """What went wrong when an expression was evaluated, as a person would say it; None when nothing did."""
+def _why_not(text: str, answer: Any, seen: Seen) -> str | None:
+    """What went wrong when an expression was evaluated, as a person would say it; None when nothing did.
+
+    It tells nothing that the event holds.
+    """
     said = error_in(answer)
     if said is None:
         return None
@@ -249,7 +252,9 @@ def _why_not(answer: Any, seen: Seen) -> str | None:
         return f"{unseen[1]} {seen.faults[unseen[1]]}"
     missing = _MISSING.search(said)
     if missing:
-        return f"there is no {missing[1]!r:.80}; ask with has(…) first where it may be missing"
+        # a key that is not written there was taken from the event
+        key = f"{missing[1]!r:.80}" if missing[1] in text else "such key"
+        return f"there is no {key}; ask with has(…) first where it may be missing"
     mixed = _MIXED.search(said)
     if mixed:
         return f"there is no {mixed[1]} for ({mixed[2]}); compare what has the same type"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 
 from redis.exceptions import RedisError
@@ -37,6 +38,9 @@ AWAY = 0.5
 TEND, TENDED = 0.25, 100
 ELSEWHERE = 1_000  # ms until a handler that is not known here is looked for again
 LONGEST_AWAY = 30_000  # ms between two attempts at an API server that is away
+SPARED = 5.0  # seconds for which one that is away is not asked; what needs none does not stand behind what does
+PUT_OFF = 5_000  # ms
+INTERNAL = 500
 # what may pass by itself, as long as the handler's retry lasts: the namespace is not there yet, two writes met
 PASSING = (401, 404, 409)
 
@@ -70,6 +74,7 @@ class Acting:
         self._pulse = pulse
         self._clock = clock
         self._measures = measures
+        self._away_since = self._spared_until = 0.0
         self._trouble = Trouble(log, "what waits cannot be taken, tried again")
         self._away = Trouble(log, "jobs cannot be created, tried again")
 
@@ -84,7 +89,8 @@ class Acting:
         while True:
             await self._pulse.open.wait()
             try:
-                taken = await self._effects.take_due(LIMIT, LEASE)
+                spared = time.monotonic() < self._spared_until
+                taken = await self._effects.take_due(LIMIT, LEASE, PUT_OFF if spared else 0)
                 if taken:
                     await self._settle(await asyncio.gather(*map(self._try, taken)))
                 self._trouble.over()
@@ -127,7 +133,7 @@ class Acting:
         """One attempt; None leaves it to the lease's end. Raises what redis-py raises."""
         handler = await self._handler(waiting)
         if handler is None:
-            return _later(waiting, ELSEWHERE, "no router here knows the handler")
+            return _away(waiting, ELSEWHERE)  # no router here knows it yet
         if handler.listener is None:
             return self._failed(waiting, None, "InvalidSpec", f"the handler cannot be used: {handler.fault}")
         work = self._create if handler.listener.kind is EffectKind.CREATE else self._start
@@ -154,6 +160,7 @@ class Acting:
         except (ApiError, OSError, TimeoutError, RuntimeError) as error:
             return self._refused(waiting, listener, error)
         self._away.over()
+        self._away_since = self._spared_until = 0.0
         if made is None:
             name = job["metadata"]["name"]
             return self._failed(waiting, listener, "NameTaken", f"there is another ScheduledJob {name}; delete it")
@@ -178,13 +185,21 @@ class Acting:
         said = str(error) or type(error).__name__
         if away(error) or not isinstance(error, ApiError):
             self._away.tell(said)
-            # whoever waits for the API server to come back has not failed
-            wait = min(int(backoff(listener.retry, waiting.attempt)) or 1_000, LONGEST_AWAY)
-            return _later(waiting, wait, f"the API server does not answer: {said}")
+            return _away(waiting, self._patience(listener, waiting, error), f"the API server does not answer: {said}")
         passing = error.status in PASSING or beyond_quota(error) or (error.status == 403 and "User " in said)
         if passing:
             return self._failed(waiting, listener, "Refused", f"the job cannot be created: {said}")
         return _ended(waiting, Ending.FAILED, "Refused", f"the job cannot be created: {said}")
+
+    def _patience(self, listener: Listener, waiting: Waiting, error: Exception) -> int:
+        """Milliseconds until an API server that is away is asked again: the longer, the longer it is."""
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        # an internal error may be about this one alone, as when its namespace's webhook is down
+        if not isinstance(error, ApiError) or error.status != INTERNAL:
+            self._spared_until = now + SPARED
+        wait = max(backoff(listener.retry, waiting.attempt), 1_000, (now - self._away_since) * 500)
+        return min(int(wait), LONGEST_AWAY)
 
     async def _start(self, waiting: Waiting, listener: Listener, heard: Heard) -> Settled | None:
         """A run that waited: by the job as it is now."""
@@ -203,9 +218,9 @@ class Acting:
             if word is not Word.MOVED:
                 return self._told(waiting, listener, word, detail)
             if name is None:
-                await self._behind(listener)
-                return _later(waiting, ELSEWHERE, "another generation of the handler is in force")
-        return _later(waiting, ELSEWHERE, "the job is being edited")
+                await self._behind(listener)  # another generation of the handler is in force
+                return _away(waiting, ELSEWHERE)
+        return _away(waiting, ELSEWHERE)  # the job is being edited
 
     async def _ask(self, request: Request) -> tuple[Word, str]:
         while True:
@@ -247,6 +262,11 @@ class Acting:
 
 def _later(waiting: Waiting, wait: int, why: str, reason: str = "ActionFailed") -> Settled:
     return Settled(waiting.item, waiting.token, Ending.RETRY, wait=wait, reason=reason, message=why)
+
+
+def _away(waiting: Waiting, wait: int, why: str = "") -> Settled:
+    """What it takes is not there now: that is no attempt."""
+    return Settled(waiting.item, waiting.token, Ending.AWAY, wait=wait, message=why)
 
 
 def _ended(

@@ -18,9 +18,8 @@ from kronstream.events.hand import Hand, Place, place
 from kronstream.events.hearing import heard, letter
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.sources import Sources
 from kronstream.events.table import Table
-from kronstream.operations.routing import Passed, Wish, effect, wishes
+from kronstream.operations.routing import Heard, Passed, Wish, effect, wishes
 from kronstream.operations.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
 from kronstream.trouble import Trouble
@@ -49,17 +48,17 @@ class Batch:
     left: dict[Place, Entry] = field(default_factory=dict)
     unjudged: Counter[Place] = field(default_factory=Counter)
 
-    def pass_by(self, entry: Entry, event: str, passed: Passed) -> None:
-        """A handler makes nothing of the event with this id; what it could not judge is kept for people."""
+    def pass_by(self, entry: Entry, heard: Heard, passed: Passed) -> None:
+        """A handler makes nothing of the event; what it could not judge is kept for people."""
         uid = passed.listener.uid
         known = self.tallies.get(uid) or Tally(uid)
         if not passed.error:
             self.tallies[uid] = replace(known, filtered=known.filtered + 1)
             return
-        self.tallies[uid] = replace(known, errors=known.errors + 1, message=passed.why, event=event)
+        self.tallies[uid] = replace(known, errors=known.errors + 1, message=passed.why, event=heard.event.id)
         self.unjudged[place(entry)] += 1
         if self.unjudged[place(entry)] <= LETTERS:
-            self.letters.append(letter(entry, "FilterError", passed.why, uid))
+            self.letters.append(letter(entry, "FilterError", passed.why, uid, heard.text))
 
 
 class Delivery:
@@ -69,7 +68,6 @@ class Delivery:
         self,
         hand: Hand,
         table: Table,
-        sources: Sources,
         effects: Effects,
         event_log: EventLog,
         letters: EventLetters,
@@ -81,7 +79,6 @@ class Delivery:
     ) -> None:
         self._hand = hand
         self._table = table
-        self._sources = sources
         self._effects = effects
         self._log = event_log
         self._letters = letters
@@ -129,7 +126,7 @@ class Delivery:
             if isinstance(wish, Wish):
                 batch.wanted.append((entry, wish))
             else:
-                batch.pass_by(entry, found.event.id, wish)
+                batch.pass_by(entry, found, wish)
 
     async def _carry_on(self, prepared: asyncio.Queue[Batch]) -> None:
         while True:
@@ -156,15 +153,18 @@ class Delivery:
         while todo:
             fates = await self._ask([wish for _, wish in todo])
             full: list[tuple[Entry, Wish]] = []
+            behind: dict[tuple[str, tuple[str, str] | None, FateWord], Wish] = {}
             for pair, fate in zip(todo, fates, strict=True):
                 self._measures.effects.labels(fate.word.value).inc()
                 if fate.word is FateWord.FULL:
                     full.append(pair)
                 elif fate.word in _LATE:
                     late.append(pair)
-                    await self._catch_up(pair[1], fate.word)
+                    behind.setdefault((pair[1].listener.uid, pair[1].job, fate.word), pair[1])
                 elif fate.word is FateWord.GONE and pair[1].job is not None:
                     self._targets.forget(pair[1].job)
+            for (_, _, word), wish in behind.items():  # once, whatever number of events it is about
+                await self._catch_up(wish, word)
             self._tell_full(bool(full))
             if full:
                 await asyncio.sleep(AGAIN)
@@ -216,7 +216,7 @@ class Delivery:
             if isinstance(found, Wish):
                 yield entry, found
             else:
-                batch.pass_by(entry, wish.heard.event.id, found)
+                batch.pass_by(entry, wish.heard, found)
 
     def _tell_full(self, full: bool) -> None:
         if full and not self.full:
@@ -245,16 +245,15 @@ class Delivery:
             except (RedisError, OSError, TimeoutError) as error:
                 self._trouble.tell(error)
                 await asyncio.sleep(AWAY)
-        self._leave(batch.left.values())
-        self._hand.drop(batch.entries)
+        self._hand.drop(done)
+        self._put_back(list(batch.left.values()))
 
-    def _leave(self, left: Iterable[Entry]) -> None:
-        """Not acknowledged: delivered again, by then to somebody who knows what is in force."""
-        for stream in {entry.stream for entry in left}:
-            log.warning("events of %s are left for another time: their handlers' generation is not known here", stream)
-            source = self._sources.get(stream)
-            if source is not None:
-                source.again = True
+    def _put_back(self, left: list[Entry]) -> None:
+        """Not acknowledged: what is in force is known later. They stay in hand, for it is no fault of theirs."""
+        if left:
+            told = ", ".join(sorted({entry.stream for entry in left}))
+            log.warning("%d event(s) of %s wait: what is in force of their handlers is not known here", len(left), told)
+            self._hand.put_back(left)
 
     def _measure(self, batch: Batch) -> None:
         now = time.time() * 1000

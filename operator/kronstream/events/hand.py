@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import time
+from collections import defaultdict, deque
 from collections.abc import Iterable
 
 from kronstream.ports import Entry
@@ -21,7 +22,7 @@ class Hand:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held: dict[Place, None] = {}
+        self._held: dict[Place, float] = {}  # since when
         self._waiting: deque[Entry] = deque()
         self._room = asyncio.Event()
         self._room.set()
@@ -43,12 +44,27 @@ class Hand:
         """Take entries in; one that is in hand already is not worked on twice."""
         for entry in entries:
             if place(entry) not in self._held:
-                self._held[place(entry)] = None
+                self._held[place(entry)] = time.monotonic()
                 self._waiting.append(entry)
         if self._waiting:
             self._work.set()
         if not self.room:
             self._room.clear()
+
+    def held(self, seconds: float) -> dict[str, list[str]]:
+        """What is in hand for so long already: ids by stream."""
+        since = time.monotonic() - seconds
+        found: dict[str, list[str]] = defaultdict(list)
+        for (stream, entry), at in self._held.items():
+            if at <= since:
+                found[stream].append(entry)
+        return found
+
+    def put_back(self, entries: Iterable[Entry]) -> None:
+        """Entries that were taken and not done: behind the others, once more."""
+        self._waiting.extend(entries)
+        if self._waiting:
+            self._work.set()
 
     async def wait_for_room(self) -> None:
         """Until entries may be read."""
@@ -62,7 +78,7 @@ class Hand:
         return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
 
     def drop(self, entries: Iterable[Entry]) -> None:
-        """These were worked on, or are left to be delivered again."""
+        """These were worked on."""
         for entry in entries:
             self._held.pop(place(entry), None)
         if self.room:

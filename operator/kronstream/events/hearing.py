@@ -30,17 +30,17 @@ def heard(entry: Entry, now: int, *, outcome: bool) -> Heard | EventLetter:
     except ValueError as fault:
         return letter(entry, "Invalid", str(fault))
     if event.depth >= CHAIN_LIMIT:
-        return letter(
-            entry, "ChainTooDeep",
+        said = (
             f"{event.depth} actions led to this event, one after the other, and {CHAIN_LIMIT} are allowed; "
-            "a handler that causes its own event again has no end",
-        )  # fmt: skip
+            "a handler that causes its own event again has no end"
+        )
+        return letter(entry, "ChainTooDeep", said, text=text)
     return Heard(event, text, added_at(entry.id))
 
 
-def letter(entry: Entry, reason: str, message: str, handler: str = "") -> EventLetter:
-    """A dead letter about an entry, with the event as it came."""
-    text = entry.fields.get(FIELD)
+def letter(entry: Entry, reason: str, message: str, handler: str = "", text: str | None = None) -> EventLetter:
+    """A dead letter about an entry, with the event (``text``), or what came where that is none."""
+    text = entry.fields.get(FIELD) if text is None else text
     if text is None:
         text = json.dumps(dict(entry.fields), ensure_ascii=False)
     return EventLetter(reason=reason, message=message, stream=entry.stream, entry=entry.id, handler=handler, text=text)

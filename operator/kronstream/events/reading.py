@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 COUNT = 200
 BLOCK = 200  # ms; a stream that is named now is read that much later at most
 IDLE = 10_000  # ms after which an entry that another router was given is taken over
+HOLD = 2.0  # seconds after which an entry in hand is said to be worked on still
 MEND = 1.0
 LOOK = 2.0
 AWAY = 0.5
@@ -120,6 +121,7 @@ class Reading:
                 await asyncio.sleep(AWAY)
 
     async def _mend(self) -> None:
+        held = self._hand.held(HOLD)
         left = self._sources.want((*self._table.streams, self._table.outcomes))
         if left:
             await self._log.leave(left, self._consumer)
@@ -128,7 +130,10 @@ class Reading:
                 if not source.joined:
                     await self._log.join(source.stream, self._start(source))
                     self._joined(source)
-                elif self._hand.room:  # one that is not worked off would only be handed from router to router
+                    continue
+                # one that has to wait here would be handed from router to router, and count as one that ends them
+                await self._log.hold(source.stream, self._consumer, held.get(source.stream, ()))
+                if self._hand.room:
                     self._hand.put(await self._log.reclaim(source.stream, self._consumer, IDLE, COUNT))
             except StreamFault as fault:
                 self._set_apart(fault)

@@ -77,7 +77,7 @@ class Router:
         self._targets = Targets(self._effects, requests)
         self._reading = Reading(event_log, self._table, self._sources, hand, self._pulse, settings.consumer_name, known)
         self._delivery = Delivery(
-            hand, self._table, self._sources, self._effects, event_log, RedisEventLetters(self._redis, keys),
+            hand, self._table, self._effects, event_log, RedisEventLetters(self._redis, keys),
             self._targets, self._adopting, self._pulse, clock, self._measures,
         )  # fmt: skip
         self._acting = Acting(

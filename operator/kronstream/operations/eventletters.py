@@ -89,11 +89,13 @@ class EventDeadLetters:
         return event if letter.handler else replace(event, extensions=rest)
 
     def _read(self, letter: EventLetter, now: int | None) -> Event:
-        """Raises ValueError. What waited is kept in a body; of a run the store's own fields are."""
+        """Raises ValueError. What waited is kept in a body; a run's own fields where nobody could read them."""
         if letter.stream == self._outcomes:
             fields = json.loads(letter.text)
             if not isinstance(fields, dict):
                 raise Unreadable("Invalid", "it has no fields")
+            if "specversion" in fields:
+                return read_event(letter.text, now)
             return event_of({name: str(value) for name, value in fields.items()})
         if letter.handler and not letter.stream:
             return kept(letter.text).event

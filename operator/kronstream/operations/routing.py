@@ -51,8 +51,8 @@ class Heard:
 
     @cached_property
     def fits(self) -> bool:
-        """Whether the body may be kept."""
-        return len(self.body) * 4 <= MAX_BYTES or len(self.body.encode("utf-8", "surrogatepass")) <= MAX_BYTES
+        """Whether the event may be kept: one that was taken in may, what is told of a run may have become too large."""
+        return len(self.text) * 4 <= MAX_BYTES or len(self.text.encode("utf-8", "surrogatepass")) <= MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)

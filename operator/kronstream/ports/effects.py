@@ -129,7 +129,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An effect whose time came, leased to the caller under ``token``; ``attempt`` is 1 for the first.
+    """An effect whose time came, leased to the caller under ``token``; ``attempt`` is 1 for the first that counts.
 
     ``since`` is when it began to wait. A run is started with ``Requests.request``, under its id, before it is settled.
     """
@@ -144,17 +144,21 @@ class Waiting:
 
 
 class Ending(StrEnum):
-    """How an attempt at a waiting effect ended. FAILED becomes a dead letter; SKIPPED counts as failed and is none."""
+    """How an attempt at a waiting effect ended. FAILED becomes a dead letter; SKIPPED counts as failed and is none.
+
+    AWAY is no attempt at all: what it takes is not there now, and however long that lasts, the retries are not used up.
+    """
 
     DONE = "done"
     RETRY = "retry"
+    AWAY = "away"
     SKIPPED = "skipped"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end of an attempt: ``wait`` is until the next one (RETRY), ``created`` the UID of the job that was made.
+    """The end of an attempt: ``wait`` is until the next one (RETRY, AWAY), ``created`` the UID of the job made.
 
     ``reason`` and ``message`` go into the dead letter.
     """
@@ -214,8 +218,11 @@ class Effects(Protocol):
         """Count what handlers let pass by; repeated, it counts again."""
         ...
 
-    async def take_due(self, limit: int, lease: int) -> list[Waiting]:
-        """Waiting effects whose time came, leased for so many milliseconds, after which they are taken again."""
+    async def take_due(self, limit: int, lease: int, put_off: int = 0) -> list[Waiting]:
+        """Waiting effects whose time came, leased for so many milliseconds, after which they are taken again.
+
+        With ``put_off`` those that create something are not: they wait for so many milliseconds more.
+        """
         ...
 
     async def settle(self, results: Sequence[Settled]) -> list[bool]:

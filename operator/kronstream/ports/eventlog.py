@@ -70,7 +70,8 @@ class EventLog(Protocol):
         """See to it that the group exists; one that does not begins after ``start``: ``$`` for what comes from now on,
         ``0`` for all, or an id. The stream is made where there is none.
 
-        Where the stream was lost and has no such id yet, all that was added since counts. Raises StreamFault.
+        Where the stream was lost and has no such id yet, all that was added since counts. Raises StreamFault, also for
+        the stream in which the store has runs.
         """
         ...
 
@@ -91,6 +92,12 @@ class EventLog(Protocol):
     async def reclaim(self, stream: str, consumer: str, idle_ms: int, count: int) -> list[Entry]:
         """Entries that other consumers were given at least ``idle_ms`` ago and did not acknowledge; they are this one's
         now. Raises as ``read``.
+        """
+        ...
+
+    async def hold(self, stream: str, consumer: str, ids: Sequence[str]) -> None:
+        """Entries that this consumer has are still worked on: nobody takes them over for a while. It counts as no
+        delivery; of what was acknowledged meanwhile nothing comes back. Raises as ``read``.
         """
         ...
 

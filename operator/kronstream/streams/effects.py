@@ -63,9 +63,9 @@ class RedisEffects:
         if args:
             await self._scripts.run("tally", *args)
 
-    async def take_due(self, limit: int, lease: int) -> list[Waiting]:
+    async def take_due(self, limit: int, lease: int, put_off: int = 0) -> list[Waiting]:
         """See Effects."""
-        rows = await self._scripts.run("mature", limit, lease, f"{self._stem}:{next(self._calls)}")
+        rows = await self._scripts.run("mature", limit, lease, f"{self._stem}:{next(self._calls)}", put_off)
         return [_waiting(row) for row in rows]
 
     async def settle(self, results: Sequence[Settled]) -> list[bool]:

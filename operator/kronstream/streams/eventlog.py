@@ -20,6 +20,10 @@ from kronstream.streams.runqueue import clean
 
 DEFAULT_GROUP = "kronstream-router"
 SLICE = 16  # entries of strangers, of any size, that are taken over in one answer
+# Entries of strangers may have megabytes each: how many are read at a time begins with few, doubles while they are
+# small, and is two after one that is large.
+FIRST, MOST, AFTER_LARGE, LARGE = 16, 1_000, 2, 262_144
+HELD = 1_000  # entries of which one command says that they are worked on
 CRASHED = 3_600_000  # milliseconds without a sign after which a consumer is taken for one that crashed
 
 # Removes consumers for which nothing is pending: the named one, and others that gave no sign for a while. A script of
@@ -54,8 +58,10 @@ class RedisEventLog:
         self._redis = redis
         self._blocking = blocking or redis
         self._own = keys.outcomes
+        self._runs = keys.base
         self._group = group
         self._crashed = crashed
+        self._at_once = FIRST
 
     async def append(self, stream: str, texts: Sequence[str]) -> list[str]:
         """See EventLog."""
@@ -76,6 +82,8 @@ class RedisEventLog:
 
     async def join(self, stream: str, start: str) -> None:
         """See EventLog."""
+        if stream == self._runs:
+            raise StreamFault(stream, f"{stream} has the scheduler's runs and no events; name another stream")
         try:
             if start != "$":
                 start = min(start, await self._last(stream), key=_order)
@@ -96,7 +104,17 @@ class RedisEventLog:
         if not streams:
             return []
         block = ["BLOCK", block_ms] if block_ms > 0 else []
-        words = ["GROUP", self._group, consumer, "COUNT", count, *block, "STREAMS", *streams, *[">"] * len(streams)]
+        words = [
+            "GROUP",
+            self._group,
+            consumer,
+            "COUNT",
+            min(count, self._at_once),
+            *block,
+            "STREAMS",
+            *streams,
+            *[">"] * len(streams),
+        ]
         try:
             # what is not UTF-8 must not make a whole batch unreadable
             answer: Any = await _raw(self._blocking, "XREADGROUP", *words)
@@ -104,7 +122,15 @@ class RedisEventLog:
             await self._look(streams, error)
             return []
         rows = answer.items() if isinstance(answer, dict) else answer or []
+        self._judge([raw for _, found in rows for _, raw in found])
         return [Entry(_text(stream), _text(entry), _fields(raw)) for stream, found in rows for entry, raw in found]
+
+    def _judge(self, entries: Sequence[Mapping[bytes, bytes] | None]) -> None:
+        """How many are read at a time from now on, by what was read last."""
+        if any(sum(map(len, (raw or {}).values())) > LARGE for raw in entries):
+            self._at_once = AFTER_LARGE
+        elif len(entries) >= self._at_once:
+            self._at_once = min(2 * self._at_once, MOST)
 
     async def _look(self, streams: Sequence[str], error: ResponseError) -> None:
         """Find the stream that is at fault, and raise; nothing where it is well again."""
@@ -156,6 +182,15 @@ class RedisEventLog:
         except ResponseError as error:
             raise _refused(stream, error) from error
         return found
+
+    async def hold(self, stream: str, consumer: str, ids: Sequence[str]) -> None:
+        """See EventLog."""
+        try:
+            for begin in range(0, len(ids), HELD):
+                some = ids[begin : begin + HELD]
+                await self._redis.xclaim(stream, self._group, consumer, 0, list(some), justid=True)
+        except ResponseError as error:
+            raise _refused(stream, error) from error
 
     async def ack(self, stream: str, ids: Sequence[str]) -> None:
         """See EventLog."""

@@ -49,7 +49,7 @@ class MemoryEffects:
             if one.message:
                 waiting.note_error(self._store, one.handler, one.message, one.event)
 
-    async def take_due(self, limit: int, lease: int) -> list[Waiting]:
+    async def take_due(self, limit: int, lease: int, put_off: int = 0) -> list[Waiting]:
         """See Effects."""
         store = self._store
         watch_clock(store)
@@ -57,13 +57,16 @@ class MemoryEffects:
         taken: list[Waiting] = []
         for _, key in due:
             if len(taken) < limit:
-                taken += self._take(store.items[key], lease)
+                taken += self._take(store.items[key], lease, put_off)
         return taken
 
-    def _take(self, item: Item, lease: int) -> list[Waiting]:
+    def _take(self, item: Item, lease: int, put_off: int) -> list[Waiting]:
         store = self._store
         if item.handler not in store.jobs:
             waiting.forget_item(store, item)
+            return []
+        if put_off and item.kind is EffectKind.CREATE:
+            store.items_due[item.id] = store.now + put_off
             return []
         if item.window is not None:
             if store.windows.get((item.handler, item.window)) == item.id:
@@ -76,7 +79,9 @@ class MemoryEffects:
         store.items_due[item.id] = store.now + lease
         if item.attempt == 1:
             waiting.note_triggered(store, item.handler)
-        return [Waiting(item.handler, item.id, item.kind, item.body, item.attempt, item.token, item.since)]
+        return [
+            Waiting(item.handler, item.id, item.kind, item.body, item.attempt - item.uncounted, item.token, item.since)
+        ]
 
     def _held_up(self, item: Item) -> bool:
         """Hold an effect that comes out of its window to its handler's pace."""
@@ -104,11 +109,13 @@ class MemoryEffects:
         store, item = self._store, self._store.items.get(one.item)
         if item is None or item.token != one.token:
             return False
-        if one.ending is Ending.RETRY:
+        if one.ending in (Ending.RETRY, Ending.AWAY):
             item.token = None
+            item.uncounted += one.ending is Ending.AWAY
             store.items_due[item.id] = store.now + one.wait
-            waiting.note_error(store, item.handler, one.message, item.event)
-            waiting.count(store, item.handler)
+            if one.message:
+                waiting.note_error(store, item.handler, one.message, item.event)
+                waiting.count(store, item.handler)
             return True
         if one.ending is Ending.DONE:
             waiting.note_done(store, item.handler)

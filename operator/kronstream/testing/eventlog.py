@@ -99,6 +99,8 @@ class MemoryEventLog:
 
     async def join(self, stream: str, start: str) -> None:
         """See EventLog."""
+        if stream == DEFAULT_STREAM:
+            raise StreamFault(stream, f"{stream} has the scheduler's runs and no events")
         found = self._stream(stream)
         if found.group is None:
             try:
@@ -162,6 +164,13 @@ class MemoryEventLog:
             group.consumers[consumer] = self._clock()
             found.append(Entry(stream, _name(entry), known[entry], delivery.times + 1))
         return found
+
+    async def hold(self, stream: str, consumer: str, ids: Sequence[str]) -> None:
+        """See EventLog."""
+        pending = self._group(stream).pending
+        for entry in map(_read, ids):
+            if entry in pending:
+                pending[entry] = _Delivery(consumer, self._clock(), pending[entry].times)
 
     async def ack(self, stream: str, ids: Sequence[str]) -> None:
         """See EventLog."""

@@ -136,7 +136,7 @@ class Job:
 @dataclass(slots=True)
 class Item:
     """A waiting effect of an event; ``window`` is the key of the debounce window that it still has, ``paced`` tells
-    that its time is reserved, ``token`` is that of who has it."""
+    that its time is reserved, ``token`` is that of who has it, ``uncounted`` are attempts that do not count."""
 
     id: str
     handler: str
@@ -150,6 +150,7 @@ class Item:
     paced: bool = False
     window: str | None = None
     token: str | None = None
+    uncounted: int = 0
 
 
 @dataclass(slots=True)

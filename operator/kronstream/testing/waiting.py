@@ -5,7 +5,7 @@ from dataclasses import replace
 from kronstream.ports import Effect, EventLetter, Pace
 from kronstream.testing.model import Item
 from kronstream.testing.store import MemoryStore
-from kronstream.testing.texts import storable
+from kronstream.testing.texts import beginning, storable
 
 MOST_WAITING, MOST_BYTES, LETTERS, ERROR_LIMIT = 100_000, 268_435_456, 5_000, 1024
 
@@ -111,7 +111,7 @@ def note(store: MemoryStore, handler: str, **values: str) -> None:
 
 def note_error(store: MemoryStore, handler: str, message: str, event: str) -> None:
     """Note the last error of a handler."""
-    message, event = storable(message)[:ERROR_LIMIT], storable(event)[:ERROR_LIMIT]
+    message, event = beginning(message, ERROR_LIMIT), beginning(event, ERROR_LIMIT)
     note(store, handler, lem=message, lee=event, lea=str(store.now))
 
 
@@ -136,4 +136,4 @@ def bury(store: MemoryStore, letter: EventLetter) -> None:
 
 def bury_effect(store: MemoryStore, handler: str, body: str, reason: str, message: str) -> None:
     """An effect that was given up."""
-    bury(store, EventLetter(reason, storable(message)[:ERROR_LIMIT], handler=handler, text=body))
+    bury(store, EventLetter(reason, beginning(message, ERROR_LIMIT), handler=handler, text=body))

@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 -- needs: waiting
--- Ends attempts at waiting effects. ARGV: group, then for each seven values: item, token, ending (done | retry | skipped |
--- failed), wait in ms, reason, message, the UID of the job that was created ('' = none). Answers 1, or 0 where the token
+-- Ends attempts at waiting effects. ARGV: group, then for each seven values: item, token, ending (done | retry | away |
+-- skipped | failed), wait in ms, reason, message, the UID of the job that was created ('' = none). Answers 1, or 0 where the token
 -- is not current.
 local LOOKED_AT = 5000
 
 local function settle_effect(item, token, ending, wait, reason, message, created)
   local i = load_item(item)
   if not i or i.tok ~= token then return 0 end
-  if ending == 'retry' then
+  if ending == 'retry' or ending == 'away' then
     call('HDEL', P .. 'ei:' .. item, 'tok')
+    if ending == 'away' then call('HINCRBY', P .. 'ei:' .. item, 'aw', 1) end
     call('ZADD', P .. 'ewait', num(now + tonumber(wait)), item)
-    note_error(i.h, message, i.ev)
+    if message ~= '' then note_error(i.h, message, i.ev) end
     return 1
   end
   if ending == 'done' then

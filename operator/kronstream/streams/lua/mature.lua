@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- needs: waiting
--- Leases waiting effects whose time came. ARGV: group, limit, lease ms, token stem. Answers {item, token, handler, kind,
--- body, attempt, since} for each.
-local limit, lease, stem = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+-- Leases waiting effects whose time came. ARGV: group, limit, lease ms, token stem, and for how long those that create
+-- something are put off (ms, 0 = they are not). Answers {item, token, handler, kind, body, attempt, since} for each.
+local limit, lease, stem, put_off = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local LOOKS = 5
 watch_clock()
 
@@ -42,13 +42,17 @@ local function take(item, number)
     forget_item(item, i)
     return nil
   end
+  if put_off > 0 and i.k == 'create' then
+    call('ZADD', P .. 'ewait', num(now + put_off), item)
+    return nil
+  end
   close_window(item, i)
   if held_up(item, i) or (i.k == 'create' and not find_place(item, i.h, i.mo)) then return nil end
   local attempt, token = tonumber(i.a) + 1, stem .. ':' .. number
   call('HSET', P .. 'ei:' .. item, 'a', attempt, 'tok', token)
   call('ZADD', P .. 'ewait', num(now + lease), item)
   if attempt == 1 then note_triggered(i.h) end
-  return { item, token, i.h, i.k, i.b, tostring(attempt), i.s }
+  return { item, token, i.h, i.k, i.b, tostring(attempt - tonumber(i.aw or 0)), i.s }
 end
 
 local taken = {}

@@ -1,8 +1,9 @@
 -- Effects of events that wait: for a quiet moment, for their time, for a place among the open jobs of their handler, or
 -- for another attempt. `ei:<item>` has h (handler), k (kind), b (body), ev (the event's id), s (since when), a (attempts
--- begun), mo (most open), pc (pace), pd (its time is reserved), db (its debounce window), tok (of who has it).
+-- begun), mo (most open), pc (pace), pd (its time is reserved), db (its debounce window), tok (of who has it), aw
+-- (attempts that do not count).
 local MOST_WAITING, MOST_BYTES = 100000, 268435456
-local ITEM = { 'h', 'k', 'b', 'ev', 's', 'a', 'mo', 'pc', 'pd', 'db', 'tok' }
+local ITEM = { 'h', 'k', 'b', 'ev', 's', 'a', 'mo', 'pc', 'pd', 'db', 'tok', 'aw' }
 
 local function load_item(item)
   local values = call('HMGET', P .. 'ei:' .. item, unpack(ITEM))
@@ -72,6 +73,13 @@ end
 
 local ERROR_LIMIT = 1024
 
+-- As much of a text as is kept, without half a character at the end: nobody could read what it stands in.
+local function beginning(text)
+  local last = math.min(#text, ERROR_LIMIT)
+  while last > 0 and string.find(text, '^[\128-\191]', last + 1) do last = last - 1 end
+  return string.sub(text, 1, last)
+end
+
 -- What is counted and noted of handlers, written together at the end; nothing is of one that was forgotten.
 local counted, noted, counting = {}, {}, {}
 local function remark(handler)
@@ -89,7 +97,7 @@ end
 local function note_error(handler, message, event)
   remark(handler)
   local told = noted[handler]
-  told['e:lem'], told['e:lee'] = string.sub(message, 1, ERROR_LIMIT), string.sub(event or '', 1, ERROR_LIMIT)
+  told['e:lem'], told['e:lee'] = beginning(message), beginning(event or '')
   told['e:lea'] = stamp
 end
 
@@ -127,7 +135,7 @@ local LETTERS = 5000
 
 -- An effect that was given up, among the dead letters of events.
 local function bury_effect(handler, body, reason, message)
-  call('XADD', P .. 'edead', 'MAXLEN', LETTERS, '*', 'reason', reason, 'message', string.sub(message, 1, ERROR_LIMIT), 'at', stamp,
+  call('XADD', P .. 'edead', 'MAXLEN', LETTERS, '*', 'reason', reason, 'message', beginning(message), 'at', stamp,
     'handler', handler, 'text', body)
 end
 
