@@ -61,7 +61,7 @@ coverage: $(STAMP) ## every branch of the decisions is tested
 		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 test: lint verify coverage envtest redis ## everything that must pass, on real parts; what coverage ran is not run again
-	@$(BIN)/pytest -n 2 --dist loadfile $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
 
 test-fast: $(STAMP) ## pure and in-memory tests alone
 	@$(BIN)/pytest tests/unit tests/contract -m "not chaos"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from integration.keeping import arrange
 from kronstream.dev.binaries import find, wanted
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.errors import DevError
@@ -14,6 +15,11 @@ from kronstream.dev.kubectl import Kubectl
 # a machine that does other things too is no reason to fail
 settings.register_profile("kronstream", deadline=None)
 settings.load_profile("kronstream")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Installations are shared by files that come one after the other."""
+    items[:] = arrange(items)
 
 
 @pytest.fixture(scope="session")

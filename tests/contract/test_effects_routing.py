@@ -294,8 +294,10 @@ async def test_runs_of_a_waiting_effect_are_started_once(store: Store) -> None:
 
 
 async def test_routers_know_each_other(store: Store) -> None:
+    assert await store.effects.routers() == []
     assert await store.effects.beat("router-b") == ["router-b"]
     assert await store.effects.beat("router-a") == ["router-a", "router-b"]
+    assert await store.effects.routers() == ["router-a", "router-b"], "who only looks is none"
     await store.advance(3001)
     assert await store.effects.beat("router-a") == ["router-a"]
     await store.effects.beat("router-b")

@@ -1,88 +1,114 @@
 """Installations that tests share, with the logs checked after each test."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from integration.installation import Installation
+from integration.keeping import Kept
 from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
 
+MANAGED = {
+    "KRONSTREAM_JOB_PATIENCE": "2s",
+    "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
+    "KRONSTREAM_GRACE": "1s",
+}
 
-@pytest.fixture(scope="session")
-def shared_installation() -> Iterator[Installation]:
-    """Two operators and two workers on a control plane of their own, for tests that harm none of them."""
-    with ControlPlane() as plane, Installation(plane, operators=2, workers=2) as installation:
+
+@contextmanager
+def two_of_each(routers: int = 0) -> Iterator[Installation]:
+    with ControlPlane() as plane, Installation(plane, operators=2, routers=routers, workers=2) as installation:
+        yield installation
+
+
+@contextmanager
+def with_controllers() -> Iterator[Installation]:
+    with (
+        ControlPlane(controller_manager=True) as plane,
+        Installation(plane, operators=1, workers=2, environ=MANAGED) as installation,
+    ):
         yield installation
 
 
 @pytest.fixture(scope="session")
+def kept() -> Iterator[Kept]:
+    """The installations that are shared, as long as a file needs them."""
+    kept = Kept(
+        {
+            "installation": two_of_each,
+            "sturdy": two_of_each,
+            "routed": lambda: two_of_each(routers=2),
+            "managed": with_controllers,
+        }
+    )
+    yield kept
+    kept.close()
+
+
+def checked(installation: Installation) -> Iterator[Installation]:
+    """Afterwards its objects are gone and its logs without unexpected ERROR or traceback."""
+    yield installation
+    installation.clear()
+    complaints = installation.complaints()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="module")
+def shared_installation(kept: Kept) -> Iterator[Installation]:
+    """Two operators and two workers on a control plane of their own, for tests that harm none of them."""
+    with kept.used("installation") as installation:
+        yield installation
+
+
+@pytest.fixture(scope="module")
 def minutely(shared_installation: Installation) -> Object:
-    """A job by cron expression that runs as long as the session: who looks late need not wait for the minute."""
+    """A job by cron expression that runs as long as the installation: who looks late need not wait for the minute."""
     spec = {"schedule": "* * * * *", "queue": "nobody"}
     return shared_installation.objects.apply(scheduled("minutely", "kronstream-system", **spec))
 
 
 @pytest.fixture
 def installation(shared_installation: Installation, minutely: Object) -> Iterator[Installation]:
-    """The shared installation; afterwards its jobs are gone and its logs without unexpected ERROR or traceback."""
-    yield shared_installation
-    shared_installation.clear()
-    complaints = shared_installation.complaints()
-    assert not complaints, "\n".join(complaints)
+    """The shared installation; see `checked`."""
+    yield from checked(shared_installation)
 
 
-@pytest.fixture(scope="session")
-def sturdy_installation() -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def sturdy_installation(kept: Kept) -> Iterator[Installation]:
     """As the shared one, for tests that kill, restart or flush its parts and leave it whole."""
-    with ControlPlane() as plane, Installation(plane, operators=2, workers=2) as installation:
+    with kept.used("sturdy") as installation:
         yield installation
 
 
 @pytest.fixture
 def sturdy(sturdy_installation: Installation) -> Iterator[Installation]:
-    """That installation; afterwards its jobs are gone and its logs without unexpected ERROR or traceback."""
-    yield sturdy_installation
-    sturdy_installation.clear()
-    complaints = sturdy_installation.complaints()
-    assert not complaints, "\n".join(complaints)
+    """That installation; see `checked`."""
+    yield from checked(sturdy_installation)
 
 
-@pytest.fixture(scope="session")
-def routed_installation() -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def routed_installation(kept: Kept) -> Iterator[Installation]:
     """Two operators, two routers and two workers, for tests of events."""
-    with ControlPlane() as plane, Installation(plane, operators=2, routers=2, workers=2) as installation:
+    with kept.used("routed") as installation:
         yield installation
 
 
 @pytest.fixture
 def routed(routed_installation: Installation) -> Iterator[Installation]:
-    """That installation; afterwards its objects are gone and its logs without unexpected ERROR or traceback."""
-    yield routed_installation
-    routed_installation.clear()
-    complaints = routed_installation.complaints()
-    assert not complaints, "\n".join(complaints)
+    """That installation; see `checked`."""
+    yield from checked(routed_installation)
 
 
-@pytest.fixture(scope="session")
-def managed_installation() -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def managed_installation(kept: Kept) -> Iterator[Installation]:
     """An operator and two workers on a control plane with kube-controller-manager, for what makes objects."""
-    environ = {
-        "KRONSTREAM_JOB_PATIENCE": "2s",
-        "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
-        "KRONSTREAM_GRACE": "1s",
-    }
-    with (
-        ControlPlane(controller_manager=True) as plane,
-        Installation(plane, operators=1, workers=2, environ=environ) as installation,
-    ):
+    with kept.used("managed") as installation:
         yield installation
 
 
 @pytest.fixture
 def managed(managed_installation: Installation) -> Iterator[Installation]:
-    """That installation; afterwards its jobs are gone and its logs without unexpected ERROR or traceback."""
-    yield managed_installation
-    managed_installation.clear()
-    complaints = managed_installation.complaints()
-    assert not complaints, "\n".join(complaints)
+    """That installation; see `checked`."""
+    yield from checked(managed_installation)

@@ -45,6 +45,21 @@ def test_a_handler_is_not_ready_while_redis_is_away(routed: Installation) -> Non
     routed.wait(handler, counted(success=1))
 
 
+def test_a_handler_says_so_when_no_router_lives_and_takes_it_back(routed: Installation) -> None:
+    (handler,) = listen(routed, handling("unheard", "unheard.of", action=CREATE))
+    routed.stop(*routed.routers, number=signal.SIGKILL)
+    try:
+        send(routed, event("unheard.of"))
+        told = routed.wait(handler, lambda found: condition(found, "Ready").get("reason") == "NoRouter", within=30)
+        assert (condition(told, "Ready")["status"], condition(told, "Listening")["status"]) == ("False", "False")
+        assert "router" in condition(told, "Ready")["message"]
+    finally:
+        routed.start(*routed.routers)
+
+    routed.wait(handler, listening, within=20)
+    routed.wait(handler, counted(trigger=1, success=1))
+
+
 def test_routers_killed_in_a_storm_lose_and_double_nothing(routed: Installation) -> None:
     (target,) = routed.apply(scheduled("stormed", "default", "probe:note", maxBacklog=10_000, queue="nobody"))
     routed.wait(target, ready)

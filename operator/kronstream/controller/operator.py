@@ -12,12 +12,14 @@ from kronstream.budget import Budget
 from kronstream.clock import StoreClock
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.configmaps import ConfigMap
+from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
 from kronstream.controller.asking import Asking
 from kronstream.controller.backfilling import Backfilling
+from kronstream.controller.deafness import Deafness
 from kronstream.controller.declaring import Declaring
 from kronstream.controller.expiring import Expiring
 from kronstream.controller.job import REVISION, Job
@@ -37,6 +39,7 @@ from kronstream.operations import Backfills, Runs
 from kronstream.rooms import live_together
 from kronstream.settings import OperatorSettings
 from kronstream.streams.connection import connect, verify
+from kronstream.streams.effects import RedisEffects
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.records import Records
@@ -91,6 +94,9 @@ class Operator:
         self._asking = Asking(self._roster, jobs, Events(api), runs, self._replicas, self._clock)
         self._backfilling = Backfilling(self._roster, ledger, Backfills(requests), self._replicas)
         self._expiring = Expiring(self._roster, ledger, jobs, self._replicas, self._clock)
+        effects = RedisEffects(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
+        handlers = EventHandlers(api, settings.namespaces)
+        self._deafness = Deafness(effects, handlers, self._replicas, self._clock, scope)
         self._reconciler.asked = self._noted
         self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
@@ -130,6 +136,7 @@ class Operator:
                     self._asking.run,
                     self._backfilling.run,
                     self._expiring.run,
+                    self._deafness.run,
                     self._absence.run,
                     self._rebuild.run,
                     self._rebuild.run_comparison,

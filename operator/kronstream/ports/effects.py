@@ -253,6 +253,10 @@ class Effects(Protocol):
         """Heartbeat of a router; the names of the live ones, sorted."""
         ...
 
+    async def routers(self) -> list[str]:
+        """The names of the live routers, sorted."""
+        ...
+
     async def leave(self, router: str) -> None:
         """A router goes."""
         ...

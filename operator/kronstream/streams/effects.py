@@ -116,6 +116,10 @@ class RedisEffects:
         """See Effects."""
         return sorted(str(name) for name in await self._scripts.run("router", clean(router), "beat"))
 
+    async def routers(self) -> list[str]:
+        """See Effects."""
+        return sorted(str(name) for name in await self._scripts.run("router", "", "look"))
+
     async def leave(self, router: str) -> None:
         """See Effects."""
         await self._scripts.run("router", clean(router), "leave")

@@ -226,6 +226,11 @@ class MemoryEffects:
         """See Effects."""
         store = self._store
         store.routers[storable(router)] = store.now
+        return await self.routers()
+
+    async def routers(self) -> list[str]:
+        """See Effects."""
+        store = self._store
         store.routers = {name: at for name, at in store.routers.items() if AHEAD <= store.now - at <= SILENT}
         return sorted(name for name, at in store.routers.items() if store.now - at <= ALIVE)
 
