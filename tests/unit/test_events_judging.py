@@ -106,6 +106,7 @@ def test_a_job_that_is_not_there_is_looked_for_after_the_first_backoff() -> None
     retry = {"limit": 2, "backoff": {"initial": "3s", "jitter": 0.0}}
 
     assert effect(wish(event(), retry=retry), None, NOW).retry_in == 3000
+    assert effect(wish(event(), retry={"limit": 0}), None, NOW).retry_in == 0
     assert effect(wish(event(), retry={"limit": 0}), None, NOW).retry_in is None
 
 
