@@ -107,7 +107,6 @@ def test_a_job_that_is_not_there_is_looked_for_after_the_first_backoff() -> None
 
     assert effect(wish(event(), retry=retry), None, NOW).retry_in == 3000
     assert effect(wish(event(), retry={"limit": 0}), None, NOW).retry_in == 0
-    assert effect(wish(event(), retry={"limit": 0}), None, NOW).retry_in is None
 
 
 def test_what_has_to_wait_is_asked_for_with_its_keys() -> None:
