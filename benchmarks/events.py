@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from benchmarks.bare import create, each, job
 from benchmarks.handlers import LATENESS
-from benchmarks.installation import control_plane, running
+from benchmarks.installation import control_plane, memory, running
 from benchmarks.report import Report, judged, share_of
 from kronstream.cluster.api import ClusterApi
 from kronstream.dev.components import Component, operators, routers, workers
@@ -34,6 +34,8 @@ COUNTS = (1, 100, 10_000)  # handlers
 EVENTS, WARM = 20_000, 500
 GOAL = 5_000  # events a second against 10,000 handlers
 RATE, SECONDS = 200, 20  # of the second part
+STORM, CLOCKS = 100_000, 50  # events, and jobs that are due every second meanwhile
+LATEST = 50.0  # ms
 MIDDLE, MOST = 5.0, 20.0  # ms
 EXPRESSION = 'event.data.status == "completed" && event.data.number % 2 == 0 && event.platformid != "other"'
 PATH = "/apis/kronstream.dev/v1/namespaces/default/eventhandlers"
@@ -124,6 +126,56 @@ async def routed(count: int, report: Report) -> None:
     note = judged(EVENTS / took, at_least=GOAL) if count == max(COUNTS) else ""
     report.add(f"{count:,} handlers, one matches", EVENTS / took, "events/s", EVENTS / took / GOAL, note)
     report.add("  processor time of the router", used / EVENTS * 1e6, "us/event", None, f"{used / took:.2f} of a core")
+
+
+async def storm(report: Report) -> None:
+    """What is due by schedule during a storm of events: from the nominal instant to the entry in the stream."""
+    async with control_plane() as (plane, api):
+        redis = connect(plane.redis_url, timeout=60)
+        await create(api, "default", [job("target", queue="runs")])
+        await create(
+            api,
+            "default",
+            [job(f"clock-{number}", every="1s", queue="clocks", maxBacklog=10_000) for number in range(CLOCKS)],
+        )
+        await apply_handlers(api, 1)
+        parts = [*operators(plane, 1), *routers(plane, 1)]
+        async with running(parts) as (_, router):
+            await listening(redis, 1)
+            uid = str(await redis.hget(Keys().names, "default/target"))
+            clocks = Keys().lane("clocks", "medium")
+            calm = await _late(redis, clocks, 10)
+            before, begin, since = memory(router), time.perf_counter(), await _end(redis, clocks)
+            adding = asyncio.create_task(add(redis, 0, STORM))
+            most = before
+            while not await _at_least(redis, Keys().active(uid), STORM):
+                most = max(most, memory(router))
+                await asyncio.sleep(0.5)
+            took = time.perf_counter() - begin
+            await adding
+            late = await _late(redis, clocks, 0, since)
+        assert await redis.zcard(Keys().active(uid)) == STORM
+        await redis.aclose(close_connection_pool=True)
+    assert len(late) >= CLOCKS * (int(took) - 2), f"{len(late)} instants in {took:.0f} s of {CLOCKS} jobs"
+    report.add(f"a storm of {STORM:,} events", STORM / took, "events/s")
+    report.add("  the router's memory grows by at most", (most - before) / 2**20, "MiB")
+    report.add(f"  due to stream before it, {CLOCKS} jobs every second, p99", share_of(calm, 0.99), "ms")
+    value = share_of(late, 0.99)
+    note = f"{judged(value, below=LATEST)}; p50 {share_of(late, 0.5):.0f}, most {max(late):.0f}"
+    report.add(f"  due to stream during it, {len(late)} instants, p99", value, "ms", value / LATEST, note)
+
+
+async def _late(redis: Redis, stream: str, seconds: float, since: str = "") -> list[float]:
+    """How late (ms) each entry is that comes after ``since``, or from now on, within so many seconds."""
+    since = since or await _end(redis, stream)
+    await asyncio.sleep(seconds)
+    rows = await redis.xrange(stream, f"({since}", "+")
+    return [float(entry.partition("-")[0]) - float(fields["nominal"]) for entry, fields in rows]
+
+
+async def _end(redis: Redis, stream: str) -> str:
+    rows = await redis.xrevrange(stream, count=1)
+    return str(rows[0][0]) if rows else "0-0"
 
 
 async def _at_least(redis: Redis, active: str, number: int) -> bool:
@@ -218,6 +270,7 @@ async def measure(report: Report) -> None:
     for count in COUNTS:
         await routed(count, report)
     await lateness(report)
+    await storm(report)
     expressions_cost(report)
     await taken_in(report)
 

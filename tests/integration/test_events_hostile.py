@@ -211,7 +211,9 @@ def test_a_thousand_handlers_of_one_event_act_in_their_order(routed: Installatio
     order = [by_run[fields["run"][36:]] for _, fields in entries if fields["uid"] == target["metadata"]["uid"]]
     assert order == sorted(order, key=lambda name: (-names[name], name))
     gone = [routed.wait(one, counted(failure=1, trigger=1), within=60) for one in handlers[0::10]]
-    assert {one["status"]["lastError"]["message"] for one in gone} == {"there is no such job"}
+    assert {one["status"]["lastError"]["message"] for one in gone} == {
+        "there is no ScheduledJob nobody-there in namespace default"
+    }
     for one in handlers[5::10]:
         routed.wait(one, counted(error=1, trigger=0), within=60)
     eventually(settled(routed))

@@ -106,7 +106,7 @@ def test_a_job_that_is_not_there_is_looked_for_after_the_first_backoff() -> None
     retry = {"limit": 2, "backoff": {"initial": "3s", "jitter": 0.0}}
 
     assert effect(wish(event(), retry=retry), None, NOW).retry_in == 3000
-    assert effect(wish(event(), retry={"limit": 0}), None, NOW).retry_in is None
+    assert effect(wish(event(), retry={"limit": 0}), None, NOW).retry_in == 0
 
 
 def test_what_has_to_wait_is_asked_for_with_its_keys() -> None:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 ENOUGH = 1_000  # wishes of one batch
-CHUNK = 100  # effects of one call of the store: what is due by schedule waits behind it
+CHUNK = 50  # effects of one call of the store: what is due by schedule waits behind it
 LETTERS = 10  # of one event that several handlers cannot judge; each of them counts it
 AGAIN = 0.1
 AWAY = 0.5

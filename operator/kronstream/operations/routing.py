@@ -150,14 +150,15 @@ def effect(wish: Wish, target: Target | None, now: int) -> Effect:
     """
     listener = wish.listener
     request = None
-    retry_in: int | None = LOOKED_UP_AGAIN
+    retry_in = LOOKED_UP_AGAIN
     if listener.kind is EffectKind.RUN and wish.debounce is None:
         try:
             request = requested(listener, wish.heard, wish.item, target, now)
         except (Unpayable, Refused):
             retry_in = 0  # it is told by the first attempt, which finds the same
         if target is None and listener.job is not None:
-            retry_in = delay(listener.retry, 1, wish.item)
+            # without another attempt, too: the store does not know what to call the job
+            retry_in = delay(listener.retry, 1, wish.item) or 0
     return Effect(
         handler=listener.uid,
         generation=listener.generation,
