@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -99,7 +100,7 @@ class Routers(World):
     @rule(handler=handlers, errors=st.integers(0, 1))
     def tally(self, handler: str, errors: int) -> None:
         async def act(store: Store) -> Any:
-            await store.effects.tally([Tally(handler, 2, errors, "no" if errors else "", "e")])
+            await store.effects.tally([Tally(handler, 2, errors, "no" if errors else "", "e")], uuid4().hex)
             return await _known(store)
 
         self.same(act)

@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from uuid import uuid4
 
 from redis.exceptions import RedisError
 
@@ -47,6 +48,7 @@ class Batch:
     letters: list[EventLetter] = field(default_factory=list)
     left: dict[Place, Entry] = field(default_factory=dict)
     unjudged: Counter[Place] = field(default_factory=Counter)
+    token: str = field(default_factory=lambda: uuid4().hex)
 
     def pass_by(self, entry: Entry, heard: Heard, passed: Passed) -> None:
         """A handler makes nothing of the event; what it could not judge is kept for people."""
@@ -233,7 +235,7 @@ class Delivery:
         while batch.tallies or batch.letters or by_stream:
             try:
                 if batch.tallies:
-                    await self._effects.tally(list(batch.tallies.values()))
+                    await self._effects.tally(list(batch.tallies.values()), batch.token)
                     batch.tallies.clear()
                 if batch.letters:
                     await self._letters.bury(batch.letters)

@@ -214,8 +214,8 @@ class Effects(Protocol):
         """Let events have their effects, in this order; one answer for each. Raises Epoch when the store was lost."""
         ...
 
-    async def tally(self, tallies: Sequence[Tally]) -> None:
-        """Count what handlers let pass by; repeated, it counts again."""
+    async def tally(self, tallies: Sequence[Tally], token: str) -> None:
+        """Count what handlers let pass by; repeated with the same token within ten minutes, it counts once."""
         ...
 
     async def take_due(self, limit: int, lease: int, put_off: int = 0) -> list[Waiting]:

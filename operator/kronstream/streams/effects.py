@@ -55,13 +55,13 @@ class RedisEffects:
             raise Epoch
         return [Fate(FateWord(word), detail) for word, detail in rows]
 
-    async def tally(self, tallies: Sequence[Tally]) -> None:
+    async def tally(self, tallies: Sequence[Tally], token: str) -> None:
         """See Effects."""
         args: list[str | int] = []
         for one in tallies:
             args += [one.handler, one.filtered, one.errors, clean(one.message), clean(one.event)]
         if args:
-            await self._scripts.run("tally", *args)
+            await self._scripts.run("tally", token, *args)
 
     async def take_due(self, limit: int, lease: int, put_off: int = 0) -> list[Waiting]:
         """See Effects."""

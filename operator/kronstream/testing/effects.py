@@ -26,6 +26,7 @@ from kronstream.testing.watching import watch_clock
 
 LOOKS, LOOKED_AT, BUSY, UNSEEN, HANDLERS = 5, 5000, 100, 600_000, 100
 ALIVE, SILENT, AHEAD = 3000, 60_000, -1000
+TALLIED = 600_000  # ms
 
 
 class MemoryEffects:
@@ -41,8 +42,12 @@ class MemoryEffects:
             raise Epoch
         return [route(self._store, effect) for effect in effects]
 
-    async def tally(self, tallies: Sequence[Tally]) -> None:
+    async def tally(self, tallies: Sequence[Tally], token: str) -> None:
         """See Effects."""
+        counted = self._store.tallied
+        if not tallies or self._store.now < counted.get(token, 0):
+            return
+        counted[token] = self._store.now + TALLIED
         for one in tallies:
             waiting.count(self._store, one.handler, "e:f", number=one.filtered)
             waiting.count(self._store, one.handler, "e:er", number=one.errors)

@@ -87,6 +87,7 @@ class MemoryStore:
         self.outcomes: list[Mapping[str, str]] = []
         self.names: dict[tuple[str, str], str] = {}
         self.routers: dict[str, int] = {}
+        self.tallied: dict[str, int] = {}
 
     @property
     def now(self) -> int:
