@@ -40,6 +40,7 @@ from kronstream.ports.ledger import (
     Verdict,
 )
 from kronstream.ports.letters import Letter, Letters
+from kronstream.ports.listing import JobName, Listing, Place
 from kronstream.ports.queues import Backlog, QueuePause, Queues
 from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
@@ -81,6 +82,7 @@ __all__ = [
     "HandlerError",
     "HandlerState",
     "GroupLost",
+    "JobName",
     "JobState",
     "Lag",
     "LastRun",
@@ -88,10 +90,12 @@ __all__ = [
     "Ledger",
     "Letter",
     "Letters",
+    "Listing",
     "LogAway",
     "Outcome",
     "Pace",
     "Pause",
+    "Place",
     "Pulse",
     "QueuePause",
     "Queues",
