@@ -91,7 +91,7 @@ class RedisListing:
                 byscore=True,
                 offset=0,
                 num=read,
-                withscores=True,  # type: ignore[arg-type]
+                withscores=True,
             )
 
     async def read(self, runs: Sequence[str], *, whole: bool) -> list[Execution | None]:
