@@ -78,9 +78,12 @@ class Answering:
             return refused(Refusal("RequestEntityTooLarge", f"a body may have {MOST_BODY} bytes"))
         except STORE_AWAY as error:
             if request.transport is None or request.transport.is_closing():
-                raise  # the caller went away
+                return web.Response()  # the caller went away
             self._trouble.tell(error)
             return refused(Refusal("ServiceUnavailable", "executions cannot be read now: Redis is away; try again"))
+        except Exception:
+            log.exception("a request failed: %s %s", request.method, request.path[:200])
+            return refused(Refusal("InternalError", "this is a fault of the extension API server; its log has more"))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
@@ -165,11 +168,11 @@ class Answering:
                     if self.ending.is_set() or request.transport is None or request.transport.is_closing():
                         break
                     await _tell(response, events)
+                await response.write_eof()
             except Refusal as refusal:
                 await _tell(response, [{"type": "ERROR", "object": refusal.status}])
             except (ConnectionError, ssl.SSLError):
-                return response  # the caller went away
-            await response.write_eof()
+                pass  # the caller went away
             return response
         finally:
             self._watches -= 1

@@ -151,6 +151,8 @@ DOCUMENT: Schema = {
         f"{_INSIDE}/{{name}}": {
             "get": _operation("get", "read"),
             "delete": _operation("delete", "delete", "dryRun"),
+            # refused, but where kubectl looks whether create takes these; else it wants to list the cluster's CRDs
+            "patch": _operation("patch", "patch", "dryRun", "fieldValidation"),
         },
     },
     "components": {"schemas": {NAME: _EXECUTION, META: _META}},
