@@ -95,7 +95,8 @@ class Served:
             try:
                 return self.create(namespace, job=job, **spec)
             except KubectlError as error:
-                assert "not found" not in error.said, error.said
+                if "not found" in error.said:
+                    return ""
                 raise
 
         return eventually(asked)

@@ -171,6 +171,7 @@ class Answering:
                 await response.write_eof()
             except Refusal as refusal:
                 await _tell(response, [{"type": "ERROR", "object": refusal.status}])
+                await response.write_eof()
             except (ConnectionError, ssl.SSLError):
                 pass  # the caller went away
             return response

@@ -118,7 +118,7 @@ class Watching:
         moved = [one for one in zip(names, jobs, marks, strict=True) if one[1].mark is None or one[1].mark != one[2]]
         if not moved:
             return
-        listed = await self._listing.places([(name.uid, None) for name, _, _ in moved], MOST)
+        listed = await self._listing.places([(name.uid, None) for name, _, _ in moved], MOST + 1)
         for (_, job, mark), places in zip(moved, listed, strict=True):
             await self._compare(job.told, {place.run for place in places}, since)
             job.mark = mark
