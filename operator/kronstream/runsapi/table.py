@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from kronstream.domain import duration
 from kronstream.ports import Execution
 from kronstream.runsapi.objects import Object, execution, message, metadata, seconds, word
 
@@ -48,7 +47,8 @@ def cells(record: Execution, now: int) -> list[Any]:
 
 def _took(record: Execution, now: int) -> str:
     if record.duration is not None and record.state.terminal:
-        return duration.render(record.duration if record.duration < 10_000 else record.duration // 1000 * 1000)
+        ms = record.duration
+        return f"{ms}ms" if ms < 1_000 else f"{ms / 1_000:.1f}s" if ms < 10_000 else age(ms)
     if record.started is None or record.state.value != "running":
         return ""
     return age(now - record.started)
