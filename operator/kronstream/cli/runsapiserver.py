@@ -9,7 +9,7 @@ import uvloop
 from kronstream import logs
 from kronstream.cli.options import settings_from, settings_options
 from kronstream.cli.serving import serve
-from kronstream.settings import RunsSettings
+from kronstream.runsapi.settings import RunsSettings
 
 
 @click.command()

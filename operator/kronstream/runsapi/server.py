@@ -13,8 +13,8 @@ from kronstream.operations import Runs
 from kronstream.rooms import live_together
 from kronstream.runsapi.answering import MOST_BODY, Answering
 from kronstream.runsapi.doorway import Doorway
+from kronstream.runsapi.settings import RunsSettings
 from kronstream.runsapi.trust import NAME, NAMESPACE, Trust, Untold
-from kronstream.settings import RunsSettings
 from kronstream.streams.connection import connect
 from kronstream.streams.keys import Keys
 from kronstream.streams.listing import RedisListing
