@@ -48,6 +48,17 @@ async def test_runs_that_are_not_over_come_first_then_the_last_to_end(store: Sto
     assert [place.ended is None for place in places] == [True, True, False, False]
     for number, place in enumerate(places):
         assert await store.listing.places([(UID, place), (OTHER, None)], 2) == [places[number + 1 : number + 3], []]
+    over, failed = frozenset({State.SUCCESS}), frozenset({State.FAILED, State.DEAD})
+    for states, wanted in (
+        (over, places[3:]),
+        (failed, places[2:3]),
+        (over | failed, places[2:]),
+        (frozenset({State.RUNNING}), places[:2]),
+        (frozenset({State.RETRYING}) | over, [*places[:2], places[3]]),
+        (frozenset(), []),
+    ):
+        assert await store.listing.places([(UID, None)], 10, states) == [wanted]
+        assert await store.listing.places([(UID, places[0])], 10, states) == [[p for p in wanted if p != places[0]]]
     # a place whose run is not there any more keeps its meaning
     assert await store.listing.places([(UID, Place(places[2].ended, places[2].run + "z"))], 10) == [places[2:]]
     assert await store.listing.places([], 10) == []

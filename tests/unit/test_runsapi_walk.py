@@ -106,6 +106,12 @@ async def test_what_ended_while_its_job_was_listed_is_not_told_twice() -> None:
     assert len({one.id for one in (*first.records, *rest.records)}) == len(first.records) + len(rest.records) == 5
 
 
+async def test_after_the_clock_went_back_the_newest_are_listed_all_the_same() -> None:
+    listing = stored({("a", "x"): (0, 3, 0)})
+    listing._store.clock.advance(-60_000)  # type: ignore[attr-defined]
+    assert len((await Walk(listing, EVERYTHING, 5, whole=False).page()).records) == 3
+
+
 async def test_one_execution_is_read_without_a_walk() -> None:
     listing = stored({("a", "x"): (1, 0, 0)})
     (run,) = await everything(listing, EVERYTHING, 2)

@@ -40,7 +40,7 @@ from kronstream.ports.ledger import (
     Verdict,
 )
 from kronstream.ports.letters import Letter, Letters
-from kronstream.ports.listing import JobName, Listing, Place
+from kronstream.ports.listing import EVERY_STATE, JobName, Listing, Place
 from kronstream.ports.queues import Backlog, QueuePause, Queues
 from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
@@ -78,6 +78,7 @@ __all__ = [
     "Fate",
     "FateWord",
     "Gone",
+    "EVERY_STATE",
     "HANDLER",
     "HandlerError",
     "HandlerState",

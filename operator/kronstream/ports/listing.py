@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kronstream.domain.run import State
 from kronstream.ports.records import Execution
+
+EVERY_STATE = frozenset(State)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,8 +53,13 @@ class Listing(Protocol):
         """A number for each job that grows whenever one of its runs comes, starts, or ends; None for one not known."""
         ...
 
-    async def places(self, asked: Sequence[tuple[str, Place | None]], limit: int) -> list[list[Place]]:
-        """For each (job's uid, place): the places that follow in the list of that job (None: from its beginning)."""
+    async def places(
+        self, asked: Sequence[tuple[str, Place | None]], limit: int, states: frozenset[State] = EVERY_STATE
+    ) -> list[list[Place]]:
+        """For each (job's uid, place): the places that follow in the list of that job (None: from its beginning).
+
+        Of runs that cannot be in one of ``states`` some may be left out.
+        """
         ...
 
     async def read(self, runs: Sequence[str], *, whole: bool) -> list[Execution | None]:

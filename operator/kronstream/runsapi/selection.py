@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kronstream.domain.run import State
 from kronstream.ports import Execution
-from kronstream.runsapi.names import JOB
+from kronstream.runsapi.names import JOB, STATUS
 from kronstream.runsapi.objects import FIELDS, fields, job_label, labels
 from kronstream.runsapi.refusal import Refusal
 
@@ -58,6 +59,13 @@ class Selection:
         return all(item.holds(told) for item in self.fields if item.key == "spec.job") and all(
             item.holds(shown) for item in self.labels if item.key == JOB
         )
+
+    @property
+    def states(self) -> frozenset[State]:
+        """The states in which a wanted execution can be."""
+        named = [item for item in self.labels if item.key == STATUS]
+        named += [replace(item, key=STATUS) for item in self.fields if item.key == "status.state"]
+        return frozenset(state for state in State if all(item.holds({STATUS: state.value}) for item in named))
 
     @property
     def job(self) -> str | None:

@@ -8,9 +8,9 @@ from kronstream.runsapi.selection import Selection
 from kronstream.runsapi.token import Token
 
 JOBS = 500
-TOGETHER = 20
+FIRST, TOGETHER = 2, 64
 EXAMINED = 5_000
-"""The records that one request looks at; a page may be shorter than its limit, and tells where to go on."""
+"""The records and jobs that one request looks at; a page may be shorter than its limit, and tells where to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Walk:
         self._scope = scope
         self._limit = limit
         self._whole = whole
+        self._states = scope.selection.states
         self._found: list[Execution] = []
         self._left = EXAMINED
         self._now = 0
@@ -81,14 +82,15 @@ class Walk:
             rest = await self._job(token.job, token.place, token.since)
             if rest is not None:
                 return self._page(rest)
-        batch: list[JobName] = []
+        batch, together = list[JobName](), FIRST
         async for job in jobs_of(self._listing, self._scope, token.job if token else None):
             batch.append(job)
-            if len(batch) == TOGETHER:
+            if len(batch) == together:
                 rest = await self._batch(batch)
                 if rest is not None:
                     return self._page(rest)
-                batch = []
+                # few runs were found of them, or the page would be full
+                batch, together = [], min(2 * together, TOGETHER)
         return self._page(await self._batch(batch))
 
     def _page(self, token: Token | None) -> Page:
@@ -101,22 +103,24 @@ class Walk:
     async def _batch(self, jobs: Sequence[JobName]) -> Token | None:
         """Jobs from their beginning; where the list goes on if the page ends among them."""
         asked = self._step
-        first = await self._listing.places([(job.uid, None) for job in jobs], asked)
+        first = await self._listing.places([(job.uid, None) for job in jobs], asked, self._states)
         for job, places in zip(jobs, first, strict=True):
-            after, full = await self._take(places, self._now)
+            after, full = await self._take(places, None)
             more = len(places) >= asked or full
             rest = await self._job(job, after, self._now) if more and not self._full else None
             if rest is not None:
                 return rest
             if self._full:
                 return Token(job, after if more else None, self._now)
-        return None
+        # a look at a job costs about as much as a record
+        self._left -= len(jobs)
+        return Token(jobs[-1], None, self._now) if jobs and self._full else None
 
     async def _job(self, job: JobName, after: Place | None, since: int) -> Token | None:
         """A job's runs after a place."""
         while True:
             asked = self._step
-            ((places),) = await self._listing.places([(job.uid, after)], asked)
+            ((places),) = await self._listing.places([(job.uid, after)], asked, self._states)
             after = (await self._take(places, since))[0] or after
             more = len(places) >= asked
             if self._full:
@@ -128,10 +132,13 @@ class Walk:
     def _full(self) -> bool:
         return len(self._found) >= self._limit or self._left <= 0
 
-    async def _take(self, places: Sequence[Place], since: int) -> tuple[Place | None, bool]:
-        """Read the runs at the first of these places; the last one that was read, and whether others are left."""
+    async def _take(self, places: Sequence[Place], since: int | None) -> tuple[Place | None, bool]:
+        """Read the runs at the first of these places; the last one that was read, and whether others are left.
+
+        In the middle of a job those are passed over that ended after its list was begun.
+        """
         taken = places[: self._step]
-        wanted = [place.run for place in taken if place.ended is None or place.ended <= since]
+        wanted = [place.run for place in taken if since is None or place.ended is None or place.ended <= since]
         records = await self._listing.read(wanted, whole=self._whole)
         self._left -= len(taken)
         self._found += [one for one in records if one is not None and self._scope.covers(one)]

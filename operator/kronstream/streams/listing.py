@@ -5,7 +5,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from kronstream.ports import Execution, JobName, Place
+from kronstream.domain.run import State
+from kronstream.ports import EVERY_STATE, Execution, JobName, Place
 from kronstream.streams.keys import Keys
 from kronstream.streams.records import execution_of
 
@@ -15,6 +16,7 @@ BRIEF = (
 )  # fmt: skip
 BATCH = 200
 TIED = 200
+NONE = -(2**31)  # the end of a range that has nothing
 
 
 class RedisListing:
@@ -52,30 +54,35 @@ class RedisListing:
             found += [None if mark is None else int(mark) for mark in await pipe.execute()]
         return found
 
-    async def places(self, asked: Sequence[tuple[str, Place | None]], limit: int) -> list[list[Place]]:
+    async def places(
+        self, asked: Sequence[tuple[str, Place | None]], limit: int, states: frozenset[State] = EVERY_STATE
+    ) -> list[list[Place]]:
         """See Listing."""
         if not asked:
             return []
+        active = any(not state.terminal for state in states)
+        histories = [self._keys.good] * (State.SUCCESS in states)
+        histories += [self._keys.bad] * any(state.terminal and state is not State.SUCCESS for state in states)
         pipe = self._redis.pipeline(transaction=False)
         for uid, after in asked:
-            pipe.zrange(self._keys.active(uid), 0, -1)
-            top = "+inf" if after is None or after.ended is None else after.ended
-            for key in (self._keys.good(uid), self._keys.bad(uid)):
-                pipe.zrange(key, top, "-inf", desc=True, byscore=True, offset=0, num=limit + TIED, withscores=True)
-        rows = await pipe.execute()
+            pipe.zrange(self._keys.active(uid), 0, -1 if active else NONE)
+            top, number = _window(after, limit)
+            for history in histories:
+                pipe.zrange(history(uid), top, "-inf", desc=True, byscore=True, offset=0, num=number, withscores=True)
+        rows = iter(await pipe.execute())
         found = []
-        for number, (uid, after) in enumerate(asked):
-            active, good, bad = rows[3 * number : 3 * number + 3]
-            ended = [*await self._ended(self._keys.good(uid), good, after, limit)]
-            ended += await self._ended(self._keys.bad(uid), bad, after, limit)
-            first = sorted((Place(None, str(run)) for run in active), key=lambda place: place.run, reverse=True)
+        for uid, after in asked:
+            first = sorted((Place(None, str(run)) for run in next(rows)), key=lambda place: place.run, reverse=True)
+            ended = [
+                place for history in histories for place in await self._ended(history(uid), next(rows), after, limit)
+            ]
             ended.sort(key=lambda place: (place.ended or 0, place.run), reverse=True)
             found.append([place for place in (*first, *ended) if after is None or after.precedes(place)][:limit])
         return found
 
     async def _ended(self, key: str, rows: Sequence[Any], after: Place | None, limit: int) -> list[Place]:
         """The places of what was read, and more of it where very many runs ended in the millisecond of ``after``."""
-        read = limit + TIED
+        read = _window(after, limit)[1]
         while True:
             places = [Place(int(score), str(run)) for run, score in rows]
             if after is None or after.ended is None or len(rows) < read:
@@ -109,6 +116,13 @@ class RedisListing:
                 fields = row if whole else {name: value for name, value in zip(BRIEF, row, strict=True) if value}
                 found.append(execution_of(run, fields) if "st" in fields else None)
         return found
+
+
+def _window(after: Place | None, limit: int) -> tuple[int | str, int]:
+    """From which score on, and how many: others may have ended in the same millisecond as the one at the place."""
+    if after is None or after.ended is None:
+        return "+inf", limit
+    return after.ended, limit + TIED
 
 
 def _member(job: JobName) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kronstream.ports import Execution, JobName, Place
+from kronstream.domain.run import State
+from kronstream.ports import EVERY_STATE, Execution, JobName, Place
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.store import MemoryStore
 
@@ -34,14 +35,18 @@ class MemoryListing:
         jobs = [self._store.jobs.get(uid) for uid in uids]
         return [None if job is None else job.seq for job in jobs]
 
-    async def places(self, asked: Sequence[tuple[str, Place | None]], limit: int) -> list[list[Place]]:
+    async def places(
+        self, asked: Sequence[tuple[str, Place | None]], limit: int, states: frozenset[State] = EVERY_STATE
+    ) -> list[list[Place]]:
         """See Listing."""
-        return [self._places(uid, after)[:limit] for uid, after in asked]
+        return [self._places(uid, after, states)[:limit] for uid, after in asked]
 
-    def _places(self, uid: str, after: Place | None) -> list[Place]:
+    def _places(self, uid: str, after: Place | None, states: frozenset[State]) -> list[Place]:
         store = self._store
-        first = sorted(store.active[uid], reverse=True)
-        ended = sorted((one for good in (True, False) for one in store.history[uid, good]), reverse=True)
+        over = {state for state in states if state.terminal}
+        first = sorted(store.active[uid], reverse=True) if states - over else []
+        kinds = [*[True] * (State.SUCCESS in over), *[False] * bool(over - {State.SUCCESS})]
+        ended = sorted((one for good in kinds for one in store.history[uid, good]), reverse=True)
         places = [*(Place(None, run) for run in first), *(Place(at, run) for at, run in ended)]
         return [place for place in places if after is None or after.precedes(place)]
 
