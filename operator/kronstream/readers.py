@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from kronstream.domain import address, duration, quantity, target
@@ -132,6 +133,30 @@ def namespace_name(text: str) -> str:
     if not _NAMESPACE.fullmatch(text):
         raise ValueError("write a namespace: lower-case letters, digits and '-' (63 at most), like kronstream-system")
     return text
+
+
+def file_path(text: str) -> Path:
+    """Reads the path of a file."""
+    if not text.isprintable():
+        raise ValueError("write the path of a file")
+    return Path(text)
+
+
+def host_port(text: str) -> tuple[str, int]:
+    """Reads host:port."""
+    host, _, port = text.rpartition(":")
+    if not host or not _VISIBLE.fullmatch(host) or not port.isascii() or not port.isdigit() or "/" in host:
+        raise ValueError("write host:port, like kronstream-runs.kronstream-system.svc:443")
+    return host.strip("[]"), whole(1, 65_535)(port)
+
+
+def service_port(text: str) -> tuple[str, str, int]:
+    """Reads the port of a Service, as namespace/name:port."""
+    where, _, port = text.rpartition(":")
+    namespace, _, name = where.partition("/")
+    if not (_NAMESPACE.fullmatch(namespace) and _NAMESPACE.fullmatch(name) and port.isascii() and port.isdigit()):
+        raise ValueError("write namespace/name:port, like kronstream-system/kronstream-runs:443")
+    return namespace, name, whole(1, 65_535)(port)
 
 
 def config_map_name(text: str) -> str:

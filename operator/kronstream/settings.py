@@ -22,11 +22,14 @@ from kronstream.readers import (
     amount,
     choice,
     config_map_name,
+    file_path,
+    host_port,
     listed,
     namespace_name,
     queue_slots,
     redis_url,
     resource_kinds,
+    service_port,
     span,
     stream_name,
     switch,
@@ -245,7 +248,7 @@ def _pod_namespace() -> str:
 
 @dataclass(frozen=True)
 class OperatorSettings:
-    """An operator replica. `grace`, `relist` are milliseconds; no namespaces means all."""
+    """An operator replica. `grace`, `relist`, `runs_patience` are milliseconds; no namespaces means all."""
 
     redis: RedisSettings = field(default_factory=RedisSettings, metadata={"part": RedisSettings})
     log: LogSettings = field(default_factory=LogSettings, metadata={"part": LogSettings})
@@ -274,6 +277,21 @@ class OperatorSettings:
     status_rate: int = setting("KRONSTREAM_STATUS_RATE", "sustained status writes a second", whole(1, 10_000), 50)
     status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)
     status_burst: int = setting("KRONSTREAM_STATUS_BURST", "status writes in a burst", whole(1, 1_000_000), 10_000)
+    runs_service: tuple[str, str, int] | None = setting(
+        "KRONSTREAM_RUNS_SERVICE", "Service of the extension API server, as namespace/name:port, for which an "
+        "APIService is kept while it is well", service_port, None, shown="none",
+    )  # fmt: skip
+    runs_address: tuple[str, int] | None = setting(
+        "KRONSTREAM_RUNS_ADDRESS", "where it is asked how it is, as host:port", host_port, None,
+        shown="name.namespace.svc:port of the Service",
+    )  # fmt: skip
+    runs_ca: Path | None = setting(  # noqa: RUF009 - a field, as the others
+        "KRONSTREAM_RUNS_CA", "file with the authority (PEM) of its certificate", file_path, None, shown="none"
+    )
+    runs_patience: int = setting(
+        "KRONSTREAM_RUNS_PATIENCE", "how long it may be away before its APIService is removed, so that deletions of "
+        "namespaces do not wait for it", span("5s", "1d"), 60_000, shown="60s",
+    )  # fmt: skip
     metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 8080)
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"

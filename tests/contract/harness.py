@@ -10,6 +10,7 @@ from kronstream.ports import (
     Externals,
     Ledger,
     Letters,
+    Listing,
     Queues,
     Requests,
     RunQueue,
@@ -28,6 +29,7 @@ class Store(ABC):
     queue: RunQueue
     ledger: Ledger
     records: RunRecords
+    listing: Listing
     requests: Requests
     externals: Externals
     queues: Queues

@@ -14,6 +14,7 @@ from kronstream.testing import (
     MemoryExternals,
     MemoryLedger,
     MemoryLetters,
+    MemoryListing,
     MemoryQueues,
     MemoryRecords,
     MemoryRequests,
@@ -35,6 +36,7 @@ class ModelStore(Store):
         self.queue = MemoryRunQueue(self.memory, lease=LEASE)
         self.ledger = MemoryLedger(self.memory)
         self.records = MemoryRecords(self.memory)
+        self.listing = MemoryListing(self.memory)
         self.requests = MemoryRequests(self.memory)
         self.letters = MemoryLetters(self.memory)
         self.wires = MemoryWires(self.memory)

@@ -13,6 +13,7 @@ from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.letters import RedisLetters
+from kronstream.streams.listing import RedisListing
 from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
@@ -116,6 +117,7 @@ class RedisStore(Store):
         self.queue = RedisRunQueue(redis, self.keys, GROUP, lease=lease)
         self.ledger = RedisLedger(redis, self.keys, GROUP)
         self.records = Records(redis, self.keys)
+        self.listing = RedisListing(redis, self.keys)
         self.requests = RedisRequests(redis, self.keys, GROUP)
         self.externals = RedisExternals(redis, self.keys, GROUP)
         self.effects = RedisEffects(redis, self.keys, GROUP)
@@ -229,7 +231,7 @@ class RedisStore(Store):
         for key in await self.redis.keys("*"):
             if uid in key and await self.redis.pttl(key) == -1:
                 found.add(key)
-        for name in ("unfinished", "jobs", "dirty", "backfills", "etend"):
+        for name in ("unfinished", "jobs", "byname", "dirty", "backfills", "etend"):
             for member in await self.redis.zrange(f"{{{self.keys.base}}}:{name}", 0, -1):
                 if uid in member:
                     found.add(f"{name}:{member}")

@@ -35,6 +35,13 @@ async def test_a_replica_that_leaves_is_not_heard_of_again(store: Store) -> None
     assert set((await store.ledger.beat("replica-1")).replicas) == {"replica-1"}
 
 
+async def test_the_last_replica_that_leaves_is_told_that_nobody_is_left(store: Store) -> None:
+    for name in ("replica-1", "replica-2"):
+        await store.ledger.beat(name)
+    assert set((await store.ledger.beat("replica-1", "leave")).replicas) == {"replica-2"}
+    assert not (await store.ledger.beat("replica-2", "leave")).replicas
+
+
 async def test_a_replica_that_joins_is_not_waited_for(store: Store) -> None:
     await store.ledger.beat("replica-1")
     assert set((await store.ledger.beat("replica-2", "join")).replicas) == {"replica-1"}

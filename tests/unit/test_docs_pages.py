@@ -11,6 +11,7 @@ import pytest
 from kronstream.resources import parse_spec
 from kronstream.resources.handler import TYPES
 from kronstream.resources.workflow import FORMS
+from kronstream.runsapi.settings import RunsSettings
 from kronstream.settings import IngestSettings, OperatorSettings, RouterSettings, WorkerSettings, read_settings
 from unit import docpage, docparts, docruns
 from unit.docpage import ROOT, Block, code
@@ -85,7 +86,8 @@ def test_variables_that_pages_name_are_settings() -> None:
 def parts() -> list[object]:
     worker, operator = read_settings(WorkerSettings, {}), read_settings(OperatorSettings, {})
     router, ingest = read_settings(RouterSettings, {}), read_settings(IngestSettings, {})
-    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest]
+    runs = read_settings(RunsSettings, {})
+    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest, runs]
 
 
 # the entry page

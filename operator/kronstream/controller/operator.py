@@ -17,6 +17,7 @@ from kronstream.cluster.events import Events
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
+from kronstream.controller.apiservice import apiservice_of
 from kronstream.controller.asking import Asking
 from kronstream.controller.backfilling import Backfilling
 from kronstream.controller.deafness import Deafness
@@ -100,6 +101,7 @@ class Operator:
         self._reconciler.asked = self._noted
         self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
+        self._apiservice = apiservice_of(settings, api, self._replicas)
         self._absence = Absence(
             self._roster, ledger, jobs, self._clock, self._reconciler, self._measures, settings.relist / 1000
         )
@@ -142,6 +144,7 @@ class Operator:
                     self._rebuild.run_comparison,
                     self._sweep,
                     self._look,
+                    *((self._apiservice.run,) if self._apiservice else ()),
                 )
             )
         finally:
@@ -211,6 +214,8 @@ class Operator:
     async def _leave(self) -> None:
         try:
             await self._replicas.beat("leave")
+            if self._apiservice and self._replicas.alone:
+                await self._apiservice.withdraw()
         except (RedisError, OSError, TimeoutError) as error:
             log.info("leaving without a word to the others: %s", error)
         await self._redis.aclose()

@@ -66,6 +66,8 @@ class Replicas:
         self.lost = asyncio.Event()
         self.rolled_back = asyncio.Event()
         self.serving = False
+        # whether no other replica, of whichever namespaces, was heard of at the last heartbeat
+        self.alone = True
         self._pulse = 0
         self._verified = float("-inf")
 
@@ -105,6 +107,7 @@ class Replicas:
         beat = await self._ledger.beat(self.name, phase, uuid4().hex)
         self._clock.observe(sent, time.monotonic(), beat.micros)
         fresh = {name for name, at in beat.replicas.items() if beat.now - at <= FRESH and name != self.name}
+        self.alone = not fresh
         live = {name for name in fresh if name.startswith(self._scope)}
         before, self.live = self.live, tuple(sorted(live | {self.name} if self.serving or not live else live))
         if set(before) - {*live, self.name}:

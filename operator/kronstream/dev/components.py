@@ -16,7 +16,7 @@ from kronstream.settings import WorkerSettings, read_settings
 
 KRONSTREAM = (sys.executable, "-m", "kronstream.cli.main")
 DEFAULTS = {"KRONSTREAM_GRACE": "10s"}  # who presses Ctrl-C does not want to wait for 30 s
-ACCOUNTS = {"router": "operator"}  # whose service account a role has, where it is not its own
+ACCOUNTS = {"router": "operator", "runs-apiserver": "runs"}  # whose service account a role has, where it is not its own
 CONSUMERS = ("router", "worker")
 KILL_MARGIN = 5.0  # seconds a worker has after its own grace
 
@@ -44,20 +44,20 @@ class Component:
             connection.close()
 
 
-def operators(plane: ControlPlane, count: int) -> list[Component]:
+def operators(plane: ControlPlane, count: int, environ: Mapping[str, str] | None = None) -> list[Component]:
     """`operator-1` and so on, not started yet."""
-    return [_component(plane, "operator", number, ()) for number in range(1, count + 1)]
+    return [component(plane, "operator", number, environ=environ) for number in range(1, count + 1)]
 
 
 def routers(plane: ControlPlane, count: int) -> list[Component]:
     """`router-1` and so on, not started yet; in a cluster each is a container in the Pod of an operator."""
-    return [_component(plane, "router", number, ()) for number in range(1, count + 1)]
+    return [component(plane, "router", number) for number in range(1, count + 1)]
 
 
 def workers(plane: ControlPlane, count: int, handlers: str | None) -> list[Component]:
     """`worker-1` and so on, not started yet; `handlers` is a module, file or folder."""
     arguments = ("--handlers", _resolved(handlers)) if handlers else ()
-    return [_component(plane, "worker", number, arguments) for number in range(1, count + 1)]
+    return [component(plane, "worker", number, arguments) for number in range(1, count + 1)]
 
 
 def worker_grace() -> float:
@@ -68,10 +68,17 @@ def worker_grace() -> float:
         raise DevError(str(error)) from error
 
 
-def _component(plane: ControlPlane, role: str, number: int, arguments: Sequence[str]) -> Component:
+def component(
+    plane: ControlPlane,
+    role: str,
+    number: int,
+    arguments: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Component:
+    """One process of a role, with the rights of its service account; not started yet."""
     name = f"{role}-{number}"
     (port,) = free_ports(1)
-    environ = {**DEFAULTS, **os.environ, **_environ(plane, role, name, port)}
+    environ = {**DEFAULTS, **os.environ, **_environ(plane, role, name, port), **(environ or {})}
     command = [*KRONSTREAM, role, *arguments]
     return Component(Process(name, command, plane.logs / f"{name}.log", environ=environ, folder=Path.cwd()), port)
 

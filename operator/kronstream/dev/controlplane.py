@@ -20,12 +20,13 @@ from kronstream.dev.https import Https
 from kronstream.dev.kubeconfig import write_kubeconfig
 from kronstream.dev.kubectl import Kubectl
 from kronstream.dev.loopback import free_ports
-from kronstream.dev.pki import Authority
+from kronstream.dev.pki import Authority, KeyPair
 from kronstream.dev.privatefile import write_json
 from kronstream.dev.process import Process
 from kronstream.dev.redisserver import find_redis
 
 NAMESPACE = "kronstream-system"
+RUNS_FOLDER = "runs-apiserver"  # of deploy/, what the extension API server needs
 STOP_GRACE = 5.0  # seconds a part has to end after SIGTERM
 
 
@@ -51,13 +52,15 @@ class ControlPlane:
         folder: Path | None = None,
         *,
         controller_manager: bool = False,
+        aggregation: bool = False,
         binaries: Binaries | None = None,
         extra_arguments: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """In `folder`, kept and durable; without one in a temporary folder that `stop` removes.
 
-        `extra_arguments` are appended to the command of the part they are named for. Raises DevError when a program
-        is missing.
+        With `aggregation` the API server passes requests on to extension API servers, and the rights of ours are
+        installed, too. `extra_arguments` are appended to the command of the part they are named for. Raises DevError
+        when a program is missing.
         """
         self._programs = binaries or find(wanted(controller_manager=controller_manager), os.environ)
         self._redis_server = find_redis(os.environ)
@@ -67,6 +70,7 @@ class ControlPlane:
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._extra = extra_arguments or {}
         self._controller_manager = controller_manager
+        self._aggregation = aggregation
         self._authority = Authority(self.folder / "pki")
         self.ports = self._choose_ports()
         self.server = f"https://127.0.0.1:{self.ports.apiserver}"
@@ -114,7 +118,7 @@ class ControlPlane:
     def install(self) -> None:
         """Applies the CRDs and, of `deploy/`, namespace and RBAC; returns when the resources are served."""
         crds = manifests.crds()
-        objects = [*crds, *manifests.rights()]
+        objects = [*crds, *manifests.rights(RUNS_FOLDER if self._aggregation else "")]
         if objects:
             everything = {"apiVersion": "v1", "kind": "List", "items": objects}
             self.apply(json.dumps(everything))
@@ -138,6 +142,15 @@ class ControlPlane:
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
         pair = self._authority.issue(f"{namespace}.{service_account}", user, groups)
         return write_kubeconfig(file, self.server, self._certificates.authority, service_account, pair)
+
+    def server_certificate(self, file: str, name: str) -> KeyPair:
+        """A certificate for a server on loopback that has this DNS name besides."""
+        return self._authority.issue(file, name, server=True, names=[name])
+
+    @property
+    def authority(self) -> Path:
+        """The certificate (PEM) of the authority that signs all others."""
+        return self._certificates.authority
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -222,7 +235,12 @@ class ControlPlane:
             apiserver=issue("apiserver", "kube-apiserver", server=True),
             admin=issue("admin", "kronstream-admin", ["system:masters"]),
             service_accounts=self._authority.signing_key("service-accounts"),
+            front=self._front() if self._aggregation else None,
         )
+
+    def _front(self) -> parts.Front:
+        authority = Authority(self.folder / "pki" / "front-proxy")
+        return parts.Front(authority.pair.certificate, authority.issue("client", parts.FRONT_PROXY))
 
     def _make_parts(self) -> dict[str, Part]:
         ports, certificates, program = self.ports, self._certificates, self._programs.path

@@ -49,7 +49,10 @@ def crds() -> list[dict[str, Any]]:
     return [document for document in found if document["kind"] == "CustomResourceDefinition"]
 
 
-def rights() -> list[dict[str, Any]]:
-    """Namespace, service accounts and RBAC of `deploy/`, namespaces first."""
-    found = [document for document in documents(yaml_files(manifests_dir("deploy"))) if document["kind"] in RIGHTS]
+def rights(component: str = "") -> list[dict[str, Any]]:
+    """Namespace, service accounts and RBAC of `deploy/`, and of the folder of a component in it; namespaces first."""
+    files = yaml_files(manifests_dir("deploy"))
+    if component:
+        files += yaml_files(manifests_dir("deploy") / component)
+    found = [document for document in documents(files) if document["kind"] in RIGHTS]
     return sorted(found, key=lambda document: document["kind"] != "Namespace")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kronstream.dev.pki import KeyPair
 
+FRONT_PROXY = "front-proxy-client"
 ETCD_QUOTA = 4 * 1024**3  # bytes; sustained status writes would fill the default of 2 GiB between compactions
 
 
@@ -19,6 +20,14 @@ class Ports:
 
 
 @dataclass(frozen=True)
+class Front:
+    """How kube-apiserver shows extension API servers who it is: an authority for nothing else, and its certificate."""
+
+    authority: Path
+    client: KeyPair
+
+
+@dataclass(frozen=True)
 class Certificates:
     """Who is who in one control plane."""
 
@@ -28,6 +37,7 @@ class Certificates:
     apiserver: KeyPair
     admin: KeyPair
     service_accounts: KeyPair
+    front: Front | None = None
 
 
 def etcd(program: Path, data: Path, ports: Ports, certificates: Certificates, *, durable: bool) -> list[str]:
@@ -78,8 +88,21 @@ def apiserver(program: Path, ports: Ports, certificates: Certificates, *, contro
         "--service-cluster-ip-range=10.96.0.0/16",
         "--endpoint-reconciler-type=none",  # Endpoints may not hold a loopback address
         "--allow-privileged=true",
+        *(_aggregation(certificates.front) if certificates.front else ()),
         # nobody makes the service account `default` of a namespace where there is no controller-manager
         *([] if controller_manager else ["--disable-admission-plugins=ServiceAccount"]),
+    ]
+
+
+def _aggregation(front: Front) -> list[str]:
+    return [
+        f"--requestheader-client-ca-file={front.authority}",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={front.client.certificate}",
+        f"--proxy-client-key-file={front.client.key}",
     ]
 
 

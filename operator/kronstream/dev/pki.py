@@ -39,23 +39,32 @@ class Authority:
         self._key = key
         self._name = x509.load_pem_x509_certificate(self.pair.certificate.read_bytes()).subject
 
-    def issue(self, file: str, common_name: str, organizations: Iterable[str] = (), *, server: bool = False) -> KeyPair:
-        """A certificate for a client (`common_name` is the user, `organizations` the groups) or a server on loopback.
+    def issue(
+        self,
+        file: str,
+        common_name: str,
+        organizations: Iterable[str] = (),
+        *,
+        server: bool = False,
+        names: Iterable[str] = (),
+    ) -> KeyPair:
+        """A certificate for a client (`common_name` is the user, `organizations` the groups) or a server on loopback,
+        which may have other names besides.
 
         Written anew at each call as `<file>.crt` and `<file>.key`.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
-        names += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
+        subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+        subject += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
         purposes = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if server else [])]
         builder = (
-            _builder(x509.Name(names), self._name, key.public_key())
+            _builder(x509.Name(subject), self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if server:
-            builder = builder.add_extension(_loopback_names(), critical=False)
+            builder = builder.add_extension(_loopback_names(names), critical=False)
         pair = self._files(file)
         write_private(pair.key, _pem(key))
         write_private(
@@ -121,8 +130,8 @@ def _signed(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def _loopback_names() -> x509.SubjectAlternativeName:
-    names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+def _loopback_names(others: Iterable[str]) -> x509.SubjectAlternativeName:
+    names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", *others]
     addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
     return x509.SubjectAlternativeName([*map(x509.DNSName, names), *map(x509.IPAddress, addresses)])
 

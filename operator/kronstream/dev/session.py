@@ -1,5 +1,6 @@
 """One `kronstream dev`: a control plane, operators, routers and workers, from the first start to the last stop."""
 
+import json
 import os
 import re
 import time
@@ -15,6 +16,7 @@ from kronstream.dev.console import Console
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.demo import Demo
 from kronstream.dev.errors import DevError, PartFailedError
+from kronstream.dev.extension import Extension
 from kronstream.dev.invitation import invitation
 from kronstream.dev.kubeconfig import refuse_foreign
 from kronstream.dev.manifests import manifests_dir, yaml_files
@@ -90,7 +92,9 @@ class Session:
             stack.enter_context(claimed(options.data_dir))
         binaries = ensure(wanted(controller_manager=options.controller_manager), os.environ, self._progress)
         self._progress.say("starting etcd, kube-apiserver and redis-server")
-        plane = ControlPlane(options.data_dir, controller_manager=options.controller_manager, binaries=binaries)
+        plane = ControlPlane(
+            options.data_dir, controller_manager=options.controller_manager, aggregation=True, binaries=binaries
+        )
         stack.callback(plane.stop)
         stack.callback((plane.folder / "dev.json").unlink, missing_ok=True)
         plane.start()
@@ -105,13 +109,18 @@ class Session:
 
     def _start_components(self, plane: ControlPlane, stack: ExitStack, signals: StopSignals) -> list[Component]:
         options = self._options
-        operators = components.operators(plane, options.operators)
+        extension = Extension(plane)
+        plane.apply(json.dumps(extension.service))
+        servers = [extension.component()]
+        operators = components.operators(plane, options.operators, extension.operator_environ)
         routers = components.routers(plane, options.operators)
         workers = components.workers(plane, options.workers, self._handlers())
+        # the last: an operator that goes removes what leads to it
+        stack.callback(self._stop, servers, OPERATOR_GRACE, signals)
         stack.callback(self._stop, operators, OPERATOR_GRACE, signals)
         stack.callback(self._stop, workers, components.worker_grace(), signals)
         stack.callback(self._stop, routers, OPERATOR_GRACE, signals)
-        parts = [*operators, *routers, *workers]
+        parts = [*servers, *operators, *routers, *workers]
         for part in parts:
             part.process.start()
         self._watch(part.process for part in parts)
@@ -180,10 +189,10 @@ class Session:
         self._published = pids
 
     def _follow(self) -> None:
-        """Shows what operators and workers log, in a demo only trouble; all of it is in their files."""
+        """Shows what our own processes log, in a demo only trouble; all of it is in their files."""
         for name, process in self._followed.items():
             lines = process.log.new_lines()
-            if not name.startswith(("operator-", "router-", "worker-")):
+            if not name.startswith(("operator-", "router-", "worker-", "runs-apiserver-")):
                 continue
             for line in lines:
                 if not self._options.demo or TROUBLE.search(line):

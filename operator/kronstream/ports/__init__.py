@@ -40,6 +40,7 @@ from kronstream.ports.ledger import (
     Verdict,
 )
 from kronstream.ports.letters import Letter, Letters
+from kronstream.ports.listing import EVERY_STATE, JobName, Listing, Place
 from kronstream.ports.queues import Backlog, QueuePause, Queues
 from kronstream.ports.records import Attempt, Execution, RunRecords
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
@@ -78,9 +79,11 @@ __all__ = [
     "Fate",
     "FateWord",
     "Gone",
+    "EVERY_STATE",
     "HandlerError",
     "HandlerState",
     "GroupLost",
+    "JobName",
     "JobState",
     "Lag",
     "LastRun",
@@ -88,10 +91,12 @@ __all__ = [
     "Ledger",
     "Letter",
     "Letters",
+    "Listing",
     "LogAway",
     "Outcome",
     "Pace",
     "Pause",
+    "Place",
     "Pulse",
     "QueuePause",
     "Queues",

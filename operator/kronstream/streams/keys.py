@@ -103,6 +103,11 @@ class Keys:
         return self._of("names")
 
     @property
+    def by_name(self) -> str:
+        """Sorted set: `namespace name uid` of adopted jobs, all of score 0: in this order."""
+        return self._of("byname")
+
+    @property
     def jobs(self) -> str:
         """Sorted set: UIDs of adopted jobs by the instant of adoption."""
         return self._of("jobs")

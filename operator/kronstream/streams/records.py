@@ -10,7 +10,9 @@ from kronstream.ports import Attempt, Execution
 from kronstream.streams.keys import Keys
 
 
-def _execution(run: str, fields: Mapping[str, str]) -> Execution:
+def execution_of(run: str, fields: Mapping[str, str]) -> Execution:
+    """The record that a hash holds, or those fields of it that were read."""
+
     def number(name: str) -> int | None:
         return int(fields[name]) if fields.get(name) else None
 
@@ -69,7 +71,7 @@ class Records:
     async def get(self, run: str) -> Execution | None:
         """See RunRecords."""
         fields = await self._redis.hgetall(self._keys.run(run))
-        return _execution(run, {str(name): str(value) for name, value in fields.items()}) if fields else None
+        return execution_of(run, {str(name): str(value) for name, value in fields.items()}) if fields else None
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """See RunRecords."""

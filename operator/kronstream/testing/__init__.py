@@ -7,6 +7,7 @@ from kronstream.testing.eventlog import MemoryEventLog
 from kronstream.testing.externals import MemoryExternals
 from kronstream.testing.ledger import MemoryLedger
 from kronstream.testing.letters import MemoryLetters
+from kronstream.testing.listing import MemoryListing
 from kronstream.testing.queues import MemoryQueues
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.requests import MemoryRequests
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryExternals",
     "MemoryLedger",
     "MemoryLetters",
+    "MemoryListing",
     "MemoryQueues",
     "MemoryRecords",
     "MemoryRequests",

@@ -152,7 +152,7 @@ class MemoryLedger:
         watch_clock(store)
         if phase == "leave":
             store.replicas.pop(replica, None)
-            return Beat(store.now * 1000, "", 0, {})
+            return Beat(store.now * 1000, "", 0, dict(store.replicas))
         if phase != "join":
             store.replicas[replica] = store.now
         heard = dict(store.replicas)

@@ -154,7 +154,10 @@ local function adopt(a)
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
   drop_works(a.uid, num(a.gen))
   call('ZADD', P .. 'jobs', num(now), a.uid)
-  if string.sub(a.uid, 1, 3) ~= 'eh.' then call('HSET', P .. 'names', a.ns .. '/' .. a.name, a.uid) end
+  if string.sub(a.uid, 1, 3) ~= 'eh.' then
+    call('HSET', P .. 'names', a.ns .. '/' .. a.name, a.uid)
+    call('ZADD', P .. 'byname', 0, a.ns .. ' ' .. a.name .. ' ' .. a.uid)
+  end
   -- more may run at a time now
   if not fresh and a.invalid == 0 then
     if left and left ~= '' and left ~= a.group then release_group(left) end

@@ -24,6 +24,7 @@ local function forget(uid)
   -- another job may have the name by now
   local name = (known[2] or '') .. '/' .. (known[3] or '')
   if call('HGET', P .. 'names', name) == uid then call('HDEL', P .. 'names', name) end
+  call('ZREM', P .. 'byname', (known[2] or '') .. ' ' .. (known[3] or '') .. ' ' .. uid)
   call('DEL', P .. 'waiting:' .. uid)
   for _, id in ipairs(call('ZRANGE', P .. 'active:' .. uid, 0, -1)) do
     local r = load_run(id)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- An operator replica's heartbeat. ARGV: group, replica, 'join' | 'beat' | 'begin' | 'ready' | 'leave', epoch to set.
 -- A replica that joins is not counted among the live ones yet: it does not know all jobs.
--- Answers {now, microseconds, epoch or '', pulse number, {replica, last beat, …}}. The pulse number only grows; one
+-- One that leaves is told who is left. Answers {now, microseconds, epoch or '', pulse number, {replica, last beat, …}}. The pulse number only grows; one
 -- that fell tells that an older copy of the store came back. An absent epoch tells that the store was lost: every
 -- replica begins, contributes what it remembers, says ready, and the last of them opens the new epoch.
 local replica, phase, candidate = ARGV[2], ARGV[3], ARGV[4]
@@ -9,7 +9,7 @@ watch_clock()
 local replicas, rebuild = P .. 'replicas', P .. 'rebuild'
 if phase == 'leave' then
   call('HDEL', replicas, replica)
-  return { num(now), clock[2], '', 0, {} }
+  return { num(now), clock[2], '', 0, call('HGETALL', replicas) }
 end
 if phase ~= 'join' then call('HSET', replicas, replica, num(now)) end
 local beats = call('HGETALL', replicas)

@@ -1,0 +1,69 @@
+"""The TLS side: our certificate, read again when its files change, and the authority of kube-apiserver's."""
+
+import logging
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+from kronstream.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+_Mark = tuple[int, int, int]
+
+
+class Doorway:
+    """Answers each handshake with what is in force then. Raises OSError where the files cannot be used at the start."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = certificate, key
+        self._authority = ""
+        self._trouble = Trouble(log, "the certificate cannot be read again; the one before stays in use")
+        self._marks = self._look()
+        self._current = self._make()
+        self.context = self._make()
+        # asked in every handshake, also in those that name no server
+        self.context.sni_callback = self._choose
+
+    def trust(self, authority: str) -> None:
+        """From now on client certificates are verified by this authority (PEM). Raises ssl.SSLError."""
+        before, self._authority = self._authority, authority
+        try:
+            self._current = self._make()
+        except (OSError, ssl.SSLError):
+            self._authority = before
+            raise
+
+    def refresh(self) -> None:
+        """Read the files again if they changed; what cannot be used is told, and changes nothing."""
+        try:
+            marks = self._look()
+            if marks == self._marks:
+                return
+            self._current = self._make()
+            self._marks = marks
+            self._trouble.over()
+            log.info("the certificate was read again")
+        except (OSError, ssl.SSLError) as error:
+            self._trouble.tell(error)
+
+    def _choose(self, handshake: Any, _name: str | None, _initial: ssl.SSLContext) -> None:
+        handshake.context = self._current
+
+    def _make(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*self._files)
+        # whoever shows none is told so in an answer that can be read
+        context.verify_mode = ssl.CERT_OPTIONAL
+        # sessions outlive a change of the authority
+        context.options |= ssl.OP_NO_TICKET
+        if self._authority:
+            context.load_verify_locations(cadata=self._authority)
+        return context
+
+    def _look(self) -> tuple[_Mark, ...]:
+        # a Secret's files are links that are exchanged
+        stats = [os.stat(file) for file in self._files]  # noqa: PTH116
+        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
