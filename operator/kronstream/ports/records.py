@@ -63,6 +63,17 @@ class RunRecords(Protocol):
         """The record of a run, None when there is none or its retention ended."""
         ...
 
+    async def page(
+        self, uid: str, limit: int, offset: int = 0, state: State | None = None
+    ) -> tuple[list[Execution], int]:
+        """A job's records, and how many there are in all: those that wait, those that have started, then the ended ones
+        by their ends, each the newest first. With ``state`` only those in it.
+
+        Found by indexes; of a state that shares one (failed, cancelled, dead; running, retrying) by what that index
+        holds, which ``history`` and ``maxBacklog`` bound.
+        """
+        ...
+
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """A job's records, finished or not, newest dispatch first, at most ``limit``."""
         ...

@@ -60,6 +60,19 @@ class MemoryRecords:
         found = self._store.run(run)
         return _execution(found) if found else None
 
+    async def page(
+        self, uid: str, limit: int, offset: int = 0, state: State | None = None
+    ) -> tuple[list[Execution], int]:
+        """See RunRecords."""
+        store = self._store
+        active = store.active[uid].items()
+        waiting = [run for _, run in sorted((score, run) for run, score in active if score <= 0)]
+        started = [run for _, run in sorted(((score, run) for run, score in active if score > 0), reverse=True)]
+        ended = sorted(((at, good, run) for good in (True, False) for at, run in store.history[uid, good]), reverse=True)
+        found = [await self.get(run) for run in (*waiting, *started, *(run for _, _, run in ended))]
+        known = [run for run in found if run is not None and state in (None, run.state)]
+        return known[offset : offset + limit], len(known)
+
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """See RunRecords."""
         store = self._store
