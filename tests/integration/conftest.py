@@ -1,12 +1,15 @@
 """Installations that tests share, with the logs checked after each test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from integration.installation import Installation
 from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
+
+API_HANDLERS = Path(__file__).with_name("api_handlers.py")
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +64,28 @@ def routed(routed_installation: Installation) -> Iterator[Installation]:
     yield routed_installation
     routed_installation.clear()
     complaints = routed_installation.complaints()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def doored_installation() -> Iterator[Installation]:
+    """An operator, a router, a worker and three APIs: two that let everybody in, one that asks for a token."""
+    with (
+        ControlPlane() as plane,
+        Installation(
+            plane, operators=1, routers=1, workers=1, apis=("none", "none", "token"), handlers=API_HANDLERS
+        ) as installation,
+    ):
+        yield installation
+
+
+@pytest.fixture
+def doored(doored_installation: Installation) -> Iterator[Installation]:
+    """That installation; afterwards its objects are gone and its logs without unexpected ERROR or traceback."""
+    yield doored_installation
+    for namespace in ("default", "team-a"):
+        doored_installation.objects.delete_all(namespace)
+    complaints = doored_installation.complaints()
     assert not complaints, "\n".join(complaints)
 
 

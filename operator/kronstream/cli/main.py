@@ -18,6 +18,7 @@ class Entry:
 
 
 COMMANDS = {
+    "api": Entry("kronstream.cli.api", "api", "Serve jobs, executions and events over HTTP."),
     "crds": Entry("kronstream.cli.crds", "crds", "Print, write or check the CustomResourceDefinitions."),
     "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
     "emit": Entry("kronstream.cli.emit", "emit", "Send an event to the EventHandlers."),

@@ -68,7 +68,9 @@ class MemoryRecords:
         active = store.active[uid].items()
         waiting = [run for _, run in sorted((score, run) for run, score in active if score <= 0)]
         started = [run for _, run in sorted(((score, run) for run, score in active if score > 0), reverse=True)]
-        ended = sorted(((at, good, run) for good in (True, False) for at, run in store.history[uid, good]), reverse=True)
+        ended = sorted(
+            ((at, good, run) for good in (True, False) for at, run in store.history[uid, good]), reverse=True
+        )
         found = [await self.get(run) for run in (*waiting, *started, *(run for _, _, run in ended))]
         known = [run for run in found if run is not None and state in (None, run.state)]
         return known[offset : offset + limit], len(known)
