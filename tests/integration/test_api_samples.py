@@ -21,6 +21,7 @@ ONCE = """curl -X POST http://localhost:3051/api/v1/scheduler/jobs/once -H "Cont
   -d '{"name": "Generate Report", "execute_at": "2025-11-23T10:00:00.000Z", "handler_name": "reports:generate", "handler_type": "agent", "payload": {"report_type": "monthly"}, "created_by": "user-123"}'"""  # noqa: E501
 LIST = 'curl "http://localhost:3051/api/v1/scheduler/jobs/$JOB/executions?limit=10&status=success"'
 MOVE = """curl -X PUT http://localhost:3051/api/v1/scheduler/jobs/$JOB/schedule -H "Content-Type: application/json" -d '{"schedule": "0 3 * * *"}'"""  # noqa: E501
+PATH = "/usr/bin:/bin"
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -28,7 +29,7 @@ def shell(doored: Installation, command: str, job: str = "") -> Any:
     """What curl prints, as JSON."""
     port = doored.components["api-1"].port
     command = command.replace("localhost:3051", f"localhost:{port}").replace("curl ", "curl -sS --fail-with-body ", 1)
-    done = subprocess.run(["bash", "-c", command], env={"JOB": job, "PATH": "/usr/bin:/bin"}, capture_output=True)
+    done = subprocess.run(["bash", "-c", command], env={"JOB": job, "PATH": PATH}, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 

@@ -20,6 +20,7 @@ from kronstream.api.following import Following
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
 from kronstream.api.services import Services
+from kronstream.api.settings import ApiSettings
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.jobstore import ClusterJobStore
 from kronstream.cluster.reviews import ClusterReviews
@@ -33,7 +34,6 @@ from kronstream.operations.letters import DeadLetters
 from kronstream.operations.pausing import Pausing
 from kronstream.operations.runs import Runs
 from kronstream.rooms import live_together
-from kronstream.settings import ApiSettings
 from kronstream.streams.answers import RedisAnswers
 from kronstream.streams.connection import connect, verify
 from kronstream.streams.eventlog import RedisEventLog

@@ -7,9 +7,9 @@ import click
 import uvloop
 
 from kronstream import logs
+from kronstream.api.settings import ApiSettings
 from kronstream.cli.options import settings_from, settings_options
 from kronstream.cli.serving import serve
-from kronstream.settings import ApiSettings
 
 
 @click.command()
