@@ -26,6 +26,7 @@ from kronstream.cluster.jobstore import ClusterJobStore
 from kronstream.cluster.reviews import ClusterReviews
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.operations.backfills import Backfills
+from kronstream.operations.bulk import Bulk
 from kronstream.operations.catalogue import Catalogue
 from kronstream.operations.executions import Executions
 from kronstream.operations.ingest import Ingest
@@ -36,6 +37,7 @@ from kronstream.operations.runs import Runs
 from kronstream.rooms import live_together
 from kronstream.streams.answers import RedisAnswers
 from kronstream.streams.connection import connect, verify
+from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.eventlog import RedisEventLog
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
@@ -88,16 +90,19 @@ class Server:
         redis, keys, group = self._redis, Keys(settings.redis.base_stream), settings.redis.group
         requests, records, answers = RedisRequests(redis, keys, group), Records(redis, keys), RedisAnswers(redis, keys)
         runs = Runs(requests, records)
+        executions = Executions(records, runs)
         storage = RedisStorage(f"async+{settings.redis.url}", implementation="redispy")
         return Services(
             identity=Identity(None if settings.auth == "none" else ClusterReviews(api)),
             catalogue=catalogue,
             jobs=Jobs(ClusterJobStore(api), catalogue, answers, present),
             runs=runs,
-            executions=Executions(records, runs),
+            executions=executions,
+            bulk=Bulk(executions, answers),
             pausing=Pausing(requests),
             backfills=Backfills(requests),
             letters=DeadLetters(RedisLetters(redis, keys), runs),
+            event_letters=RedisEventLetters(redis, keys),
             queues=RedisQueues(redis, keys, group),
             ledger=RedisLedger(redis, keys, group),
             externals=RedisExternals(redis, keys, group),

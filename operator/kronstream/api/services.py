@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
 from kronstream.operations.backfills import Backfills
+from kronstream.operations.bulk import Bulk
 from kronstream.operations.catalogue import Catalogue
 from kronstream.operations.executions import Executions
 from kronstream.operations.ingest import Ingest
@@ -17,7 +18,7 @@ from kronstream.operations.jobs import Jobs
 from kronstream.operations.letters import DeadLetters
 from kronstream.operations.pausing import Pausing
 from kronstream.operations.runs import Runs
-from kronstream.ports import Externals, Ledger, Queues
+from kronstream.ports import EventLetters, Externals, Ledger, Queues
 from kronstream.ports.answers import Answers
 
 Ready = Callable[[], tuple[bool, str]]
@@ -34,7 +35,9 @@ class Services:
     executions: Executions
     pausing: Pausing
     backfills: Backfills
+    bulk: Bulk
     letters: DeadLetters
+    event_letters: EventLetters
     queues: Queues
     ledger: Ledger
     externals: Externals
