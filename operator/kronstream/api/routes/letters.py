@@ -12,6 +12,7 @@ from kronstream.api.answers import faults, told
 from kronstream.api.desk import AtDesk
 from kronstream.api.rights import Act
 from kronstream.api.routes.parameters import BASE, IdempotencyKey
+from kronstream.api.views.handler import AnswerView, answer_view
 from kronstream.api.views.stamps import stamp
 from kronstream.operations.refused import Refused, Why
 from kronstream.ports import EventLetter, Letter
@@ -42,6 +43,7 @@ class ReplayedView(BaseModel):
     """What was started again."""
 
     execution_id: str | None
+    matched: list[AnswerView] | None
 
 
 @router.get("/dead-letters", response_model=list[LetterView], responses=faults(), summary="List dead letters")
@@ -59,8 +61,8 @@ async def listed(
         found, total = await services.letters.page(limit, last)
         views = [_run(letter) for letter in found]
     else:
-        events = await services.event_letters.listed(limit, last)
-        views, total = [_event(letter) for letter in events], await services.event_letters.count()
+        events, total = await services.event_letters.page(limit, last)
+        views = [_event(letter) for letter in events]
     answer = told(views, X_Total_Count=str(total))
     if len(views) == limit and views:
         answer.headers["Link"] = f'<{BASE}/dead-letters?kind={kind}&limit={limit}&before={views[-1]["id"]}>; rel="next"'
@@ -75,14 +77,16 @@ async def listed(
     summary="Do a dead letter again",
 )
 async def replay(letter_id: LetterId, desk: AtDesk, key: IdempotencyKey = None) -> Response:
-    """Do a dead run again, by its job as it is now; the letter is gone then."""
+    """Do a dead run again, by its job as it is now, or let an event have its effects; the letter is gone then."""
     del key
     await desk.may(Act.UPDATE_LETTERS)
     kind, _, letter = letter_id.partition("-")
     if kind == "event":
-        raise Refused(Why.CONFLICT, "letters of events are not replayed here yet; send the event again, and delete it")
+        hearers = desk.services.shelf.hearers
+        answers = await desk.services.event_letters.replay(letter, hearers, desk.services.now())
+        return told({"execution_id": None, "matched": [answer_view(answer) for answer in answers]}, 202)
     started = await desk.services.letters.replay(_known(kind, letter), desk.caller.name)
-    return told({"execution_id": started.run}, 202, Location=f"{BASE}/executions/{started.run}")
+    return told({"execution_id": started.run, "matched": None}, 202, Location=f"{BASE}/executions/{started.run}")
 
 
 @router.delete("/dead-letters/{letter_id}", status_code=204, responses=faults(404), summary="Drop a dead letter")
@@ -91,8 +95,7 @@ async def drop(letter_id: LetterId, desk: AtDesk) -> Response:
     await desk.may(Act.DELETE_LETTERS)
     kind, _, letter = letter_id.partition("-")
     if kind == "event":
-        if not await desk.services.event_letters.drop(letter):
-            raise _gone()
+        await desk.services.event_letters.drop(letter)
     else:
         await desk.services.letters.drop(_known(kind, letter))
     return Response(status_code=204)
