@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.routing import Match
 
 from kronstream import __version__
 from kronstream.api.faults import EXPECTED, of_validation, problem_of
@@ -77,7 +78,16 @@ async def _answer(request: Request, error: Exception) -> Response:
     if problem is None:
         problem = unforeseen(error)
         request.state.told = True
-    return rendered(problem, _path(request))
+    answer = rendered(problem, _path(request))
+    if problem.status == 405:
+        answer.headers["Allow"] = ", ".join(_methods(request))
+    return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be done with the path of a request, of all calls that have it: each has a route of its own."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from kronstream.api.answers import ProblemView
+from kronstream.api.answers import ProblemView, faults
 
 ABOUT = (
     "Jobs, their executions and events over HTTP. A job made here is a ScheduledJob: kubectl sees it at once, and what "
@@ -30,8 +30,11 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas["ProblemView"] = problem
         made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, calls in made["paths"].items():
-            for call in calls.values():
+            for method, call in calls.items():
                 call["responses"].pop("422", None)
+                if method == "post" and not path.endswith(OPEN):
+                    # any may come with an Idempotency-Key that is taken
+                    call["responses"].setdefault("409", faults(409)[409])
                 call["responses"] = dict(sorted(call["responses"].items()))
                 _headers(call["responses"])
                 if not path.endswith(OPEN):
