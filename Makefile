@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench soak lock wheel clean
+.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench soak fuzz lock wheel clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,13 @@ envtest: $(STAMP) ## fetch or build kube-apiserver, etcd and kubectl into the ca
 demo: $(STAMP) redis ## run the main job on an embedded control plane (DEMO_SECONDS=N stops by itself)
 	@$(BIN)/kronstream dev --demo $(if $(DEMO_SECONDS),--for $(DEMO_SECONDS))
 
-manifests: $(STAMP) ## generate crds/ from the models
+manifests: $(STAMP) ## generate crds/ from the models, docs/openapi.json from the HTTP API
 	@$(BIN)/kronstream crds --write crds
+	@$(BIN)/kronstream openapi --write docs/openapi.json
 
 verify: $(STAMP) ## generated files are as generated
 	@$(BIN)/kronstream crds --check crds
+	@$(BIN)/kronstream openapi --check docs/openapi.json
 
 lint: $(STAMP) ## ruff, mypy strict, the layers
 	@$(BIN)/ruff check .
@@ -71,6 +73,9 @@ bench: envtest redis $(PEERS:%=$(PEERS_VENV)/%/.installed) ## the benchmarks, wi
 
 soak: $(STAMP) redis ## ten minutes of mixed load while workers and Redis are killed (SOAK_SECONDS=N, SEED=N, SOAK_RATE=0.5)
 	@PYTHONPATH=tests $(BIN)/python -m soak
+
+fuzz: envtest redis ## thousands of made-up calls of the HTTP API (FUZZ_EXAMPLES=N for each operation)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest -n 2 --timeout 1800 tests/integration/test_api_fuzz.py
 
 lock: ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet uv

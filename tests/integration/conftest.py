@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from integration.keeping import Kept
 from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
 
+API_HANDLERS = Path(__file__).with_name("api_handlers.py")
 MANAGED = {
     "KRONSTREAM_JOB_PATIENCE": "2s",
     "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
@@ -32,6 +34,17 @@ def with_controllers() -> Iterator[Installation]:
         yield installation
 
 
+@contextmanager
+def with_doors() -> Iterator[Installation]:
+    with (
+        ControlPlane() as plane,
+        Installation(
+            plane, operators=1, routers=1, workers=1, apis=("none", "none", "token"), handlers=API_HANDLERS
+        ) as installation,
+    ):
+        yield installation
+
+
 @pytest.fixture(scope="session")
 def kept() -> Iterator[Kept]:
     """The installations that are shared, as long as a file needs them."""
@@ -40,6 +53,7 @@ def kept() -> Iterator[Kept]:
             "installation": two_of_each,
             "sturdy": two_of_each,
             "routed": lambda: two_of_each(routers=2),
+            "doored": with_doors,
             "managed": with_controllers,
         }
     )
@@ -99,6 +113,23 @@ def routed_installation(kept: Kept) -> Iterator[Installation]:
 def routed(routed_installation: Installation) -> Iterator[Installation]:
     """That installation; see `checked`."""
     yield from checked(routed_installation)
+
+
+@pytest.fixture(scope="module")
+def doored_installation(kept: Kept) -> Iterator[Installation]:
+    """An operator, a router, a worker and three APIs: two that let everybody in, one that asks for a token."""
+    with kept.used("doored") as installation:
+        yield installation
+
+
+@pytest.fixture
+def doored(doored_installation: Installation) -> Iterator[Installation]:
+    """That installation; afterwards its objects are gone and its logs without unexpected ERROR or traceback."""
+    yield doored_installation
+    for namespace in ("default", "team-a"):
+        doored_installation.objects.delete_all(namespace)
+    complaints = doored_installation.complaints()
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,10 +31,11 @@ BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was neve
 
 
 class Installation:
-    """Operators `operator-1`…, routers `router-1`… and workers `worker-1`… on a control plane; a context manager.
+    """Operators `operator-1`…, routers, workers and APIs on a control plane; a context manager.
 
-    `environ` is given to all of them. The parts of the control plane are under `plane`; a part started again has the
-    same name, port and log file. `complaints` tells what no test should leave in the logs.
+    `apis` tells for each API whether it asks for a token (token, none), `environ` is given to all. The parts of the
+    control plane are under `plane`; a part started again has the same name, port and log file. `complaints` tells what
+    no test should leave in the logs.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Installation:
         operators: int = 2,
         workers: int = 0,
         routers: int = 0,
+        apis: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         handlers: Path = HANDLERS,
     ) -> None:
@@ -53,10 +55,11 @@ class Installation:
         self.redis: Redis = Redis.from_url(plane.redis_url, decode_responses=True)
         self._environ = dict(environ or {})
         self._handlers = handlers
+        self._apis = apis
         self._read: dict[str, int] = {}
         self._allowed: list[str] = []
         self._namespaces: set[str] = set()
-        counts = {"operator": operators, "router": routers, "worker": workers}
+        counts = {"operator": operators, "router": routers, "worker": workers, "api": len(apis)}
         made = [self._component(role, number) for role, count in counts.items() for number in range(1, count + 1)]
         self.components: dict[str, Component] = {component.name: component for component in made}
 
@@ -79,6 +82,10 @@ class Installation:
         """Ends every component."""
         self.stop(*self.components)
         self.redis.close()
+
+    def url(self, name: str = "api-1") -> str:
+        """The base path of an API."""
+        return f"http://127.0.0.1:{self.components[name].port}/api/v1/scheduler"
 
     def start(self, *names: str, wait: bool = True) -> None:
         """Starts components, all at once, and waits until each says that it is ready."""
@@ -266,6 +273,9 @@ class Installation:
             "KRONSTREAM_REDIS_URL": self.plane.redis_url,
             "KRONSTREAM_METRICS_PORT": str(port),
             "KRONSTREAM_METRICS_HOST": "127.0.0.1",
+            "KRONSTREAM_API_PORT": str(port),
+            "KRONSTREAM_API_HOST": "127.0.0.1",
+            **({"KRONSTREAM_API_AUTH": self._apis[number - 1]} if role == "api" else {}),
             "PROBE_REDIS_URL": self.plane.redis_url,
             "PYTHONUNBUFFERED": "1",
             **({"KRONSTREAM_CONSUMER_NAME": name} if role in CONSUMERS else {}),

@@ -8,7 +8,7 @@ import pytest
 from integration.installation import Installation
 
 Maker = Callable[[], AbstractContextManager[Installation]]
-ORDER = ("sturdy", "installation", "routed", "managed")
+ORDER = ("sturdy", "installation", "routed", "doored", "managed")
 
 
 class Kept:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kronstream.cli.documents import read
-from kronstream.cli.nextruns import next_runs
 from kronstream.domain.plan import Policy, plan, plan_once
 from kronstream.domain.preview import Row, local
 from kronstream.domain.schedule import Once, Schedule
+from kronstream.operations.nextruns import next_runs
 from kronstream.resources import instant, parse_spec
 from kronstream.resources.judged import judge
 

@@ -18,10 +18,12 @@ class Entry:
 
 
 COMMANDS = {
+    "api": Entry("kronstream.cli.api", "api", "Serve jobs, executions and events over HTTP."),
     "crds": Entry("kronstream.cli.crds", "crds", "Print, write or check the CustomResourceDefinitions."),
     "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
     "emit": Entry("kronstream.cli.emit", "emit", "Send an event to the EventHandlers."),
     "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
+    "openapi": Entry("kronstream.cli.openapi", "openapi", "Print, write or check the HTTP API's document."),
     "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
     "preview": Entry("kronstream.cli.preview", "preview", "Show the next runs of a schedule, without a cluster."),
     "router": Entry("kronstream.cli.router", "router", "Run a router: events cause what EventHandlers say."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
-    from kronstream.cli.nextruns import NextRuns
+    from kronstream.operations.nextruns import NextRuns
 
 # option → field of the spec
 _WHEN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -78,7 +78,7 @@ def preview(
 
 
 def _of_options(spec: dict[str, Any], identity: str, ask: dict[str, Any]) -> NextRuns:
-    from kronstream.cli.nextruns import next_runs
+    from kronstream.operations.nextruns import next_runs
 
     try:
         return next_runs({**spec, "handler": {"function": {"name": "preview"}}}, identity, None, **ask)
@@ -90,7 +90,7 @@ def _of_files(files: tuple[str, ...], namespace: str, ask: dict[str, Any]) -> tu
     """The jobs in files, and the findings about those that cannot be used."""
     from kronstream.cli.checking import check, created, identity, is_handler
     from kronstream.cli.manifests import Reader
-    from kronstream.cli.nextruns import next_runs
+    from kronstream.operations.nextruns import next_runs
 
     found, faults = [], []
     reader = Reader(files)

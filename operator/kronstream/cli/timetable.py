@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from kronstream.cli.nextruns import NextRuns
 from kronstream.domain import duration
 from kronstream.domain.preview import Row, local
+from kronstream.operations.nextruns import NextRuns
 from kronstream.resources import instant
 
 

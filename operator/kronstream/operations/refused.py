@@ -10,6 +10,7 @@ class Why(StrEnum):
     CONFLICT = "conflict"
     INVALID = "invalid"
     AWAY = "away"
+    FORBIDDEN = "forbidden"
 
 
 class Refused(Exception):  # noqa: N818 - a verdict, not a fault of the program

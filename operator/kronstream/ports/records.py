@@ -56,11 +56,37 @@ class Execution:
     slow: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How an ended run went; instants and durations are milliseconds. ``nominal`` is when it was due."""
+
+    state: State
+    finished: int
+    nominal: int | None
+    started: int | None
+    duration: int | None
+
+
 class RunRecords(Protocol):
     """Reads execution records."""
 
     async def get(self, run: str) -> Execution | None:
         """The record of a run, None when there is none or its retention ended."""
+        ...
+
+    async def page(
+        self, uid: str, limit: int, offset: int = 0, state: State | None = None
+    ) -> tuple[list[Execution], int]:
+        """A job's records, and how many there are in all: those that wait, those that have started, then the ended ones
+        by their ends, each the newest first. With ``state`` only those in it.
+
+        Found by indexes; of a state that shares one (failed, cancelled, dead; running, retrying) by what that index
+        holds, which ``history`` and ``maxBacklog`` bound.
+        """
+        ...
+
+    async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
+        """How a job's runs went that ended at ``since`` or later: the last ``limit`` of the good and of the bad."""
         ...
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:

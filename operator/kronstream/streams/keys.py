@@ -69,6 +69,18 @@ class Keys:
         """Hash: a worker's card; its time to live is the lease."""
         return self._of(f"worker:{consumer}")
 
+    def answer(self, key: str) -> str:
+        """String: the answer to a request with a key."""
+        return self._of(f"api:{key}")
+
+    def operation(self, operation: str) -> str:
+        """String: what is told of an operation on many runs."""
+        return self._of(f"op:{operation}")
+
+    def made(self, uid: str) -> str:
+        """String: namespace and name of a job that was made a moment ago."""
+        return self._of(f"made:{uid}")
+
     def effects_of(self, handler: str) -> str:
         """Sorted set: a handler's waiting effects by the instant since which they wait."""
         return self._of(f"eitems:{handler}")

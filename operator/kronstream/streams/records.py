@@ -1,13 +1,20 @@
 """Execution records, read from Redis."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from redis.asyncio import Redis
 
 from kronstream.domain.run import State, trigger_of
-from kronstream.ports import Attempt, Execution
+from kronstream.ports import Attempt, Execution, Timing
+from kronstream.settings import DEFAULT_GROUP
 from kronstream.streams.keys import Keys
+from kronstream.streams.scripts import Scripts
+
+# by state the list that has it, and whether that has no other
+LISTS = {State.QUEUED: ("active", False), State.RUNNING: ("active", False), State.RETRYING: ("active", False),
+         State.SUCCESS: ("good", True)}  # fmt: skip
+CHUNK = 500
 
 
 def execution_of(run: str, fields: Mapping[str, str]) -> Execution:
@@ -61,17 +68,70 @@ def _attempts(fields: Mapping[str, str]) -> Iterator[Attempt]:
         yield Attempt(number, fields.get("wk"), int(fields["sta"]), finished, reason, error)
 
 
+def _timing(row: Sequence[str | None]) -> Timing:
+    state, finished = str(row[0]), int(row[1] or 0)
+    nominal, started, duration = (int(text) if text else None for text in row[2:])
+    return Timing(State(state), finished, nominal, started, duration)
+
+
 class Records:
     """RunRecords on Redis."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._scripts = Scripts(redis, keys, DEFAULT_GROUP)
 
     async def get(self, run: str) -> Execution | None:
         """See RunRecords."""
         fields = await self._redis.hgetall(self._keys.run(run))
         return execution_of(run, {str(name): str(value) for name, value in fields.items()}) if fields else None
+
+    async def page(
+        self, uid: str, limit: int, offset: int = 0, state: State | None = None
+    ) -> tuple[list[Execution], int]:
+        """See RunRecords."""
+        which, whole = ("all", True) if state is None else LISTS.get(state, ("bad", False))
+        if whole or state is None:
+            total, runs = await self._scripts.run("page", uid, offset, limit, which)
+        else:
+            found = await self._in_state(uid, which, state)
+            total, runs = len(found), found[offset : offset + limit]
+        return await self._read([str(run) for run in runs]), int(total)
+
+    async def _in_state(self, uid: str, which: str, state: State) -> list[str]:
+        """Ids of a list whose records are in a state; a chunk at a time, so that nobody waits for long."""
+        found: list[str] = []
+        total, offset = 1, 0
+        while offset < total:
+            total, runs = await self._scripts.run("page", uid, offset, CHUNK, which)
+            offset += CHUNK
+            pipe = self._redis.pipeline(transaction=False)
+            for run in runs:
+                pipe.hget(self._keys.run(str(run)), "st")
+            states = await pipe.execute() if runs else []
+            found += [str(run) for run, st in zip(runs, states, strict=True) if st == state.value]
+        return found
+
+    async def _read(self, runs: Sequence[str]) -> list[Execution]:
+        if not runs:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for run in runs:
+            pipe.hgetall(self._keys.run(run))
+        return [_execution(run, fields) for run, fields in zip(runs, await pipe.execute(), strict=True) if fields]
+
+    async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
+        """See RunRecords."""
+        found: list[Timing] = []
+        for key in (self._keys.good(uid), self._keys.bad(uid)):
+            runs = await self._redis.zrange(key, "+inf", since, byscore=True, desc=True, offset=0, num=limit)
+            for start in range(0, len(runs), CHUNK):
+                pipe = self._redis.pipeline(transaction=False)
+                for run in runs[start : start + CHUNK]:
+                    pipe.hmget(self._keys.run(str(run)), "st", "fin", "nom", "sta", "dur")
+                found += [_timing(row) for row in await pipe.execute() if row[0] and row[1]]
+        return found
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """See RunRecords."""

@@ -1,0 +1,1 @@
+"""The HTTP API: parses, authorises, calls the services of `operations`, renders."""

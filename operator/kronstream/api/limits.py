@@ -1,0 +1,60 @@
+"""How many requests a caller may make, over all replicas."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from limits import RateLimitItemPerMinute
+from limits.aio.strategies import RateLimiter
+
+from kronstream.api.problem import Problem
+from kronstream.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20
+"""Requests for which the store is asked at a time: it need not be asked for each."""
+PAUSE = 1.0
+MOST = 10_000
+USED_WITHIN = 2.0
+
+
+class CallerLimit:
+    """So many requests a minute for each caller. While the store is away nobody is held back."""
+
+    def __init__(self, limiter: RateLimiter, rate: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limiter = limiter
+        self._item = RateLimitItemPerMinute(rate)
+        self._chunk = max(1, min(AT_ONCE, rate // 50))
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._away_until = 0.0
+        self._trouble = Trouble(log, "callers are not held back: their requests cannot be counted")
+
+    async def count(self, caller: str) -> None:
+        """One request. Raises Problem 429."""
+        now = self._clock()
+        left, until = self._left.pop(caller, (0, 0.0))
+        if left > 0 and now < until:
+            self._left[caller] = left - 1, until
+            return
+        if now < self._away_until:
+            return
+        try:
+            if await self._limiter.hit(self._item, caller, cost=self._chunk):
+                self._left[caller] = self._chunk - 1, now + USED_WITHIN
+                while len(self._left) > MOST:
+                    self._left.popitem(last=False)
+                return
+            window = await self._limiter.get_window_stats(self._item, caller)
+        except Exception as error:  # noqa: BLE001 - whatever the counter's library raises, requests go on
+            self._away_until = now + PAUSE
+            self._trouble.tell(error)
+            return
+        wait = max(1, min(60, round(window.reset_time - time.time())))
+        raise Problem(
+            429, f"{self._item.amount} requests a minute are allowed; wait {wait} s", headers={"Retry-After": str(wait)}
+        )

@@ -1,0 +1,215 @@
+"""The API as a process: its parts put together, and its life from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import CollectorRegistry, Counter
+from redis.exceptions import RedisError
+
+from kronstream.api.app import create_app
+from kronstream.api.following import Following
+from kronstream.api.identity import Identity
+from kronstream.api.limits import CallerLimit
+from kronstream.api.services import Services
+from kronstream.api.settings import ApiSettings
+from kronstream.cluster.api import ClusterApi
+from kronstream.cluster.eventhandlers import EventHandlers
+from kronstream.cluster.jobstore import ClusterJobStore
+from kronstream.cluster.reviews import ClusterReviews
+from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.operations.backfills import Backfills
+from kronstream.operations.bulk import Bulk
+from kronstream.operations.catalogue import Catalogue
+from kronstream.operations.eventletters import EventDeadLetters
+from kronstream.operations.executions import Executions
+from kronstream.operations.ingest import Ingest
+from kronstream.operations.jobs import Jobs
+from kronstream.operations.letters import DeadLetters
+from kronstream.operations.pausing import Pausing
+from kronstream.operations.runs import Runs
+from kronstream.operations.shelf import Shelf
+from kronstream.operations.trigger import Trigger
+from kronstream.rooms import live_together
+from kronstream.streams.answers import RedisAnswers
+from kronstream.streams.connection import connect, verify
+from kronstream.streams.effects import RedisEffects
+from kronstream.streams.eventletters import RedisEventLetters
+from kronstream.streams.eventlog import RedisEventLog
+from kronstream.streams.externals import RedisExternals
+from kronstream.streams.keys import Keys
+from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.letters import RedisLetters
+from kronstream.streams.queues import RedisQueues
+from kronstream.streams.records import Records
+from kronstream.streams.requests import RedisRequests
+from kronstream.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+GRACE = 10  # seconds that requests have to end
+LOOK = 2.0
+CERTIFICATES = 10.0
+
+
+class Server:
+    """One API process. ``run`` ends when its task is cancelled; ``ready`` answers the readiness probe."""
+
+    def __init__(self, settings: ApiSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        self._redis = connect(settings.redis.url, connections=32)
+        self._fault = "Redis was not looked at yet"
+        catalogue = Catalogue()
+        jobs = ScheduledJobs(api, settings.namespaces)
+        restarts = Counter("kronstream_watch_restarts", "Restarts of the watch", registry=registry)
+        shelf, handlers = Shelf(settings.event_namespaces), EventHandlers(api, settings.namespaces)
+        every = settings.relist / 1000
+        self._following = (
+            Following(jobs, settings.namespaces, catalogue, every, restarts.inc),
+            Following(handlers, settings.namespaces, shelf, every, restarts.inc),
+        )
+        self._services = self._composed(settings, api, registry, catalogue, shelf)
+        self._server = _Uvicorn(self._config())
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether calls can be answered, and a line that says why not."""
+        fault = self._fault or next((one.fault for one in self._following if one.fault), "")
+        return not fault, fault or f"{len(self._services.catalogue)} job(s)"
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        rooms = [*(one.run for one in self._following), self._look, self._serve]
+        if self._settings.tls_cert:
+            rooms.append(self._renew)
+        try:
+            await live_together(rooms)
+        finally:
+            await self._redis.aclose()
+
+    def _composed(
+        self,
+        settings: ApiSettings,
+        api: ClusterApi,
+        registry: CollectorRegistry,
+        catalogue: Catalogue,
+        shelf: Shelf,
+    ) -> Services:
+        redis, keys, group = self._redis, Keys(settings.redis.base_stream), settings.redis.group
+        requests, records, answers = RedisRequests(redis, keys, group), Records(redis, keys), RedisAnswers(redis, keys)
+        runs = Runs(requests, records)
+        trigger = Trigger(RedisEffects(redis, keys, group), requests)
+        executions = Executions(records, runs)
+        storage = RedisStorage(f"async+{settings.redis.url}", implementation="redispy")
+        return Services(
+            identity=Identity(None if settings.auth == "none" else ClusterReviews(api)),
+            catalogue=catalogue,
+            jobs=Jobs(ClusterJobStore(api), catalogue, answers, present),
+            runs=runs,
+            executions=executions,
+            bulk=Bulk(executions, answers),
+            pausing=Pausing(requests),
+            backfills=Backfills(requests),
+            letters=DeadLetters(RedisLetters(redis, keys), runs),
+            event_letters=EventDeadLetters(RedisEventLetters(redis, keys), trigger, keys.outcomes),
+            shelf=shelf,
+            trigger=trigger,
+            queues=RedisQueues(redis, keys, group),
+            ledger=RedisLedger(redis, keys, group),
+            externals=RedisExternals(redis, keys, group),
+            ingest=Ingest(RedisEventLog(redis, keys), settings.ingest.stream, settings.ingest.most),
+            answers=answers,
+            now=present,
+            ready=self.ready,
+            registry=registry,
+            limit=CallerLimit(SlidingWindowCounterRateLimiter(storage), settings.rate),
+            namespace=settings.default_namespace,
+            event_stream=settings.ingest.stream,
+            origins=settings.cors_origin,
+            secure=bool(settings.tls_cert),
+        )
+
+    def _config(self) -> uvicorn.Config:
+        settings = self._settings
+        return uvicorn.Config(
+            create_app(self._services),
+            host=settings.address or "::",
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE,
+            h11_max_incomplete_event_size=65_536,
+            ssl_certfile=settings.tls_cert or None,
+            ssl_keyfile=settings.tls_key or None,
+        )
+
+    async def _serve(self) -> None:
+        serving = asyncio.ensure_future(self._server.serve())
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            self._server.should_exit = True
+            await asyncio.wait({serving}, timeout=GRACE + 1)
+            raise
+
+    async def _look(self) -> None:
+        """Whether Redis can be used."""
+        trouble = Trouble(log, "Redis cannot be used")
+        while True:
+            try:
+                await verify(self._redis)
+                self._fault = ""
+                trouble.over()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._fault = f"Redis cannot be used: {error}"
+                trouble.tell(error)
+            await asyncio.sleep(LOOK)
+
+    async def _renew(self) -> None:
+        """Reads the certificate again when its files change; connections that are open keep the old one."""
+        seen = self._stamps()
+        trouble = Trouble(log, "the certificate cannot be read again; the old one stays")
+        while True:
+            await asyncio.sleep(CERTIFICATES)
+            now = self._stamps()
+            context = self._server.config.ssl
+            if now == seen or now is None or context is None:
+                continue
+            try:
+                context.load_cert_chain(self._settings.tls_cert, self._settings.tls_key)
+                seen = now
+                trouble.over()
+                log.info("the certificate was read again")
+            except OSError as error:
+                trouble.tell(error)
+
+    def _stamps(self) -> tuple[int, ...] | None:
+        try:
+            return tuple(Path(name).stat().st_mtime_ns for name in (self._settings.tls_cert, self._settings.tls_key))
+        except OSError:
+            return None
+
+
+class _Uvicorn(uvicorn.Server):
+    """A server that leaves the signals to the command."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn.Server."""
+        yield
+
+
+def present() -> int:
+    """The present in milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,65 @@
+"""Answers on Redis."""
+
+import json
+from dataclasses import asdict
+
+from redis.asyncio import Redis
+
+from kronstream.ports.answers import KEPT, UNDER_WAY, Before, Given
+from kronstream.streams.keys import Keys
+
+MADE = 600
+"""Seconds for which it is known where a job is that was made here."""
+
+
+class RedisAnswers:
+    """Answers on one Redis; each call is one command."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def begin(self, key: str, request: str) -> Before | None:
+        """See Answers."""
+        text = json.dumps({"request": request})
+        known = await self._redis.set(self._keys.answer(key), text, nx=True, get=True, ex=UNDER_WAY)
+        if known is None:
+            return None
+        raw = json.loads(str(known))
+        answer = raw.get("answer")
+        return Before(raw["request"], None if answer is None else Given(**answer))
+
+    async def end(self, key: str, request: str, answer: Given) -> None:
+        """See Answers."""
+        text = json.dumps({"request": request, "answer": asdict(answer)})
+        await self._redis.set(self._keys.answer(key), text, ex=KEPT)
+
+    async def forget(self, key: str) -> None:
+        """See Answers."""
+        await self._redis.delete(self._keys.answer(key))
+
+    async def made(self, uid: str, namespace: str, name: str) -> None:
+        """See Answers."""
+        await self._redis.set(self._keys.made(uid), f"{namespace}/{name}", ex=MADE)
+
+    async def whereabouts(self, uid: str) -> tuple[str, str] | None:
+        """See Answers."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.get(self._keys.made(uid))
+        pipe.hmget(self._keys.job(uid), "ns", "name")
+        text, (namespace, name) = await pipe.execute()
+        if namespace and name:
+            return str(namespace), str(name)
+        if text is None:
+            return None
+        namespace, _, name = str(text).partition("/")
+        return namespace, name
+
+    async def note(self, operation: str, text: str) -> None:
+        """See Answers."""
+        await self._redis.set(self._keys.operation(operation), text, ex=KEPT)
+
+    async def noted(self, operation: str) -> str | None:
+        """See Answers."""
+        found = await self._redis.get(self._keys.operation(operation))
+        return None if found is None else str(found)
