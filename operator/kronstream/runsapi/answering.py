@@ -142,15 +142,18 @@ class Answering:
         if request.content_type not in (JSON, "application/octet-stream"):
             raise Refusal("UnsupportedMediaType", f"send {JSON}")
         body = await request.read()
-        made = await self._changing.create(target.namespace or "", body, caller.user, dry=_dry(request))
-        log.info("%s started %s in %s", caller.user, made["metadata"]["name"], target.namespace)
+        dry = _dry(request)
+        made = await self._changing.create(target.namespace or "", body, caller.user, dry=dry)
+        if not dry:
+            log.info("%s started %s in %s", caller.user, made["metadata"]["name"], target.namespace)
         return spoken(made, 201)
 
     async def _delete(self, request: web.Request, target: Target, caller: Caller) -> web.Response:
         body = await request.read() if request.content_type == JSON else b""
         dry = _dry(request)
         told = await self._changing.delete(target.namespace or "", target.name, body, caller.user, dry=dry)
-        log.info("%s cancelled %s in %s", caller.user, target.name, target.namespace)
+        if not dry:
+            log.info("%s cancelled %s in %s", caller.user, target.name, target.namespace)
         return spoken(told)
 
     async def _watch(self, request: web.Request, wish: Wish) -> web.StreamResponse:
