@@ -119,7 +119,7 @@ class Records:
         pipe = self._redis.pipeline(transaction=False)
         for run in runs:
             pipe.hgetall(self._keys.run(run))
-        return [_execution(run, fields) for run, fields in zip(runs, await pipe.execute(), strict=True) if fields]
+        return [execution_of(run, fields) for run, fields in zip(runs, await pipe.execute(), strict=True) if fields]
 
     async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
         """See RunRecords."""
