@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kronstream.api.settings import ApiSettings
 from kronstream.resources import parse_spec
 from kronstream.resources.handler import TYPES
 from kronstream.resources.workflow import FORMS
@@ -87,7 +88,7 @@ def parts() -> list[object]:
     worker, operator = read_settings(WorkerSettings, {}), read_settings(OperatorSettings, {})
     router, ingest = read_settings(RouterSettings, {}), read_settings(IngestSettings, {})
     runs = read_settings(RunsSettings, {})
-    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest, runs]
+    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest, runs, read_settings(ApiSettings, {})]
 
 
 # the entry page

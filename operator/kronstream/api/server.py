@@ -55,9 +55,9 @@ from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-GRACE = 10  # seconds that requests have to end
+GRACE = 3  # seconds that requests have to end; shorter than the patience with a room
 LOOK = 2.0
-CERTIFICATES = 10.0
+CERTIFICATES = 2.0
 
 
 class Server:
@@ -66,6 +66,7 @@ class Server:
     def __init__(self, settings: ApiSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
         self._settings = settings
         self._redis = connect(settings.redis.url, connections=32)
+        self._ending = False
         self._fault = "Redis was not looked at yet"
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
@@ -107,7 +108,7 @@ class Server:
         runs = Runs(requests, records)
         trigger = Trigger(RedisEffects(redis, keys, group), requests)
         executions = Executions(records, runs)
-        storage = RedisStorage(f"async+{settings.redis.url}", implementation="redispy")
+        storage = RedisStorage(counter_url(settings.redis.url), implementation="redispy", socket_timeout=1.0)
         return Services(
             identity=Identity(None if settings.auth == "none" else ClusterReviews(api)),
             catalogue=catalogue,
@@ -133,6 +134,7 @@ class Server:
             namespace=settings.default_namespace,
             event_stream=settings.ingest.stream,
             origins=settings.cors_origin,
+            ending=lambda: self._ending,
             secure=bool(settings.tls_cert),
         )
 
@@ -155,12 +157,16 @@ class Server:
         )
 
     async def _serve(self) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells of its start and end, as we do
         serving = asyncio.ensure_future(self._server.serve())
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
-            self._server.should_exit = True
-            await asyncio.wait({serving}, timeout=GRACE + 1)
+            self._ending = self._server.should_exit = True
+            deadline = time.monotonic() + GRACE + 1
+            while not serving.done() and time.monotonic() < deadline:
+                with contextlib.suppress(asyncio.CancelledError):  # it is said again and again
+                    await asyncio.wait({serving}, timeout=0.1)
             raise
 
     async def _look(self) -> None:
@@ -208,6 +214,11 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """See uvicorn.Server."""
         yield
+
+
+def counter_url(url: str) -> str:
+    """A Redis URL as the counters' library writes it."""
+    return f"async+{url.replace('unix://', 'redis+unix://', 1) if url.startswith('unix://') else url}"
 
 
 def present() -> int:
