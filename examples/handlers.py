@@ -27,6 +27,13 @@ async def flaky(failures: int, run: Run) -> dict[str, Any]:
     return {"attempts": run.attempt}
 
 
+@handler("cleanup:artifacts")
+async def cleanup_artifacts(retention_days: int, event_data: dict[str, Any], event_name: str) -> dict[str, Any]:
+    """For examples/eventhandler.yaml: beside the payload that the action says there is the event."""
+    print(f"{event_name}: artifacts of workflow {event_data['workflow_id']} older than {retention_days} days go")
+    return {"workflow": event_data["workflow_id"]}
+
+
 @handler("examples:slow")
 async def slow(seconds: float) -> dict[str, Any]:
     """An async function: it shares a loop with others, so it waits without holding anybody up."""

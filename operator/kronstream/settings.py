@@ -198,7 +198,9 @@ class WorkerSettings:
         "queue:reports=10, function:mail:send=3+100/1m (several: again, or between commas)",
         worker_limits, make=lambda: Limits({}, {}), shown="none",
     )  # fmt: skip
-    batch_size: int = setting("KRONSTREAM_BATCH_SIZE", "runs taken at a time", whole(1, 10_000), 10)
+    batch_size: int = setting(
+        "KRONSTREAM_BATCH_SIZE", "runs taken at a time, more where more wait", whole(1, 10_000), 10
+    )
     block_ms: int = setting(
         "KRONSTREAM_BLOCK_MS", "milliseconds to wait for a run before asking again", whole(1, 600_000), 5_000
     )

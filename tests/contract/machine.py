@@ -10,6 +10,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from builders import card, success
 from contract.acts import failure
 from contract.asking import Askers
+from contract.eventing import Routers
 from contract.operating import Operators
 from contract.stores import LEASE, Store
 from contract.world import FOREVER, UIDS, Pair, picks, uids, workers
@@ -27,7 +28,7 @@ ENDS: dict[str, dict[str, Any]] = {
 }
 
 
-class RunMachine(Operators, Askers):
+class RunMachine(Operators, Askers, Routers):
     """After every step both stores know the same."""
 
     # a worker

@@ -149,9 +149,17 @@ async def test_without_another_attempt_it_failed_and_is_a_dead_letter(store: Sto
     assert known.last_error
     assert known.last_error.message == "there is no such job"
     (letter,) = await store.event_letters.listed(10)
-    assert (letter.reason, letter.message, letter.handler) == ("ActionFailed", "there is no such job", HANDLER)
+    assert (letter.reason, letter.message, letter.handler) == ("NoSuchJob", "there is no such job", HANDLER)
     assert letter.text == body_of("1")
     assert abs(letter.at - store.now()) < 60_000
+
+
+async def test_a_job_that_cannot_be_used_is_the_reason_of_the_dead_letter(store: Store) -> None:
+    await adopted(store, invalid=True)
+    await handling(store)
+    assert await route(store, effect(retry_in=None)) == [FateWord.HELD]
+    (letter,) = await store.event_letters.listed(10)
+    assert (letter.reason, letter.message) == ("JobInvalid", "the job cannot be used: its spec is invalid")
 
 
 async def test_another_generation_of_the_job_is_told_and_nothing_is_kept(store: Store) -> None:

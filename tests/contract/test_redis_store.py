@@ -6,16 +6,37 @@ from redis.exceptions import RedisError
 
 from builders import UID, card, dispatch, success
 from contract.acts import adopted, ask, dispatched, job, more, rid, state
+from contract.handling import creation, due, effect, handling, route, settle
 from contract.stores import EPOCH, RedisStore
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import State
-from kronstream.ports import Backfill, Change, Pause
+from kronstream.ports import Backfill, Change, Debounce, Dedupe, Ending, FateWord, Pace, Pause
 from kronstream.streams.connection import Unsuitable, verify
 from kronstream.streams.keys import Keys
 
 pytestmark = pytest.mark.anyio
 
-KINDS = {"active", "backfill", "backfills", "bfs", "claim", "group", "gwait", "job", "run", "scopes", "seen", "waiting"}
+EVENTS = {"ec", "ede", "edb", "edead", "ei", "eitems", "eline", "eload", "eopen", "etend", "ewait"}
+KINDS = {
+    *EVENTS,
+    "names",
+    "outcomes",
+    "pace",
+    "routers",
+    "wanted",
+    "active",
+    "backfill",
+    "backfills",
+    "bfs",
+    "claim",
+    "group",
+    "gwait",
+    "job",
+    "run",
+    "scopes",
+    "seen",
+    "waiting",
+}
 
 
 async def test_a_lease_ends_by_the_servers_clock(redis_store: RedisStore) -> None:
@@ -49,8 +70,14 @@ async def test_every_key_lies_in_the_slot_of_the_base_stream(redis_store: RedisS
     await redis_store.ledger.declare_pauses("map", {"team": Pause(0, None)})
     await redis_store.queue.beat(card(), [])
     await redis_store.ledger.beat("replica-1", "ready", "x")
+    await redis_store.effects.want("router", ["kronstream.run.succeeded"])
     for claim in await redis_store.queue.take(card(), "default", 1):
         await redis_store.queue.finish(card(), [success(claim)])
+    await handling(redis_store)
+    window, pace = Debounce("k", 60_000, 60_000), Pace(1, 60_000)
+    events = [effect("1", "another", dedupe=Dedupe("k", 60_000), pace=pace), effect("2", debounce=window)]
+    await route(redis_store, *events, *(creation(key, most_open=1) for key in "345"), effect("6", None, retry_in=None))
+    await redis_store.effects.beat("router-1")
     base = redis_store.keys.base
     keys = await redis_store.redis.keys("*")
     assert {key.split(":")[3] for key in keys if key.startswith("{")} >= KINDS
@@ -111,3 +138,25 @@ async def test_without_memory_nothing_is_dispatched_and_what_is_queued_can_end(r
         await store.redis.config_set("maxmemory", 0)
     (third,) = await more(store)
     assert [claim.run for claim in await store.queue.take(card(), "default", 10)] == [rid(third)]
+
+
+async def test_without_memory_no_event_is_routed_and_what_waits_can_go_on(redis_store: RedisStore) -> None:
+    store = redis_store
+    await adopted(store)
+    await handling(store)
+    await route(store, creation("1"), creation("2"))
+    before = {key: value for key, (_, value) in (await store.snapshot()).items()}
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        for one in (effect("3"), creation("3"), effect("3", debounce=Debounce("k", 1, 1))):
+            with pytest.raises(RedisError, match="maxmemory"):
+                await route(store, one)
+        assert {key: value for key, (_, value) in (await store.snapshot()).items()} == before
+        first, second = await due(store)
+        assert await settle(store, first, created="made")
+        assert await settle(store, second, Ending.FAILED, message="no")
+        await store.effects.tend()
+        assert await store.event_letters.count() == 1
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+    assert await route(store, effect("3")) == [FateWord.STARTED]

@@ -219,9 +219,14 @@ def test_the_example_handlers_do_what_their_jobs_tell(offered: Registry) -> None
     assert call("flaky", {"failures": 2}, attempt=3) == {"attempts": 3}
     with pytest.raises(ConnectionError, match="attempt 2"):
         call("flaky", {"failures": 2}, attempt=2)
+    event = {"event_data": {"workflow_id": "123"}, "event_name": "workflow.completed"}
+    found = offered.get("cleanup:artifacts")
+    assert found is not None
+    assert asyncio.run(found.invoke({"retention_days": 30, **event}, Run)) == {"workflow": "123"}
 
 
 def test_these_are_the_examples() -> None:
     assert {file.stem for file in EXAMPLES} >= {
         *("argo-workflow", "cron-zone", "flaky", "job", "no-overlap", "once", "scheduledjob", "tekton-pipelinerun"),
+        *("alert-chain", "eventhandler"),
     }

@@ -71,7 +71,7 @@ def test_a_session_from_start_to_sigterm(tmp_path: Path, devs: list[Dev]) -> Non
 
     told = dev.ready()
     pids = told["pids"]
-    assert set(pids) == {"etcd", "apiserver", "redis", "operator-1", "operator-2", "worker-1"}
+    assert set(pids) == {"etcd", "apiserver", "redis", "operator-1", "operator-2", "router-1", "router-2", "worker-1"}
     assert all(psutil.pid_exists(pid) for pid in pids.values())
     assert told["api_url"] is None
     assert told["redis_url"].startswith("redis://127.0.0.1:")
@@ -86,8 +86,9 @@ def test_a_session_from_start_to_sigterm(tmp_path: Path, devs: list[Dev]) -> Non
     assert all(gone(pid) for pid in pids.values())
     assert not (dev.data / "dev.json").exists()
     ends = [line.split()[0] for line in dev.said().splitlines() if line.endswith("INFO drained")]
-    assert ends[0] == "worker-1"
-    assert sorted(ends[1:]) == ["operator-1", "operator-2"]
+    assert sorted(ends[:2]) == ["router-1", "router-2"]
+    assert ends[2] == "worker-1"
+    assert sorted(ends[3:]) == ["operator-1", "operator-2"]
 
 
 def test_every_part_that_dies_comes_back(tmp_path: Path, devs: list[Dev]) -> None:

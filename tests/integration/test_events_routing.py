@@ -1,16 +1,15 @@
 """EventHandlers on the real API server and Redis, with two operators and two routers."""
 
 import json
-import time
-from collections.abc import Callable
+import urllib.request
 
 from eventually import eventually
 from integration.eventbench import STREAM, counted, event, letters, listening, send, unacknowledged
 from integration.installation import Installation
 from integration.objects import Object, handling, ready, scheduled
+from kronstream.domain.run import digest
 
 CREATE = {"createJob": {"handler": {"function": {"name": "probe:note"}}}}
-AT_ONCE = 1.0
 
 
 def created(installation: Installation, handler: Object) -> list[Object]:
@@ -208,14 +207,11 @@ def test_handlers_act_in_the_order_of_their_priorities(routed: Installation) -> 
     runs = [fields["run"] for _, fields in entries if fields["uid"] == target["metadata"]["uid"]]
     made = {run.id: run for run in routed.records(target)}
     assert len(made) == 3
-    order = [handler for run in runs for handler in (handler_of(routed, run, names),)]
-    assert order == ["order-c", "order-a", "order-b"]
+    assert [handler_of(routed, run, names) for run in runs] == ["order-c", "order-a", "order-b"]
 
 
 def handler_of(installation: Installation, run: str, names: list[str]) -> str:
     """Which handler's run it is, by the identity that is made of event and handler."""
-    from kronstream.domain.run import digest
-
     entries = installation.redis.xrange(STREAM)
     told = [json.loads(fields["event"]) for _, fields in entries if "event" in fields]
     (sent,) = [one for one in told if one["type"] == "in.order"]
@@ -316,7 +312,7 @@ def test_outcomes_of_runs_are_events(routed: Installation) -> None:
             filter='event.data.job_name == "falls"',
         ),
     )  # fmt: skip
-    time.sleep(0.3)  # not before every router has told the store what is listened for
+    eventually(lambda: "failed" in str(routed.redis.hgetall(routed.keys.wanted)))
     spec = {"runAt": "2026-01-01T00:00:00Z", "payload": {"failures": 9}, "retry": {"limit": 0}}
     falls = scheduled("falls", "default", "probe:flaky", **spec)
     (falling,) = routed.apply({**falls, "spec": {**falls["spec"], "startingDeadline": "366d"}})
@@ -332,8 +328,21 @@ def test_outcomes_of_runs_are_events(routed: Installation) -> None:
     assert routed.redis.xlen(routed.keys.outcomes) == 0
 
 
-def within(seconds: float, holds: Callable[[], object]) -> float:
-    """How long it took until it held."""
-    begin = time.monotonic()
-    eventually(holds, within=seconds)
-    return time.monotonic() - begin
+def test_routers_tell_monitors_what_they_did(routed: Installation) -> None:
+    (handler,) = listen(routed, handling("measured", "measure.it", action=CREATE))
+    send(routed, event("measure.it"))
+    routed.wait(handler, counted(success=1))
+
+    def told(name: str) -> float:
+        found = 0.0
+        for router in routed.routers:
+            url = f"http://127.0.0.1:{routed.components[router].port}/metrics"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+            found += sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+        return found
+
+    assert told("kronstream_events_read_total") >= 1
+    assert told('kronstream_event_effects_total{fate="queued"}') >= 1
+    assert told('kronstream_event_actions_total{ending="done"}') >= 1
+    assert told("kronstream_event_handlers ") >= 1

@@ -21,7 +21,7 @@ from kronstream.events.pulse import Pulse
 from kronstream.events.reading import Reading
 from kronstream.events.sources import Sources
 from kronstream.events.table import Handler, Table
-from kronstream.events.targets import Targets
+from kronstream.operations.targets import Targets
 from kronstream.ports import Adoption, Entry, HandlerState
 from kronstream.testing import (
     FixedClock,

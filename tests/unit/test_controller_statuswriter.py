@@ -59,7 +59,9 @@ class Silent:
 class Desk:
     """A status writer over a stage."""
 
-    def __init__(self, *objects: dict[str, Any], sustained: float = 1e6, peak: float = 1e7) -> None:
+    def __init__(
+        self, *objects: dict[str, Any], sustained: float = 1e6, peak: float = 1e7, steady: Budget | None = None
+    ) -> None:
         self.stage = Stage(*objects)
         self.replicas = Alone()
         self.taken_up: list[tuple[str, int]] = []
@@ -75,6 +77,7 @@ class Desk:
             self.stage.clock,
             Measures(CollectorRegistry()),
             budget,
+            steady,
         )
         self.writer.take_up = lambda uid, seq: self.taken_up.append((uid, seq))
 
@@ -185,6 +188,39 @@ async def test_a_new_generation_goes_before_results_also_where_the_budget_is_sho
     now = time.monotonic() + 100
     names = [job.uid for step in range(3) for job in desk.writer._choose(64, now + 2 * step)]
     assert names[:2] == ["fresh-0", "fresh-1"]
+
+
+async def test_jobs_that_change_all_the_time_take_turns_and_leave_the_burst_to_the_others() -> None:
+    steady = Budget(2, 20, 2, 0.0)
+    desk = Desk(steady=steady)
+    restless = [f"restless-{number}" for number in range(6)]
+    await desk.adopt(*(manifest(uid=uid) for uid in [*restless, *(f"calm-{number}" for number in range(50))]))
+    now, chosen = time.monotonic() + 100, []
+    for second in range(4):
+        at = now + second
+        for job in desk.stage.roster:
+            # the calm ones change for the first time in long; a change alone, with nothing that a replica said
+            job.written_at = at - 5 if job.uid in restless else 0.0
+            desk.writer._results[job.uid] = None
+        desk.writer._forced.clear()
+        chosen.append([job.uid for job in desk.writer._choose(64, at)])
+    assert all(sum(uid.startswith("calm") for uid in each) == 50 for each in chosen), "the burst is theirs"
+    assert [sum(uid in restless for uid in each) for each in chosen[1:]] == [2, 2, 2]
+    assert {uid for each in chosen[1:] for uid in each if uid in restless} == set(restless), "each has its turn"
+
+
+async def test_what_a_replica_has_to_say_does_not_wait_for_its_turn() -> None:
+    desk = Desk(steady=Budget(0.001, 0.01, 0.001, 0.0))
+    await desk.adopt(manifest())
+    job = desk.stage.roster.get(UID)
+    assert job is not None
+    now = time.monotonic() + 100
+    job.written_at = now - 5
+    desk.writer._results[UID] = None
+    desk.writer._forced.clear()
+    assert desk.writer._choose(64, now) == []
+    desk.writer.changed(UID)
+    assert desk.writer._choose(64, now) == [job]
 
 
 async def test_a_status_that_the_crd_refuses_is_not_sent_again_at_once(caplog: pytest.LogCaptureFixture) -> None:

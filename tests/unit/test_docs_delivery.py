@@ -324,7 +324,7 @@ BOUNDS = {
     "traceback": size(bounds.TRACEBACK),
     "attempts in a record": f"{ATTEMPTS}",
     "text and data of `run.progress`": f"{progress.TEXT} characters, {size(progress.DATA)}",
-    "runs of a job that wait for a worker (`maxBacklog`)": f"{BACKLOG}",
+    "runs of a job that wait for a worker (`maxBacklog`), but those that events cause": f"{BACKLOG}",
     "entries of a lane": f"{LANE_LIMIT:,}",
     "records of a job (`history`)": f"{History().successful} successful, {History().failed} others, "
     f"{duration.render(History().max_age_ms)}",

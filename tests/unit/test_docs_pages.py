@@ -11,7 +11,7 @@ import pytest
 from kronstream.resources import parse_spec
 from kronstream.resources.handler import TYPES
 from kronstream.resources.workflow import FORMS
-from kronstream.settings import OperatorSettings, WorkerSettings, read_settings
+from kronstream.settings import IngestSettings, OperatorSettings, RouterSettings, WorkerSettings, read_settings
 from unit import docpage, docparts, docruns
 from unit.docpage import ROOT, Block, code
 
@@ -84,7 +84,8 @@ def test_variables_that_pages_name_are_settings() -> None:
 
 def parts() -> list[object]:
     worker, operator = read_settings(WorkerSettings, {}), read_settings(OperatorSettings, {})
-    return [worker, worker.redis, worker.log, worker.types, operator]
+    router, ingest = read_settings(RouterSettings, {}), read_settings(IngestSettings, {})
+    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest]
 
 
 # the entry page

@@ -262,7 +262,7 @@ async def test_a_thousand_handlers_of_one_event_are_asked_about_in_parts() -> No
 
     await stage.deliver(event())
 
-    assert [len(asked) for asked in answers.asked] == [deliveries.CHUNK] * 5
+    assert [len(asked) for asked in answers.asked] == [deliveries.CHUNK] * 10
     assert len(stage.store.runs) == 1_000
     assert await pending(stage) == 0
 

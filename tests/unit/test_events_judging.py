@@ -8,9 +8,9 @@ import pytest
 from kronstream.domain.filter import MAX_DATA
 from kronstream.domain.run import digest
 from kronstream.events.hearing import MOST_DELIVERIES, heard
-from kronstream.events.listener import Listener
-from kronstream.events.routing import Heard, Passed, Wish, added_at, effect, judged, wishes
-from kronstream.events.targets import Target
+from kronstream.operations.listener import Listener
+from kronstream.operations.routing import Heard, Passed, Wish, added_at, effect, judged, wishes
+from kronstream.operations.targets import Target
 from kronstream.ports import Debounce, Dedupe, EffectKind, Entry, EventLetter, Pace
 from kronstream.resources.cloudevent import read_event
 from unit.eventstage import CREATE_JOB, JOB_UID, KEY, STREAM, event, handler, uid

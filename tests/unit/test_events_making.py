@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from kronstream.events.listener import Listener
-from kronstream.events.making import job_name, job_of
-from kronstream.events.routing import Heard
+from kronstream.operations.listener import Listener
+from kronstream.operations.making import job_name, job_of
+from kronstream.operations.routing import Heard
 from kronstream.resources import parse_spec
 from kronstream.resources.cloudevent import read_event
 from kronstream.resources.judged import judge

@@ -97,7 +97,7 @@ async def test_runs_are_taken_executed_and_finished() -> None:
         assert (slate[PROCESSED], slate[SUCCEEDED], slate[FAILED], slate[RUNNING]) == (25, 25, 0, 0)
 
 
-async def test_never_more_than_the_free_slots_nor_than_a_batch() -> None:
+async def test_never_more_than_the_free_slots_and_a_batch_to_begin_with() -> None:
     work = Work()
     queue = FakeQueue(*(claim("gate") for _ in range(12)))
     async with consuming(queue, work, concurrency=5, batch_size=3) as (_, slate):
@@ -108,7 +108,20 @@ async def test_never_more_than_the_free_slots_nor_than_a_batch() -> None:
         work.open.set()
         await ends(queue, 12)
         assert work.most == 5
-        assert max(queue.taken) <= 3
+        assert max(queue.taken) <= 5
+
+
+async def test_while_answers_come_back_full_more_is_asked_for_and_then_a_batch_again() -> None:
+    work = Work()
+    queue = FakeQueue(*(claim("gate") for _ in range(45)))
+    async with consuming(queue, work, concurrency=100, batch_size=3):
+        await queue.until(lambda queue: "wait" in queue.calls)
+        assert queue.taken == [3, 6, 12, 24, 48]
+        await queue.add(claim("gate"))
+        await queue.until(lambda queue: len(queue.taken) >= 6)
+        assert queue.taken[5] == 3
+        work.open.set()
+        await ends(queue, 46)
 
 
 async def test_it_waits_while_there_is_nothing_and_wakes_up() -> None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "run-handler": Entry(
         "kronstream.cli.runhandler", "run_handler", "Run one handler here, without Redis and cluster."
     ),
+    "trigger": Entry("kronstream.cli.trigger", "trigger", "Trigger EventHandlers by hand; tells what each one did."),
     "validate": Entry("kronstream.cli.validate", "validate", "Check resources in files, as the operator would."),
     "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
     "workers": Entry("kronstream.cli.workers", "workers", "List the live workers and their statistics."),

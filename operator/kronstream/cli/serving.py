@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kronstream")
 
-COLLECT = (50_000, 20, 50)  # requests are many and short-lived, jobs few and long-lived: look for garbage less often
+# requests are many and short-lived, jobs few and long-lived: look for garbage seldom, but never for long
+COLLECT = (5_000, 20, 20)
+SWITCH = 0.001  # seconds after which the thread of the watch lets go of the interpreter: what is due waits for it
 
 
 class Part(Protocol):
@@ -37,6 +40,7 @@ async def serve(
     from kronstream.metrics import ProbeServer
 
     gc.set_threshold(*COLLECT)
+    sys.setswitchinterval(SWITCH)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

@@ -70,10 +70,11 @@ class Operator:
         )
         self._offers = Offers(ledger, self._roster)
         budget = Budget(settings.status_rate, settings.status_peak, settings.status_burst, time.monotonic())
+        steady = Budget(settings.status_rate, settings.status_peak, settings.status_rate, time.monotonic())
         self._pauses = Pauses(ledger, self._roster, self._clock, self._replicas)
         self._writer = StatusWriter(
             self._roster, ledger, jobs, Events(api), self._replicas, self._offers, self._pauses, self._clock,
-            self._measures, budget,
+            self._measures, budget, steady,
         )  # fmt: skip
         self._pauses.changed = self._writer.changed
         config = ConfigMap(api, settings.operator_namespace, settings.pauses)

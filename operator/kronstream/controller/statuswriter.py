@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 POLL = 0.1
 APART = 1.0
+STEADY = 10.0  # seconds; a job whose status was written since then is one that changes all the time
 ENOUGH = 500
 SOON = 0.1
 BATCH = 64
@@ -47,8 +48,10 @@ def _nobody(uid: str, seq: int) -> None:
 class StatusWriter:
     """Writes the status of this replica's share of jobs.
 
-    New generations go first and at once, then results of runs, for each job at most once a second. The mark of a job
-    stays in the store until its status was written, so that a replica that dies leaves nothing unsaid.
+    New generations go first and at once, then results of runs, for each job at most once a second. Jobs that change all
+    the time share ``steady`` (None: no such limit): what is saved up for many changes at once is not theirs, and the
+    more there are, the further apart are the statuses of each. The mark of a job stays in the store until its status
+    was written, so that a replica that dies leaves nothing unsaid.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class StatusWriter:
         clock: StoreClock,
         measures: Measures,
         budget: Budget,
+        steady: Budget | None = None,
     ) -> None:
         self._roster = roster
         self._ledger = ledger
@@ -74,6 +78,7 @@ class StatusWriter:
         self._clock = clock
         self._measures = measures
         self._budget = budget
+        self._steady = steady
         self._fresh: dict[str, None] = {}
         self._results: dict[str, None] = {}
         self._forced: set[str] = set()
@@ -172,7 +177,7 @@ class StatusWriter:
                 del queue[uid]
                 if job is None or not self._replicas.owns(uid):
                     self._forced.discard(uid)  # gone, or another replica's: the mark in the store tells it
-                elif uid in self._flying or now - job.written_at < apart:
+                elif uid in self._flying or now - job.written_at < apart or self._too_often(job, now):
                     queue[uid] = None  # behind the others
                 else:
                     wanted.append((job, queue))
@@ -180,6 +185,11 @@ class StatusWriter:
         for job, queue in wanted[granted:]:
             queue[job.uid] = None
         return [job for job, _ in wanted[:granted]]
+
+    def _too_often(self, job: Job, now: float) -> bool:
+        """Whether a job that changes all the time has to wait for others of its kind."""
+        lately = now - job.written_at < STEADY and job.uid not in self._forced
+        return lately and self._steady is not None and not self._steady.take(1, now)
 
     async def _write(self, job: Job, state: JobState) -> None:
         offered = self._offers.offered(job.queue, job.function)

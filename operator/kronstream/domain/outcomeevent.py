@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kronstream.domain.event import CHAIN, Event, instant
-from kronstream.domain.run import trigger_of
+from kronstream.domain.run import HANDLER, trigger_of
 
 PREFIX = "kronstream.run."
 KINDS = ("started", "succeeded", "failed", "cancelled", "skipped", "dead", "retrying", "slow", "late")
 TYPES = tuple(f"{PREFIX}{kind}" for kind in KINDS)
-_HANDLER = "eh."
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "skipped", "dead"})
 _REASONED = _ENDED | {"retrying"}
 
@@ -32,15 +31,15 @@ def event_of(fields: Mapping[str, str]) -> Event:
     """
     try:
         return _event(fields)
-    except (KeyError, OverflowError) as fault:
+    except (KeyError, OverflowError, ValueError) as fault:
         raise ValueError(f"not an outcome of a run: {fault}") from None
 
 
 def _event(fields: Mapping[str, str]) -> Event:
     kind, run, namespace = fields["kind"], fields["run"], fields["ns"]
     if kind not in KINDS:
-        raise ValueError(f"not an outcome of a run: kind {kind[:32]!r}")
-    resource = "eventhandlers" if fields["uid"].startswith(_HANDLER) else "scheduledjobs"
+        raise ValueError(f"kind {kind[:32]!r}")
+    resource = "eventhandlers" if fields["uid"].startswith(HANDLER) else "scheduledjobs"
     told = {"namespace": namespace, "platformid": fields.get("pf"), "traceid": fields.get("tr")}
     extensions: dict[str, str | int | bool] = {name: text for name, text in told.items() if text}
     if fields.get("dp"):

@@ -41,6 +41,10 @@ class Lane(StrEnum):
     LOW = "low"
 
 
+HANDLER = "eh."
+"""What the UIDs of event handlers begin with in the store, and no job's."""
+
+
 class Reason(StrEnum):
     """Why an attempt or a run ended as it did, in the words of the execution record."""
 

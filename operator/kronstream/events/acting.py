@@ -15,17 +15,17 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.domain.eventpayload import Unpayable
 from kronstream.domain.retry import backoff, delay
 from kronstream.events.adopting import Adopting
-from kronstream.events.listener import Listener
-from kronstream.events.making import job_of
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.routing import Heard, body_event, requested
 from kronstream.events.table import Handler, Table
-from kronstream.events.targets import Targets
+from kronstream.operations.listener import Listener
+from kronstream.operations.making import job_of
 from kronstream.operations.refused import Refused
+from kronstream.operations.routing import Heard, kept, requested
 from kronstream.operations.runs import SKIPPED
+from kronstream.operations.targets import Targets
 from kronstream.ports import EffectKind, Effects, Ending, Epoch, Ledger, Request, Requests, Settled, Waiting, Word
-from kronstream.resources.cloudevent import Unreadable, of_value
+from kronstream.resources.cloudevent import Unreadable
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -243,15 +243,6 @@ class Acting:
         if wait is not None:
             return _later(waiting, wait, why, reason)
         return _ended(waiting, Ending.FAILED, reason, why)
-
-
-def kept(body: str) -> Heard:
-    """The event of an effect that waited. Raises Unreadable."""
-    try:
-        event = of_value(body_event(body))
-    except ValueError as fault:
-        raise Unreadable("Invalid", f"what was kept of the event cannot be read: {fault}") from None
-    return Heard(event, body.partition(":")[2][:-1])
 
 
 def _later(waiting: Waiting, wait: int, why: str, reason: str = "ActionFailed") -> Settled:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.eventhandlers import EventHandlers
-from kronstream.events.generation import read
+from kronstream.events.generation import read, seeded
 from kronstream.events.table import Handler, Table
 from kronstream.ports import HANDLER, Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
 from kronstream.trouble import Trouble
@@ -94,7 +94,7 @@ class Adopting:
     def adopt_again(self) -> None:
         """The store may know nothing of any handler: what is in force here is adopted anew."""
         for handler in self._table:
-            self._pending.setdefault(handler.uid, (handler, handler.adoption))
+            self._pending.setdefault(handler.uid, (handler, seeded(handler)))
         self._work.set()
 
     async def adopt_now(self, uid: str) -> None:
@@ -104,7 +104,7 @@ class Adopting:
         if pending is not None:
             await self._adopt([pending])
         elif handler is not None:
-            await self._adopt([(handler, handler.adoption)])
+            await self._adopt([(handler, seeded(handler))])
 
     async def reread(self, uid: str) -> None:
         """A higher generation is in force elsewhere: what is live is in force here before this returns.

@@ -18,10 +18,10 @@ from kronstream.events.hand import Hand, Place, place
 from kronstream.events.hearing import heard, letter
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.routing import Passed, Wish, effect, wishes
 from kronstream.events.sources import Sources
 from kronstream.events.table import Table
-from kronstream.events.targets import Targets
+from kronstream.operations.routing import Passed, Wish, effect, wishes
+from kronstream.operations.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
 from kronstream.trouble import Trouble
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 ENOUGH = 1_000  # wishes of one batch
-CHUNK = 200  # effects of one call of the store
+CHUNK = 100  # effects of one call of the store: what is due by schedule waits behind it
 LETTERS = 10  # of one event that several handlers cannot judge; each of them counts it
 AGAIN = 0.1
 AWAY = 0.5

@@ -7,18 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from kronstream.domain.errors import Invalid
-from kronstream.domain.retry import Retry
 from kronstream.domain.run import Lane
 from kronstream.domain.work import Work
-from kronstream.events.listener import Burst, Listener, Window
 from kronstream.events.seed import seed_of
 from kronstream.events.table import Handler
-from kronstream.ports import HANDLER, Adoption, EffectKind, Pace
-from kronstream.resources.eventhandler import JudgedHandler, judge_handler, parse_handler
+from kronstream.operations.listener import listener_of, retry_of
+from kronstream.ports import HANDLER, Adoption
+from kronstream.resources.eventhandler import judge_handler, parse_handler
 from kronstream.resources.eventspec import EventSpec
 from kronstream.resources.instant import parse as parse_instant
-from kronstream.resources.meta import Meta
-from kronstream.resources.retry import Backoff
 
 REVISION = "0001"
 
@@ -47,7 +44,7 @@ def read(obj: Mapping[str, Any]) -> Handler:
     spec = parsed.spec
     handler.enabled, handler.action = spec.enabled, spec.action.text
     handler.adoption = _adoption(handler.adoption, spec)
-    handler.listener = _listener(handler.uid, parsed.meta, spec, judged)
+    handler.listener = listener_of(handler.uid, parsed.meta, spec, judged)
     return handler
 
 
@@ -83,7 +80,7 @@ def _adoption(held: Adoption, spec: EventSpec) -> Adoption:
         function=given.handler.offered,
         payload=given.payload,
         timeout=given.timeout_ms,
-        retry=_retry(given.retry.limit, given.retry.backoff, given.retry.only_on, given.retry.not_on),
+        retry=retry_of(given.retry.limit, given.retry.backoff, given.retry.only_on, given.retry.not_on),
         platform_id=spec.platform_id,
         call=given.handler.call,
         account=given.service_account_name,
@@ -100,39 +97,6 @@ def _adoption(held: Adoption, spec: EventSpec) -> Adoption:
         expected=given.expected_within_ms,
         total=given.total_timeout_ms,
         function=work.function,
+        platform=spec.platform_id,
         work=work.dump(),
     )
-
-
-def _listener(uid: str, meta: Meta, spec: EventSpec, judged: JudgedHandler) -> Listener:
-    action, dedupe, debounce, rate = spec.action, spec.dedupe, spec.debounce, spec.rate_limit
-    create = action.create_job
-    return Listener(
-        uid=uid,
-        namespace=meta.namespace,
-        name=meta.name,
-        priority=spec.priority,
-        pattern=judged.pattern,
-        platform=spec.platform_id,
-        generation=meta.generation,
-        created=meta.created_ms,
-        stream=spec.source.stream,
-        kind=EffectKind.CREATE if create is not None else EffectKind.RUN,
-        filter=judged.filter,
-        transform=judged.transform,
-        dedupe=Window(judged.dedupe, dedupe.window_ms) if dedupe else None,
-        debounce=Burst(judged.debounce, debounce.quiet_ms, debounce.most_ms, debounce.take == "Last")
-        if debounce
-        else None,
-        pace=Pace(rate.count, rate.per_ms, rate.over == "Delay") if rate else None,
-        retry=_retry(spec.retry.limit, spec.retry.backoff),
-        payload=action.execution.payload if action.execution is not None else None,
-        job=action.run_job.name if action.run_job is not None else None,
-        template=create.job if create is not None else None,
-        what=action.text.partition(" ")[2],
-        most_open=create.max_open if create is not None else 100,
-    )
-
-
-def _retry(limit: int, backoff: Backoff, only_on: tuple[str, ...] = (), not_on: tuple[str, ...] = ()) -> Retry:
-    return Retry(limit, backoff.initial_ms, backoff.factor, backoff.longest_ms, backoff.jitter, only_on, not_on)

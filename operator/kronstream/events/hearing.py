@@ -6,7 +6,7 @@ import json
 
 from kronstream.domain.event import CHAIN_LIMIT, Event
 from kronstream.domain.outcomeevent import event_of
-from kronstream.events.routing import Heard, added_at
+from kronstream.operations.routing import Heard, added_at
 from kronstream.ports import Entry, EventLetter
 from kronstream.ports.eventlog import FIELD
 from kronstream.resources.cloudevent import Unreadable, read_event

@@ -28,7 +28,7 @@ from kronstream.events.reading import Reading
 from kronstream.events.sources import Sources
 from kronstream.events.statuswriter import StatusWriter
 from kronstream.events.table import Handler, Table
-from kronstream.events.targets import Targets
+from kronstream.operations.targets import Targets
 from kronstream.rooms import live_together
 from kronstream.settings import RouterSettings
 from kronstream.streams.connection import connect, verify

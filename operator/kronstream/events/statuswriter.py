@@ -178,6 +178,7 @@ class StatusWriter:
     def _choose(self, limit: int, now: float) -> list[Handler]:
         """Handlers of this router's share that may be written now, as many as the budget allows."""
         wanted: list[tuple[Handler, dict[str, None]]] = []
+        seen: set[str] = set()
         for queue, apart in ((self._fresh, SOON), (self._results, APART)):
             for uid in list(islice(queue, 4 * limit)):
                 if len(wanted) >= limit:
@@ -188,7 +189,8 @@ class StatusWriter:
                     self._forced.discard(uid)  # gone, or another router's: the mark in the store tells it
                 elif uid in self._flying or now - handler.written_at < apart:
                     queue[uid] = None  # behind the others
-                else:
+                elif uid not in seen:
+                    seen.add(uid)
                     wanted.append((handler, queue))
         granted = self._budget.take(len(wanted), now)
         for handler, queue in wanted[granted:]:

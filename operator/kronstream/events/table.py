@@ -9,7 +9,7 @@ from typing import Any
 from kronstream.domain.errors import Invalid
 from kronstream.domain.event import Event
 from kronstream.domain.matching import Index
-from kronstream.events.listener import Listener
+from kronstream.operations.listener import Listener
 from kronstream.ports import Adoption
 
 Conditions = tuple[Mapping[str, Any], ...]

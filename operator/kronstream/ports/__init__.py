@@ -1,8 +1,8 @@
 """The protocols between the rooms, and the shapes that pass. All instants are integer milliseconds since the epoch."""
 
+from kronstream.domain.run import HANDLER
 from kronstream.ports.backfill import Backfill
 from kronstream.ports.effects import (
-    HANDLER,
     Debounce,
     Dedupe,
     Effect,
@@ -47,6 +47,7 @@ from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Puls
 from kronstream.ports.wires import Recall, Reply, Wires
 
 __all__ = [
+    "HANDLER",
     "Adopted",
     "Adoption",
     "Attempt",
@@ -77,7 +78,6 @@ __all__ = [
     "Fate",
     "FateWord",
     "Gone",
-    "HANDLER",
     "HandlerError",
     "HandlerState",
     "GroupLost",

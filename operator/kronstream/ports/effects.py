@@ -11,9 +11,6 @@ from typing import Protocol
 
 from kronstream.ports.requests import Request
 
-HANDLER = "eh."
-"""What the UIDs of handlers begin with in the store, and no job's."""
-
 
 class EffectKind(StrEnum):
     """What an effect makes: a run, by the store itself; or a resource, by whoever takes the effect when it is due."""

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from kronstream.domain.limits import Gate
 from kronstream.domain.plan import Skipped
+from kronstream.domain.run import HANDLER
 from kronstream.ports import (
-    HANDLER,
     Adopted,
     Adoption,
     Beat,

@@ -1,12 +1,16 @@
 """Admission: whether a run may start, whatever asked for it, and what must end for it (``admission.lua``)."""
 
-from kronstream.domain.run import Reason, Skip, State, Trigger, trigger_of
+import re
+
+from kronstream.domain.run import Reason, Skip, State
 from kronstream.testing.ending import settle, spent
 from kronstream.testing.model import Job, Run
 from kronstream.testing.slots import advance, group_has_room, leave_line, oldest_first, running
 from kronstream.testing.store import RECHECK, MemoryStore
 
 LANE_LIMIT = 1_000_000
+
+_OF_AN_EVENT = re.compile(r"-e[0-9a-f]+$")
 
 
 def ended(store: MemoryStore, job: Job) -> bool:
@@ -65,7 +69,7 @@ def _refusal(store: MemoryStore, job: Job, run: str) -> Skip | None:
     unstarted = sum(score <= 0 for score in active.values())
     if job.policy == "Queue":
         unstarted -= len(store.waiting[job.uid])
-    if job.policy != "Replace" and unstarted >= job.backlog and trigger_of(run) is not Trigger.EVENT:
+    if job.policy != "Replace" and unstarted >= job.backlog and not _OF_AN_EVENT.search(run):
         return Skip.BACKLOG
     return Skip.BACKLOG if len(store.lanes[job.queue, job.lane].entries) >= LANE_LIMIT else None
 

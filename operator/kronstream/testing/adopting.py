@@ -3,8 +3,8 @@
 import re
 
 from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Skip, Trigger, run_id, trigger_of
-from kronstream.ports import HANDLER, Adopted, Adoption, Conflict, Gone, LastRun, Pause, Seed, Stale
+from kronstream.domain.run import HANDLER, Skip, Trigger, run_id, trigger_of
+from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Pause, Seed, Stale
 from kronstream.testing.admission import new_run
 from kronstream.testing.ending import spent
 from kronstream.testing.model import Job, Works

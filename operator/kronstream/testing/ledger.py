@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from kronstream.domain.run import Reason, State
+from kronstream.domain.run import HANDLER, Reason, State
 from kronstream.ports import (
-    HANDLER,
     Adopted,
     Adoption,
     Beat,

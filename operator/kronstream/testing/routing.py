@@ -152,5 +152,6 @@ def _try_again(store: MemoryStore, effect: Effect, word: FateWord, message: str)
         waiting.keep(store, effect, store.now + effect.retry_in, 1).paced = True
     else:
         waiting.count(store, effect.handler, "e:bad")
-        waiting.bury_effect(store, effect.handler, storable(effect.body), "ActionFailed", message)
+        reason = "NoSuchJob" if word is FateWord.GONE else "JobInvalid"
+        waiting.bury_effect(store, effect.handler, storable(effect.body), reason, message)
     return _fate(store, effect, word)

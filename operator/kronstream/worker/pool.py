@@ -26,7 +26,11 @@ class Host(Protocol):
 
 
 class Pool:
-    """`slots` runs of the queue `name` at a time. It takes once it is opened, until it is closed."""
+    """`slots` runs of the queue `name` at a time. It takes once it is opened, until it is closed.
+
+    It asks for a batch; while answers come back full for twice as many as before, up to the free slots: where much
+    waits, a call costs more than what it brings, and where little waits, others are to have their share.
+    """
 
     def __init__(
         self, queue: RunQueue, card: WorkerCard, name: str, host: Host, *, batch_size: int, block_ms: int
@@ -37,7 +41,7 @@ class Pool:
         self._card = card
         self._slots = card.queues[name]
         self._host = host
-        self._batch = batch_size
+        self._batch = self._size = batch_size
         self._block = block_ms
         self._backoff = Backoff(f"ask for runs of the queue {name}")
         self._open = False
@@ -111,7 +115,10 @@ class Pool:
             self._pending_due |= len(claims) >= free
             if claims:
                 return claims
-        return await self._queue.take(self._card, self.name, min(free, self._batch))
+        wanted = min(free, self._size)
+        claims = await self._queue.take(self._card, self.name, wanted)
+        self._size = self._batch if len(claims) < wanted else min(2 * self._size, self._slots)
+        return claims
 
     async def _until_work(self) -> None:
         """Block until the store has work or something rings; a wait that was left is gone on with."""

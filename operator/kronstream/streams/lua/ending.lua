@@ -86,7 +86,7 @@ local function mark_slow(id, job)
   tell('slow', id)
 end
 
-local KINDS = { success = 'succeeded', failed = 'failed', cancelled = 'cancelled', skipped = 'skipped', dead = 'dead' }
+local function kind_of(state) return state == 'success' and 'succeeded' or state end
 
 -- Ends a run: record, entry, indexes, counters, history; then whatever waited for it may go.
 -- `duration` and `message` may be nil.
@@ -104,7 +104,7 @@ local function settle(id, r, state, why, duration, message)
   if j[13] and duration and not r.sl and tonumber(duration) > tonumber(j[13]) then mark_slow(id, job) end
   if not j[1] then
     call('PEXPIRE', key, ORPHAN_TTL)
-    tell(KINDS[state], id, message)
+    tell(kind_of(state), id, message)
     return
   end
   call('HINCRBY', job, 'n:' .. state, 1)
@@ -129,7 +129,7 @@ local function settle(id, r, state, why, duration, message)
     call('HINCRBY', job, 'dsum', duration)
   end
   if j[5] == id then call('HSET', job, 'done', num(now)) end
-  tell(KINDS[state], id, message)
+  tell(kind_of(state), id, message)
   remember(r.uid, id, state == 'success', tonumber(state == 'success' and j[2] or j[3]) or 10, tonumber(j[4]) or ORPHAN_TTL)
   if r.gen ~= j[1] then drop_works(r.uid, j[1]) end
   release_waiting(r.uid)

@@ -15,24 +15,21 @@ end
 
 local function publish(fields) call('XADD', P .. 'outcomes', 'MAXLEN', '~', OUTCOMES, '*', unpack(fields)) end
 
-local TOLD_OF_RUN = { 'uid', 'ns', 'nm', 'nom', 'st', 'why', 'att', 'dur', 'sta', 'fin', 'tr', 'dp' }
-local TOLD_OF_JOB = { 'dp', 'pf', 'cf' }
-
 -- Tells of a run what its record and its job say now. `message` may be nil.
 local function tell(kind, id, message)
   if not listened(kind) then return end
-  local r = call('HMGET', P .. 'run:' .. id, unpack(TOLD_OF_RUN))
-  local j = call('HMGET', P .. 'job:' .. r[1], unpack(TOLD_OF_JOB))
+  local names = { 'uid', 'ns', 'nm', 'nom', 'st', 'why', 'att', 'dur', 'sta', 'fin', 'tr', 'dp' }
+  local r = call('HMGET', P .. 'run:' .. id, unpack(names))
+  local j = call('HMGET', P .. 'job:' .. r[1], 'dp', 'pf', 'cf')
   local fields = { 'kind', kind, 'run', id, 'at', stamp }
-  for i = 1, #TOLD_OF_RUN do
-    local value = r[i] or (i == #TOLD_OF_RUN and j[1])
-    if value then fields[#fields + 1], fields[#fields + 2] = TOLD_OF_RUN[i], value end
+  for i = 1, #names do
+    local value = r[i] or (i == #names and j[1])
+    if value then fields[#fields + 1], fields[#fields + 2] = names[i], value end
   end
+  if j[2] then fields[#fields + 1], fields[#fields + 2] = 'pf', j[2] end
   -- plain successes are counted later
-  if kind == 'succeeded' then j[3] = '0' end
-  for i = 2, #TOLD_OF_JOB do
-    if j[i] then fields[#fields + 1], fields[#fields + 2] = TOLD_OF_JOB[i], j[i] end
-  end
+  local failures = kind == 'succeeded' and '0' or j[3]
+  if failures then fields[#fields + 1], fields[#fields + 2] = 'cf', failures end
   if message and message ~= '' then fields[#fields + 1], fields[#fields + 2] = 'msg', message end
   publish(fields)
 end

@@ -58,8 +58,8 @@ end
 
 -- Puts an effect into the window of its key: into the one that is open, or a new one. Answers nil when there is none.
 local function debounced(e)
+  if e.debounce == '' then return nil end
   local quiet, most, take, digest = string.match(e.debounce, '^(%d+):(%d+):(%a):(.+)$')
-  if not quiet then return nil end
   local window = P .. 'edb:' .. e.handler .. ':' .. digest
   local item = call('GET', window)
   local i = item and load_item(item)
@@ -79,7 +79,7 @@ local function debounced(e)
   keep(e.item, e, due)
   call('HSET', P .. 'ei:' .. e.item, 'db', digest, 'pc', e.pace)
   call('SET', window, e.item, 'PX', num(tonumber(most) + CLAIMED))
-  note(e.handler, {})
+  remark(e.handler)
   return fate(e, 'debounced', num(due))
 end
 
@@ -87,7 +87,7 @@ local function create(e)
   if full(1, #e.body) then return { 'full', '' } end
   keep(e.item, e, now)
   find_place(e.item, e.handler, e.most_open)
-  note(e.handler, {})
+  remark(e.handler)
   return fate(e, 'queued')
 end
 
@@ -101,7 +101,7 @@ local function try_again(e, word)
     keep(e.item, e, now + tonumber(e.retry_in), 1)
   else
     count(e.handler, 'e:bad')
-    bury_effect(e.handler, e.body, 'ActionFailed', message)
+    bury_effect(e.handler, e.body, word == 'gone' and 'NoSuchJob' or 'JobInvalid', message)
   end
   return fate(e, word)
 end
@@ -123,8 +123,8 @@ end
 
 -- Holds an effect to its handler's pace; nil lets it act.
 local function paced(e)
+  if e.pace == '' then return nil end
   local per_time, per, delays = read_pace(e.pace)
-  if not per_time then return nil end
   local at = next_begin('e/' .. e.handler, per_time, per)
   if at <= now then return nil end
   if delays and full(1, #e.body) then return { 'full', '' } end
@@ -142,8 +142,10 @@ local function act(e)
   local answer = debounced(e) or paced(e)
   if answer then return answer end
   answer = e.kind == 'create' and create(e) or e.kind ~= 'create' and run(e)
-  local per_time, per = read_pace(e.pace)
-  if per_time and not STORED_NOTHING[answer[1]] then reserve('e/' .. e.handler, per_time, per) end
+  if e.pace ~= '' and not STORED_NOTHING[answer[1]] then
+    local per_time, per = read_pace(e.pace)
+    reserve('e/' .. e.handler, per_time, per)
+  end
   return answer
 end
 
@@ -152,8 +154,8 @@ local function route(e)
   if word then return { word, detail } end
   local before = answered(e)
   if before then return { 'known', before } end
+  if e.dedupe == '' then return act(e) end
   local window, digest = string.match(e.dedupe, '^(%d+):(.+)$')
-  if not window then return act(e) end
   local key = P .. 'ede:' .. e.handler .. ':' .. digest
   if call('EXISTS', key) == 1 then
     count(e.handler, 'e:dd')

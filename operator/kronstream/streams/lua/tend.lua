@@ -50,7 +50,7 @@ local function tend(handler)
     call('DEL', P .. 'eopen:' .. handler, P .. 'eline:' .. handler)
     return nil
   end
-  if close_ended(handler) > 0 then note(handler, {}) end
+  if close_ended(handler) > 0 then remark(handler) end
   open_line(handler)
   if call('ZCARD', P .. 'eline:' .. handler) > 0 then return BUSY end
   return call('ZCARD', P .. 'eopen:' .. handler) > 0 and LOOKED_AT or nil

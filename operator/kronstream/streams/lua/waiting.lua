@@ -72,55 +72,55 @@ end
 
 local ERROR_LIMIT = 1024
 
--- What is counted of handlers, written together at the end; nothing is for one that was forgotten.
-local counted, counting = {}, {}
+-- What is counted and noted of handlers, written together at the end; nothing is of one that was forgotten.
+local counted, noted, counting = {}, {}, {}
+local function remark(handler)
+  if counted[handler] then return end
+  counted[handler], noted[handler] = {}, {}
+  counting[#counting + 1] = handler
+end
+
 local function count(handler, name, n)
+  remark(handler)
   local c = counted[handler]
-  if not c then
-    c = {}
-    counted[handler] = c
-    counting[#counting + 1] = handler
-  end
   c[name] = (c[name] or 0) + (n or 1)
 end
 
-local function note(handler, values)
-  count(handler, 'e:t', 0)
-  local c = counted[handler]
-  c.told = c.told or {}
-  for name, value in pairs(values) do c.told[name] = value end
-end
-
 local function note_error(handler, message, event)
-  note(handler, { ['e:lem'] = string.sub(message, 1, ERROR_LIMIT), ['e:lee'] = string.sub(event or '', 1, ERROR_LIMIT), ['e:lea'] = stamp })
+  remark(handler)
+  local told = noted[handler]
+  told['e:lem'], told['e:lee'] = string.sub(message, 1, ERROR_LIMIT), string.sub(event or '', 1, ERROR_LIMIT)
+  told['e:lea'] = stamp
 end
 
 local function note_triggered(handler)
   count(handler, 'e:t')
-  note(handler, { ['e:lt'] = stamp })
+  noted[handler]['e:lt'] = stamp
 end
 
 local function note_done(handler)
   count(handler, 'e:ok')
-  note(handler, { ['e:lok'] = stamp })
+  noted[handler]['e:lok'] = stamp
+end
+
+-- One look and one write for a handler, since a call costs more than what it does; so it comes after whatever else marks it.
+local function write_counted(handler, c, marks)
+  local job, names, set = P .. 'job:' .. handler, { 'gen', 'seq' }, {}
+  for name in pairs(c) do names[#names + 1] = name end
+  local known = call('HMGET', job, unpack(names))
+  if not known[1] then return end
+  for n = 3, #names do set[#set + 1], set[#set + 2] = names[n], num((known[n] or 0) + c[names[n]]) end
+  for name, value in pairs(noted[handler]) do set[#set + 1], set[#set + 2] = name, value end
+  local seq = num((known[2] or 0) + 1)
+  call('HSET', job, 'seq', seq, unpack(set))
+  marks[#marks + 1], marks[#marks + 2] = seq, handler
 end
 
 local function write_counts()
-  for _, handler in ipairs(counting) do
-    local job, c = P .. 'job:' .. handler, counted[handler]
-    if call('EXISTS', job) == 1 then
-      for name, n in pairs(c) do
-        if name ~= 'told' and n ~= 0 then call('HINCRBY', job, name, n) end
-      end
-      if c.told then
-        local set = {}
-        for name, value in pairs(c.told) do set[#set + 1], set[#set + 2] = name, value end
-        if #set > 0 then call('HSET', job, unpack(set)) end
-      end
-      touch(handler)
-    end
-  end
-  counted, counting = {}, {}
+  local marks = {}
+  for _, handler in ipairs(counting) do write_counted(handler, counted[handler], marks) end
+  for first = 1, #marks, 1000 do call('ZADD', P .. 'dirty', unpack(marks, first, math.min(first + 999, #marks))) end
+  counted, noted, counting = {}, {}, {}
 end
 
 local LETTERS = 5000

@@ -10,6 +10,10 @@ from kronstream.domain.filter import Filter, Key, Transform
 from kronstream.domain.matching import Target
 from kronstream.domain.retry import Retry
 from kronstream.ports import EffectKind, Pace
+from kronstream.resources.eventhandler import JudgedHandler
+from kronstream.resources.eventspec import EventSpec
+from kronstream.resources.meta import Meta
+from kronstream.resources.retry import Backoff
 
 OUTCOMES = "kronstream"
 """The first segment of the types under which the scheduler tells how its own runs went."""
@@ -38,7 +42,8 @@ class Listener(Target):
     """A handler as events meet it; ``uid`` is ``eh.<UID>``, ``created`` in milliseconds.
 
     ``job`` is the name of the ScheduledJob that runJob runs, ``template`` the fields of the spec of the one that
-    createJob makes, ``what`` says what that executes; both are None for a run of the handler's own.
+    createJob makes, ``what`` says what that executes; both are None for a run of the handler's own. ``action`` is the
+    action in a few words.
     """
 
     generation: int
@@ -55,6 +60,7 @@ class Listener(Target):
     job: str | None = None
     template: Mapping[str, Any] | None = None
     what: str = ""
+    action: str = ""
     most_open: int = 100
 
     @property
@@ -73,3 +79,40 @@ class Listener(Target):
     def hears_outcomes(self) -> bool:
         """Whether it is told how runs went, beside what its stream brings."""
         return self.pattern.segments[0] == OUTCOMES
+
+
+def listener_of(uid: str, meta: Meta, spec: EventSpec, judged: JudgedHandler) -> Listener:
+    """What a judged spec asks of events; ``uid`` is ``eh.<UID>``."""
+    action, dedupe, debounce, rate = spec.action, spec.dedupe, spec.debounce, spec.rate_limit
+    create = action.create_job
+    return Listener(
+        uid=uid,
+        namespace=meta.namespace,
+        name=meta.name,
+        priority=spec.priority,
+        pattern=judged.pattern,
+        platform=spec.platform_id,
+        generation=meta.generation,
+        created=meta.created_ms,
+        stream=spec.source.stream,
+        kind=EffectKind.CREATE if create is not None else EffectKind.RUN,
+        filter=judged.filter,
+        transform=judged.transform,
+        dedupe=Window(judged.dedupe, dedupe.window_ms) if dedupe else None,
+        debounce=Burst(judged.debounce, debounce.quiet_ms, debounce.most_ms, debounce.take == "Last")
+        if debounce
+        else None,
+        pace=Pace(rate.count, rate.per_ms, rate.over == "Delay") if rate else None,
+        retry=retry_of(spec.retry.limit, spec.retry.backoff),
+        payload=action.execution.payload if action.execution is not None else None,
+        job=action.run_job.name if action.run_job is not None else None,
+        template=create.job if create is not None else None,
+        what=action.text.partition(" ")[2],
+        action=action.text,
+        most_open=create.max_open if create is not None else 100,
+    )
+
+
+def retry_of(limit: int, backoff: Backoff, only_on: tuple[str, ...] = (), not_on: tuple[str, ...] = ()) -> Retry:
+    """A retry as it is written, as one that can be asked."""
+    return Retry(limit, backoff.initial_ms, backoff.factor, backoff.longest_ms, backoff.jitter, only_on, not_on)

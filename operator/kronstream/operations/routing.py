@@ -14,16 +14,18 @@ from kronstream.domain.eventpayload import MAX_BYTES, Unpayable, payload
 from kronstream.domain.filter import Seen
 from kronstream.domain.retry import delay
 from kronstream.domain.run import Trigger, digest, run_id
-from kronstream.events.listener import Listener
-from kronstream.events.targets import Target
+from kronstream.operations.listener import Listener
 from kronstream.operations.refused import Refused
 from kronstream.operations.runs import keys_of
+from kronstream.operations.targets import Target
 from kronstream.ports import Debounce, Dedupe, Effect, EffectKind, Request
+from kronstream.resources.cloudevent import Unreadable, of_value
 
 OLDER = 60_000  # ms by which an event may be older than its handler: the clocks of two servers differ
 PLAUSIBLE = 1_000_000_000_000  # ids of entries below this are no instants: somebody numbers them otherwise
 LOOKED_UP_AGAIN = 200  # ms until a run is tried again whose job may have been made anew
 BY = "event-scheduler"
+LONGEST_TRACE = 256
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -189,7 +191,7 @@ def requested(listener: Listener, heard: Heard, item: str, target: Target | None
         generation=generation,
         payload=text,
         by=BY,
-        trace=event.trace,
+        trace=event.trace[:LONGEST_TRACE] if event.trace is not None else None,
         keys=keys_of(target.stored, text) if target is not None and target.stored is not None else None,
         depth=event.depth + 1,
     )
@@ -201,3 +203,12 @@ def body_event(body: str) -> Any:
     if not isinstance(found, dict) or "event" not in found:
         raise ValueError("no event is kept in it")
     return found["event"]
+
+
+def kept(body: str) -> Heard:
+    """The event of an effect that waited. Raises Unreadable."""
+    try:
+        event = of_value(body_event(body))
+    except ValueError as fault:
+        raise Unreadable("Invalid", f"what was kept of the event cannot be read: {fault}") from None
+    return Heard(event, body.partition(":")[2][:-1])

@@ -7,11 +7,11 @@ from typing import Any
 
 from kronstream.domain.eventpayload import payload
 from kronstream.domain.run import digest
-from kronstream.events.listener import Listener
-from kronstream.events.routing import BY, Heard
+from kronstream.operations.listener import Listener
+from kronstream.operations.routing import BY, Heard
 from kronstream.resources.instant import render
+from kronstream.resources.meta import CHAIN_DEPTH
 
-DEPTH = "kronstream.dev/chain-depth"
 FROM = "kronstream.dev/event-handler"
 EVENT = "kronstream.dev/event"
 TAG = "event-triggered"
@@ -46,7 +46,7 @@ def job_of(listener: Listener, heard: Heard, item: str, now: int) -> dict[str, A
             "name": job_name(listener, item),
             "namespace": listener.namespace,
             "labels": {FROM: _label(listener.name)},
-            "annotations": {DEPTH: str(event.depth + 1), EVENT: f"{event.source} {event.id}"[:LONGEST_EVENT]},
+            "annotations": {CHAIN_DEPTH: str(event.depth + 1), EVENT: f"{event.source} {event.id}"[:LONGEST_EVENT]},
             "ownerReferences": [
                 {
                     "apiVersion": "kronstream.dev/v1",
