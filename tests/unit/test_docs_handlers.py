@@ -15,9 +15,10 @@ import yaml
 
 from kronstream.domain.run import Trigger
 from kronstream.handlers import Run, handler
+from kronstream.ports import bounds
 from kronstream.resources import parse_spec
 from kronstream.settings import WorkerSettings
-from kronstream.worker import bounds, discovery, limits, progress
+from kronstream.worker import discovery, limits, progress
 from kronstream.worker.intake import UNFIT, Keys, Whole
 from kronstream.worker.registry import NAME, Typed, describe
 from unit.docpage import ROOT, Block, blocks, code, tables

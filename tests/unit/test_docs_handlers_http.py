@@ -13,10 +13,9 @@ from kronstream.domain.address import Allowed
 from kronstream.domain.errors import Invalid
 from kronstream.domain.expression import MAX_LENGTH
 from kronstream.domain.retry import Retry
-from kronstream.ports import Claim, LastSuccess
+from kronstream.ports import Claim, LastSuccess, bounds
 from kronstream.resources import parse_spec
 from kronstream.settings import TypeSettings
-from kronstream.worker import bounds
 from kronstream.worker.http import answer, gate, secrets
 from kronstream.worker.http import type as http_type
 from kronstream.worker.http.answer import Answer, failure_of

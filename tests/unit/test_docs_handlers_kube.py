@@ -8,12 +8,12 @@ import pytest
 
 from kronstream.domain import duration, judgement
 from kronstream.domain.judgement import shown
+from kronstream.ports import bounds
 from kronstream.resources import parse_spec
 from kronstream.resources.batchjob import BatchJob, DeleteAfter
 from kronstream.resources.template import MAX_BYTES
 from kronstream.resources.workflow import WorkflowResource
 from kronstream.settings import TypeSettings, resource_kinds
-from kronstream.worker import bounds
 from kronstream.worker.kube import ending, marks, workflow
 from kronstream.worker.kube.manifest import SPARE, environment, job_manifest
 from unit import docpage, docparts, docruns

@@ -15,15 +15,14 @@ from contract.acts import adopted, dispatched, record, taken
 from contract.stores import ModelStore
 from kronstream.domain.retry import LONGEST_WAIT, Retry
 from kronstream.domain.run import State
-from kronstream.ports import Recall
+from kronstream.operations import reply as replies
+from kronstream.operations.reply import Unreadable, read
+from kronstream.ports import Recall, bounds
 from kronstream.resources import parse_spec
 from kronstream.settings import TypeSettings
-from kronstream.worker import bounds
 from kronstream.worker.context import Run
-from kronstream.worker.elsewhere import reply as replies
 from kronstream.worker.elsewhere import streamtype
 from kronstream.worker.elsewhere.order import VERSION, cancellation, order
-from kronstream.worker.elsewhere.reply import Unreadable, read
 from kronstream.worker.elsewhere.streamtype import StreamType
 from kronstream.worker.outcome import Ended, outcome
 from kronstream.worker.rulings import Parked

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from kronstream.domain.run import Reason
+from kronstream.operations.reply import Answer, Unreadable, read
 from kronstream.ports import Completion, Failure, Recall
 from kronstream.testing import FixedClock, MemoryExternals, MemoryStore, MemoryWires
 from kronstream.worker.context import Run
 from kronstream.worker.elsewhere.order import cancellation, order
-from kronstream.worker.elsewhere.reply import Answer, Unreadable, read
 from kronstream.worker.elsewhere.streamtype import StreamType
 from kronstream.worker.rulings import Fault, Parked
 from unit.fakequeue import claim

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from kronstream.worker import bounds, output
+from kronstream.ports import bounds
+from kronstream.worker import output
 from kronstream.worker.output import Tail, TailHandler, capture
 
 

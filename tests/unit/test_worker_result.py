@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kronstream.worker.result import Unfit, encode
+from kronstream.ports.result import Unfit, encode
 
 
 class Colour(StrEnum):

@@ -14,6 +14,7 @@ from typing import Any
 
 from kronstream import logs
 from kronstream.domain.run import Reason
+from kronstream.ports.result import Unfit, encode
 from kronstream.worker import wire
 from kronstream.worker.context import Run, run_of
 from kronstream.worker.limits import MEMORY, MEMORY_CODE, NO_LIMITS, Limits
@@ -21,7 +22,6 @@ from kronstream.worker.outcome import Ended, raised
 from kronstream.worker.output import LOG_FORMAT
 from kronstream.worker.progress import Speaker
 from kronstream.worker.registry import Registry
-from kronstream.worker.result import Unfit, encode
 from kronstream.worker.surroundings import Surroundings
 
 

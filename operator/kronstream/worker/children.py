@@ -13,7 +13,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from kronstream.worker import bounds, wire
+from kronstream.ports import bounds
+from kronstream.worker import wire
 from kronstream.worker.output import Tail
 
 CHUNK = 65_536

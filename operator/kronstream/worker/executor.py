@@ -12,6 +12,7 @@ from signal import SIGXCPU
 from kronstream.domain.run import Reason
 from kronstream.logs import masked
 from kronstream.ports import Claim, Failure, Outcome
+from kronstream.ports.result import Unfit, encode
 from kronstream.worker import failure
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.context import Run, facts, run_of
@@ -21,7 +22,6 @@ from kronstream.worker.outcome import Ended, cancelled, outcome, raised
 from kronstream.worker.output import Tail, capture
 from kronstream.worker.progress import Pace
 from kronstream.worker.registry import Function, Registry
-from kronstream.worker.result import Unfit, encode
 from kronstream.worker.slate import ABANDONED, Phase, Slate
 from kronstream.worker.traces import Traces
 from kronstream.worker.watch import Seat, seat, watch_tasks

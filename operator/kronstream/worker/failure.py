@@ -7,8 +7,7 @@ from types import TracebackType
 
 from kronstream.domain import duration
 from kronstream.logs import masked
-from kronstream.ports import Failure
-from kronstream.worker import bounds
+from kronstream.ports import Failure, bounds
 
 FRAMES = 40
 LINE = 1_024

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from kronstream.domain.retry import delay
 from kronstream.domain.run import Reason, State
-from kronstream.ports import Claim, Failure, Outcome
-from kronstream.worker import bounds
+from kronstream.ports import Claim, Failure, Outcome, bounds
 from kronstream.worker.failure import describe
 from kronstream.worker.rulings import Fault, Parked, asked_wait, is_permanent
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, TextIO
 
-from kronstream.worker import bounds
+from kronstream.ports import bounds
 
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 

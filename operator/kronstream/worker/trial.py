@@ -15,6 +15,7 @@ from kronstream.domain.run import Lane, Reason, State, Trigger, run_id
 from kronstream.domain.work import Work
 from kronstream.ports import Claim, Failure, Outcome
 from kronstream.ports import LastSuccess as Last
+from kronstream.ports.result import Unfit, encode
 from kronstream.worker import failure
 from kronstream.worker.children import Children
 from kronstream.worker.context import Run
@@ -24,7 +25,6 @@ from kronstream.worker.notes import Notes
 from kronstream.worker.outcome import Ended, outcome, raised
 from kronstream.worker.output import Tail, routed
 from kronstream.worker.registry import Function, Registry, describe, offered
-from kronstream.worker.result import Unfit, encode
 from kronstream.worker.slate import Slate
 
 Target = str | Callable[..., Any]

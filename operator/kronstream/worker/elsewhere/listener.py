@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 from kronstream.domain.work import Work
+from kronstream.operations.reply import Unreadable, read
 from kronstream.ports import Externals, Recall, Reply, Wires
 from kronstream.worker.backoff import Backoff
-from kronstream.worker.elsewhere.reply import Unreadable, read
 from kronstream.worker.registry import Registry
 
 COUNT = 100

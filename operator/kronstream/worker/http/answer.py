@@ -15,8 +15,8 @@ from aiohttp import ClientResponse
 
 from kronstream.domain.retry import LONGEST_WAIT, Retry, covers
 from kronstream.domain.target import shown_url
-from kronstream.worker import bounds
-from kronstream.worker.result import Unfit, encode
+from kronstream.ports import bounds
+from kronstream.ports.result import Unfit, encode
 from kronstream.worker.rulings import Fault
 
 QUOTED = 500  # characters of a refused request's answer that the failure repeats

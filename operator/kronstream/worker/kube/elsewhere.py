@@ -8,8 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from kronstream.ports import Claim, Externals
-from kronstream.worker import bounds
+from kronstream.ports import Claim, Externals, bounds
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.rulings import Fault
 

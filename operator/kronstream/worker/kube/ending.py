@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kronstream.domain.run import Reason
-from kronstream.worker import bounds
+from kronstream.ports import bounds
 
 STUCK = frozenset(
     {

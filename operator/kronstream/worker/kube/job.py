@@ -12,9 +12,8 @@ from typing import Any
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.jobs import Jobs
 from kronstream.domain.work import Work
-from kronstream.ports import Claim, Recall
+from kronstream.ports import Claim, Recall, bounds
 from kronstream.resources.batchjob import BatchJob
-from kronstream.worker import bounds
 from kronstream.worker.context import Run
 from kronstream.worker.kube import ending, marks
 from kronstream.worker.kube.asking import Asking

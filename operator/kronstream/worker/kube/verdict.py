@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kronstream.worker.result import Unfit, encode
+from kronstream.ports.result import Unfit, encode
 from kronstream.worker.rulings import Fault
 
 TEXT = 1_000  # characters of a message that others wrote

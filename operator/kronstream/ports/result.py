@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from kronstream.worker.bounds import RESULT, RESULT_DEPTH
+from kronstream.ports.bounds import RESULT, RESULT_DEPTH
 
 _INSTEAD = "return text, numbers, booleans, None, and lists and dicts of them"
 _ELSEWHERE = "keep the data elsewhere and return its address"

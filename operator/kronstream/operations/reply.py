@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kronstream.domain.run import Reason
-from kronstream.ports import Completion, Failure
-from kronstream.worker import bounds
-from kronstream.worker.result import Unfit, encode
+from kronstream.ports import Completion, Failure, bounds
+from kronstream.ports.result import Unfit, encode
 
 PROGRESS = 2_048
 CODES, CODE = 8, 200
