@@ -39,11 +39,13 @@ envtest: $(STAMP) ## fetch or build kube-apiserver, etcd and kubectl into the ca
 demo: $(STAMP) redis ## run the main job on an embedded control plane (DEMO_SECONDS=N stops by itself)
 	@$(BIN)/kronstream dev --demo $(if $(DEMO_SECONDS),--for $(DEMO_SECONDS))
 
-manifests: $(STAMP) ## generate crds/ from the models
+manifests: $(STAMP) ## generate crds/ from the models, docs/openapi.json from the HTTP API
 	@$(BIN)/kronstream crds --write crds
+	@$(BIN)/kronstream openapi --write docs/openapi.json
 
 verify: $(STAMP) ## generated files are as generated
 	@$(BIN)/kronstream crds --check crds
+	@$(BIN)/kronstream openapi --check docs/openapi.json
 
 lint: $(STAMP) ## ruff, mypy strict, the layers
 	@$(BIN)/ruff check .

@@ -33,8 +33,9 @@ BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was neve
 class Installation:
     """Operators `operator-1`…, routers, workers and APIs on a control plane; a context manager.
 
-    `apis` tells for each API whether it asks for a token (token, none). `environ` is given to all of them. The parts
-    of the control plane are under `plane`; a part started again has the same name, port and log file. `complaints` tells what no test should leave in the logs.
+    `apis` tells for each API whether it asks for a token (token, none), `environ` is given to all. The parts of the
+    control plane are under `plane`; a part started again has the same name, port and log file. `complaints` tells what
+    no test should leave in the logs.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ def test_a_session_from_start_to_sigterm(tmp_path: Path, devs: list[Dev]) -> Non
     pids = told["pids"]
     assert set(pids) == {"etcd", "apiserver", "redis", "operator-1", "operator-2", "router-1", "router-2", "worker-1"}
     assert all(psutil.pid_exists(pid) for pid in pids.values())
-    assert told["api_url"] is None
+    assert told["api_url"].endswith("/api/v1/scheduler")
     assert told["redis_url"].startswith("redis://127.0.0.1:")
     kubectl = [told["kubectl"], f"--kubeconfig={config}", "get", "crds", "-o", "name"]
     assert "scheduledjobs.kronstream.dev" in subprocess.run(kubectl, capture_output=True, text=True, check=False).stdout

@@ -14,10 +14,24 @@ from kronstream.api.faults import EXPECTED, of_validation, problem_of
 from kronstream.api.gate import Gate, unforeseen
 from kronstream.api.openapi import document
 from kronstream.api.problem import Problem, rendered
-from kronstream.api.routes import control, executions, jobs, probes
+from kronstream.api.routes import (
+    complete,
+    control,
+    events,
+    executions,
+    figures,
+    handlers,
+    jobs,
+    letters,
+    many,
+    probes,
+    stream,
+)
 from kronstream.api.services import Services
 
-ROUTERS = (jobs.router, control.router, executions.router)
+ROUTERS = tuple(
+    part.router for part in (jobs, control, executions, complete, many, events, handlers, figures, letters, stream)
+)
 EXPOSED = ("X-Total-Count", "Link", "Location", "Retry-After", "Idempotency-Replayed")
 
 

@@ -17,6 +17,7 @@ from kronstream.operations.executions import missing as no_execution
 from kronstream.operations.jobs import missing as no_job
 from kronstream.operations.refused import Refused, Why
 from kronstream.operations.rows import Row, Standing
+from kronstream.operations.shelf import Kept
 from kronstream.ports import Execution
 from kronstream.ports.reviews import Caller
 
@@ -69,6 +70,20 @@ class Desk:
         if row is None:
             raise no_job()
         return row
+
+    async def handler(self, text: str, act: Act) -> Kept:
+        """The EventHandler that a path names, by UID or as namespace:name, if the caller may."""
+        namespace, colon, name = text.partition(":")
+        if colon:
+            await self.may(act, namespace if _NAMESPACE.fullmatch(namespace) else "", name[:253])
+            found = self.services.shelf.named(namespace, name)
+        else:
+            found = self.services.shelf.get(text)
+            if found is not None:
+                await self.may(act, found.known.namespace, found.known.name)
+        if found is None:
+            raise Refused(Why.GONE, "there is no such event handler")
+        return found
 
     async def execution(self, text: str, act: Act) -> Execution:
         """The record that a path names, if the caller may."""

@@ -1,16 +1,15 @@
-"""Keeps the catalogue true: kopf's watch tells of every change, a list finds what no watch can tell."""
+"""Keeps what is known of resources true: kopf's watch tells of every change, a list finds what no watch can tell."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.resources import Resources
 from kronstream.cluster.watch import Inbox, Watch
-from kronstream.operations.catalogue import Catalogue
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -19,24 +18,44 @@ SETTLE = 0.5
 RETRY = 1.0
 
 
+class Followed(Protocol):
+    """Who is told of the resources of a kind."""
+
+    def begin(self) -> int:
+        """A complete list is asked for."""
+        ...
+
+    def replace(self, mark: int, objects: Iterable[Any]) -> None:
+        """A complete list came."""
+        ...
+
+    def put(self, obj: Mapping[str, Any]) -> object:
+        """A resource was made or changed."""
+        ...
+
+    def drop(self, uid: str) -> None:
+        """A resource was deleted."""
+        ...
+
+
 class Following:
-    """Follows the ScheduledJobs; ``every`` is the seconds between two lists."""
+    """Follows the resources of a kind; ``every`` is the seconds between two lists."""
 
     def __init__(
         self,
         resources: Resources,
         namespaces: tuple[str, ...],
-        catalogue: Catalogue,
+        followed: Followed,
         every: float,
         restarted: Callable[[], None],
     ) -> None:
         self._resources = resources
         self._namespaces = namespaces
-        self._catalogue = catalogue
+        self._followed = followed
         self._every = every
         self._restarted = restarted
         self._relisted = asyncio.Event()
-        self.fault = "not every job is known yet"
+        self.fault = f"not all {resources.PLURAL} are known yet"
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -49,12 +68,12 @@ class Following:
             await asyncio.to_thread(watch.stop)
 
     async def _list(self, watch: Watch) -> None:
-        trouble = Trouble(log, "listing the jobs failed, tried again")
+        trouble = Trouble(log, f"listing {self._resources.PLURAL} failed, tried again")
         while True:
             self._relisted.clear()
             try:
-                mark = self._catalogue.begin()
-                self._catalogue.replace(mark, await self._resources.list_whole())
+                mark = self._followed.begin()
+                self._followed.replace(mark, await self._resources.list_whole())
                 self.fault = ""
                 trouble.over()
                 watch.close_gap()
@@ -71,6 +90,6 @@ class Following:
 
     def _observe(self, kind: str | None, obj: Mapping[str, Any]) -> None:
         if kind == "DELETED" or obj["metadata"].get("deletionTimestamp"):
-            self._catalogue.drop(obj["metadata"]["uid"])
+            self._followed.drop(obj["metadata"]["uid"])
         else:
-            self._catalogue.put(obj)
+            self._followed.put(obj)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,6 +31,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BASE = "/api/v1/scheduler"
 EVENTS = f"{BASE}/events"
 STREAM = f"{BASE}/stream"
+_CALLBACK = re.compile(rf"{BASE}/executions/([^/]{{1,120}})/complete")
 BATCH_BYTES = 1_048_576
 TIME_LIMIT = 30.0
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -83,9 +85,6 @@ class Gate:
         if self._services.identity.open:
             _judge_neighbour(headers, self._services.origins)
         caller = await self._caller(scope, path, headers)
-        if self._services.limit is not None:
-            known = not self._services.identity.open and bool(caller.name)
-            await self._services.limit.count(caller.name if known else str((scope.get("client") or ("?",))[0]))
         if path == STREAM:
             await self._app(scope, receive, answer)
             return
@@ -94,15 +93,21 @@ class Gate:
             judge_json(headers.get("content-type", ""), body)
         await self._once(scope, receive, answer, headers, body, caller)
         if scope["method"] in WRITES:
-            audit.info("%s %s %s %d", caller.name or "token of a run", scope["method"], _shown(scope), answer.status)
+            audit.info("%s %s %s %d", caller.name, scope["method"], _shown(scope), answer.status)
 
     async def _caller(self, scope: Scope, path: str, headers: dict[str, str]) -> Caller:
-        if scope["method"] == "POST" and path.startswith(f"{BASE}/executions/") and path.endswith("/complete"):
-            caller = Caller("")  # the token of the run's attempt says enough
-        else:
-            caller = await self._services.identity.caller(headers.get("authorization"))
+        called = _CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
+        # the token of the run's attempt says enough
+        caller = (
+            Caller(f"token:{called[1]}")
+            if called
+            else await self._services.identity.caller(headers.get("authorization"))
+        )
         scope.setdefault("state", {})["caller"] = caller
         scope["state"]["key"] = headers.get(idempotency.HEADER, "")
+        if self._services.limit is not None:
+            unknown = self._services.identity.open or called
+            await self._services.limit.count(str((scope.get("client") or ("?",))[0]) if unknown else caller.name)
         return caller
 
     async def _once(

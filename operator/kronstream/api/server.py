@@ -22,20 +22,27 @@ from kronstream.api.limits import CallerLimit
 from kronstream.api.services import Services
 from kronstream.api.settings import ApiSettings
 from kronstream.cluster.api import ClusterApi
+from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.jobstore import ClusterJobStore
 from kronstream.cluster.reviews import ClusterReviews
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.operations.backfills import Backfills
+from kronstream.operations.bulk import Bulk
 from kronstream.operations.catalogue import Catalogue
+from kronstream.operations.eventletters import EventDeadLetters
 from kronstream.operations.executions import Executions
 from kronstream.operations.ingest import Ingest
 from kronstream.operations.jobs import Jobs
 from kronstream.operations.letters import DeadLetters
 from kronstream.operations.pausing import Pausing
 from kronstream.operations.runs import Runs
+from kronstream.operations.shelf import Shelf
+from kronstream.operations.trigger import Trigger
 from kronstream.rooms import live_together
 from kronstream.streams.answers import RedisAnswers
 from kronstream.streams.connection import connect, verify
+from kronstream.streams.effects import RedisEffects
+from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.eventlog import RedisEventLog
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
@@ -63,18 +70,23 @@ class Server:
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
         restarts = Counter("kronstream_watch_restarts", "Restarts of the watch", registry=registry)
-        self._following = Following(jobs, settings.namespaces, catalogue, settings.relist / 1000, restarts.inc)
-        self._services = self._composed(settings, api, registry, catalogue)
+        shelf, handlers = Shelf(settings.event_namespaces), EventHandlers(api, settings.namespaces)
+        every = settings.relist / 1000
+        self._following = (
+            Following(jobs, settings.namespaces, catalogue, every, restarts.inc),
+            Following(handlers, settings.namespaces, shelf, every, restarts.inc),
+        )
+        self._services = self._composed(settings, api, registry, catalogue, shelf)
         self._server = _Uvicorn(self._config())
 
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
-        fault = self._fault or self._following.fault
+        fault = self._fault or next((one.fault for one in self._following if one.fault), "")
         return not fault, fault or f"{len(self._services.catalogue)} job(s)"
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        rooms = [self._following.run, self._look, self._serve]
+        rooms = [*(one.run for one in self._following), self._look, self._serve]
         if self._settings.tls_cert:
             rooms.append(self._renew)
         try:
@@ -83,21 +95,32 @@ class Server:
             await self._redis.aclose()
 
     def _composed(
-        self, settings: ApiSettings, api: ClusterApi, registry: CollectorRegistry, catalogue: Catalogue
+        self,
+        settings: ApiSettings,
+        api: ClusterApi,
+        registry: CollectorRegistry,
+        catalogue: Catalogue,
+        shelf: Shelf,
     ) -> Services:
         redis, keys, group = self._redis, Keys(settings.redis.base_stream), settings.redis.group
         requests, records, answers = RedisRequests(redis, keys, group), Records(redis, keys), RedisAnswers(redis, keys)
         runs = Runs(requests, records)
+        trigger = Trigger(RedisEffects(redis, keys, group), requests)
+        executions = Executions(records, runs)
         storage = RedisStorage(f"async+{settings.redis.url}", implementation="redispy")
         return Services(
             identity=Identity(None if settings.auth == "none" else ClusterReviews(api)),
             catalogue=catalogue,
             jobs=Jobs(ClusterJobStore(api), catalogue, answers, present),
             runs=runs,
-            executions=Executions(records, runs),
+            executions=executions,
+            bulk=Bulk(executions, answers),
             pausing=Pausing(requests),
             backfills=Backfills(requests),
             letters=DeadLetters(RedisLetters(redis, keys), runs),
+            event_letters=EventDeadLetters(RedisEventLetters(redis, keys), trigger, keys.outcomes),
+            shelf=shelf,
+            trigger=trigger,
             queues=RedisQueues(redis, keys, group),
             ledger=RedisLedger(redis, keys, group),
             externals=RedisExternals(redis, keys, group),
@@ -108,6 +131,7 @@ class Server:
             registry=registry,
             limit=CallerLimit(SlidingWindowCounterRateLimiter(storage), settings.rate),
             namespace=settings.default_namespace,
+            event_stream=settings.ingest.stream,
             origins=settings.cors_origin,
             secure=bool(settings.tls_cert),
         )

@@ -10,13 +10,17 @@ from prometheus_client import CollectorRegistry
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
 from kronstream.operations.backfills import Backfills
+from kronstream.operations.bulk import Bulk
 from kronstream.operations.catalogue import Catalogue
+from kronstream.operations.eventletters import EventDeadLetters
 from kronstream.operations.executions import Executions
 from kronstream.operations.ingest import Ingest
 from kronstream.operations.jobs import Jobs
 from kronstream.operations.letters import DeadLetters
 from kronstream.operations.pausing import Pausing
 from kronstream.operations.runs import Runs
+from kronstream.operations.shelf import Shelf
+from kronstream.operations.trigger import Trigger
 from kronstream.ports import Externals, Ledger, Queues
 from kronstream.ports.answers import Answers
 
@@ -34,7 +38,11 @@ class Services:
     executions: Executions
     pausing: Pausing
     backfills: Backfills
+    bulk: Bulk
     letters: DeadLetters
+    event_letters: EventDeadLetters
+    shelf: Shelf
+    trigger: Trigger
     queues: Queues
     ledger: Ledger
     externals: Externals
@@ -45,6 +53,7 @@ class Services:
     registry: CollectorRegistry
     limit: CallerLimit | None = None
     namespace: str = "default"
+    event_stream: str = "stream:events"
     origins: tuple[str, ...] = ()
     secure: bool = False
     patience: float = 5.0

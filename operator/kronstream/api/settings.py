@@ -41,6 +41,10 @@ class ApiSettings:
     namespaces: tuple[str, ...] = setting(
         "KRONSTREAM_NAMESPACES", "namespaces to serve (several: again, or between commas)", listed, (), shown="all"
     )
+    event_namespaces: tuple[str, ...] = setting(
+        "KRONSTREAM_EVENT_NAMESPACES", "namespaces whose EventHandlers see events that name no namespace (several: "
+        "again, or between commas)", listed, (), shown="all",
+    )  # fmt: skip
     rate: int = setting(
         "KRONSTREAM_API_RATE", "requests that one caller may make in a minute", whole(1, 100_000_000), 30_000
     )

@@ -32,6 +32,7 @@ COMMANDS = {
     "get": Entry("kronstream.cli.get", "get", "Show jobs, executions, handlers, queues or workers."),
     "history": Entry("kronstream.cli.history", "history", "Show a job's executions."),
     "logs": Entry("kronstream.cli.show", "logs", "Print what an execution printed."),
+    "openapi": Entry("kronstream.cli.openapi", "openapi", "Print, write or check the HTTP API's document."),
     "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
     "pause": Entry("kronstream.cli.hold", "pause", "Hold jobs, for a time or until they are resumed."),
     "preview": Entry("kronstream.cli.preview", "preview", "Show the next runs of a schedule, without a cluster."),

@@ -1,4 +1,4 @@
-"""The operators, routers and workers of a development session, as child processes with the rights of `deploy/`."""
+"""Operators, routers, workers and the API of a development session: child processes with the rights of `deploy/`."""
 
 import http.client
 import os
@@ -60,6 +60,11 @@ def workers(plane: ControlPlane, count: int, handlers: str | None) -> list[Compo
     return [_component(plane, "worker", number, arguments) for number in range(1, count + 1)]
 
 
+def apis(plane: ControlPlane, port: int) -> list[Component]:
+    """`api-1`, not started yet, at a port of its own; everybody on this machine may call it."""
+    return [_component(plane, "api", 1, (), port)]
+
+
 def worker_grace() -> float:
     """Seconds that a worker may take to end. Raises DevError when the environment sets nonsense."""
     try:
@@ -68,9 +73,12 @@ def worker_grace() -> float:
         raise DevError(str(error)) from error
 
 
-def _component(plane: ControlPlane, role: str, number: int, arguments: Sequence[str]) -> Component:
+def _component(
+    plane: ControlPlane, role: str, number: int, arguments: Sequence[str], port: int | None = None
+) -> Component:
     name = f"{role}-{number}"
-    (port,) = free_ports(1)
+    if port is None:
+        (port,) = free_ports(1)
     environ = {**DEFAULTS, **os.environ, **_environ(plane, role, name, port)}
     command = [*KRONSTREAM, role, *arguments]
     return Component(Process(name, command, plane.logs / f"{name}.log", environ=environ, folder=Path.cwd()), port)
@@ -84,8 +92,13 @@ def _environ(plane: ControlPlane, role: str, name: str, port: int) -> Mapping[st
         **({"KRONSTREAM_CONSUMER_NAME": name} if role in CONSUMERS else {}),
         "KRONSTREAM_METRICS_PORT": str(port),
         "KRONSTREAM_METRICS_HOST": "127.0.0.1",
+        **(_api_environ(port) if role == "api" else {}),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _api_environ(port: int) -> Mapping[str, str]:
+    return {"KRONSTREAM_API_PORT": str(port), "KRONSTREAM_API_HOST": "127.0.0.1", "KRONSTREAM_API_AUTH": "none"}
 
 
 def _resolved(handlers: str) -> str:

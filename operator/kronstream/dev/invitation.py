@@ -7,13 +7,14 @@ from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.demo import first_job
 
 
-def invitation(plane: ControlPlane, kubeconfig: Path, seconds: float) -> str:
+def invitation(plane: ControlPlane, kubeconfig: Path, api: str, seconds: float) -> str:
     """Several lines, to be copied from."""
     job = first_job(plane.api)
     kubectl = "kubectl" if shutil.which("kubectl") else str(plane.kubectl.path)
     lines = [
         "",
         f"kronstream is up after {seconds:.1f} s. Redis: {plane.redis_url}   logs: {plane.logs}",
+        f"HTTP API: {api} (everybody on this machine may call it)",
         "In another terminal:",
         "",
         f"  export KUBECONFIG={kubeconfig.absolute()}",

@@ -17,6 +17,7 @@ from kronstream.dev.demo import Demo
 from kronstream.dev.errors import DevError, PartFailedError
 from kronstream.dev.invitation import invitation
 from kronstream.dev.kubeconfig import refuse_foreign
+from kronstream.dev.loopback import free_ports
 from kronstream.dev.manifests import manifests_dir, yaml_files
 from kronstream.dev.privatefile import claimed, write_json, write_private
 from kronstream.dev.process import Process
@@ -28,6 +29,7 @@ from kronstream.dev.supervisor import Supervisor
 READY_LIMIT = 60.0  # seconds for all components together
 GIVE_UP = 3  # ends of a component that has never been ready: what it needs is there, so it will not get better
 OPERATOR_GRACE = 10.0
+API_PORT = 3051
 TICK = 0.05
 TROUBLE = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 
@@ -58,6 +60,7 @@ class Session:
         self._followed: dict[str, Process] = {}
         self._published: dict[str, int | None] = {}
         self._begun = time.monotonic()
+        self._api = ""
 
     def run(self) -> bool:
         """Whether it went well: everything became ready and, in a demo with an end, runs succeeded.
@@ -108,10 +111,12 @@ class Session:
         operators = components.operators(plane, options.operators)
         routers = components.routers(plane, options.operators)
         workers = components.workers(plane, options.workers, self._handlers())
+        apis = components.apis(plane, free_ports(1, (API_PORT,))[0])  # the one of the documents, if it is free
+        self._api = f"http://127.0.0.1:{apis[0].port}/api/v1/scheduler"
         stack.callback(self._stop, operators, OPERATOR_GRACE, signals)
         stack.callback(self._stop, workers, components.worker_grace(), signals)
-        stack.callback(self._stop, routers, OPERATOR_GRACE, signals)
-        parts = [*operators, *routers, *workers]
+        stack.callback(self._stop, [*routers, *apis], OPERATOR_GRACE, signals)
+        parts = [*operators, *routers, *workers, *apis]
         for part in parts:
             part.process.start()
         self._watch(part.process for part in parts)
@@ -147,7 +152,7 @@ class Session:
             write_private(self._options.kubeconfig, plane.kubeconfig.read_bytes())
         self._publish(plane)
         shown = self._options.kubeconfig or plane.kubeconfig
-        self._console.say(invitation(plane, shown, time.monotonic() - self._begun))
+        self._console.say(invitation(plane, shown, self._api, time.monotonic() - self._begun))
 
     # -- run -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +178,7 @@ class Session:
             "kubeconfig": str(plane.kubeconfig),
             "kubectl": str(plane.kubectl.path),
             "redis_url": plane.redis_url,
-            "api_url": None,
+            "api_url": self._api or None,
             "pids": pids,
         }
         write_json(plane.folder / "dev.json", content)
@@ -183,7 +188,7 @@ class Session:
         """Shows what operators and workers log, in a demo only trouble; all of it is in their files."""
         for name, process in self._followed.items():
             lines = process.log.new_lines()
-            if not name.startswith(("operator-", "router-", "worker-")):
+            if not name.startswith(("operator-", "router-", "worker-", "api-")):
                 continue
             for line in lines:
                 if not self._options.demo or TROUBLE.search(line):

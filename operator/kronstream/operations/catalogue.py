@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kronstream.operations.rows import Form, Object, Row, Standing, read_row
+from kronstream.operations.rows import OUTCOMES, Form, Object, Row, Standing, read_row
 
 FORGOTTEN = 10_000  # deleted ones that are remembered, so that a late word of them does not bring them back
 Place = tuple[int, str, str, str]
@@ -52,6 +52,8 @@ class Catalogue:
         self._clock = 0
         self._gone: set[str] = set()
         self._order: deque[str] = deque()
+        self._runs: Counter[str] = Counter()
+        self._queues: Counter[str] = Counter()
         self.complete = False
 
     def __len__(self) -> int:
@@ -78,6 +80,14 @@ class Catalogue:
     def counts(self, namespace: str = "") -> dict[str, int]:
         """How many jobs stand how."""
         return {word.value: len(self._places.get((namespace, "standing", word.value), ())) for word in Standing}
+
+    def runs(self) -> dict[str, int]:
+        """How many runs of all jobs ended how, as their statuses tell."""
+        return {word: self._runs[word] for word in OUTCOMES}
+
+    def queues(self) -> list[str]:
+        """The queues that jobs name."""
+        return sorted(queue for queue, count in self._queues.items() if count)
 
     def put(self, obj: Object, managed: int | None = None) -> Row | None:
         """What the API server told of a job; the row that is known then, None for one that was deleted. ``managed`` is
@@ -134,6 +144,7 @@ class Catalogue:
             self._remove(namesake.uid)  # the name has another owner: that one is gone
         for key in new - old:
             insort(self._places[key], row.place)
+        self._sum(row, known)
         self._rows[row.uid] = row
         self._names[row.namespace, row.name] = row
 
@@ -142,10 +153,18 @@ class Catalogue:
         self._touched.pop(uid, None)
         if row is None:
             return
+        self._sum(None, row)
         if self._names.get((row.namespace, row.name)) is row:
             del self._names[row.namespace, row.name]
         for key in set(_keys(row)):
             self._take(key, row.place)
+
+    def _sum(self, new: Row | None, old: Row | None) -> None:
+        for row, sign in ((new, 1), (old, -1)):
+            if row is not None:
+                self._queues[row.queue] += sign
+                for word, count in zip(OUTCOMES, row.runs, strict=True):
+                    self._runs[word] += sign * count
 
     def _take(self, key: Key, place: Place) -> None:
         places = self._places[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kronstream.domain.run import State
 from kronstream.operations.refused import Refused, Why
 from kronstream.operations.runs import Runs
-from kronstream.ports import Change, Execution, RunRecords
+from kronstream.ports import Change, Execution, RunRecords, Timing
 
 CHUNK = 500
 
@@ -29,6 +29,10 @@ class Executions:
     ) -> tuple[list[Execution], int]:
         """A job's records, the newest first, and how many there are."""
         return await self._records.page(uid, limit, offset, state)
+
+    async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
+        """How a job's runs went that ended at ``since`` (ms) or later: the last ``limit`` of the good and the bad."""
+        return await self._records.timings(uid, since, limit)
 
     async def retry(self, run: str, key: str, by: str, trace: str = "") -> Execution:
         """Do an ended run again; the record of the new one. The same key makes one. Raises Refused."""

@@ -14,6 +14,10 @@ class DeadLetters:
         self._letters = letters
         self._runs = runs
 
+    async def count(self) -> int:
+        """How many there are."""
+        return await self._letters.count()
+
     async def page(self, limit: int = 20, before: str = "") -> tuple[list[Letter], int]:
         """The newest letters, at most 100, or those before one of them; and how many there are in all."""
         return await self._letters.listed(max(1, min(limit, PAGE)), before), await self._letters.count()

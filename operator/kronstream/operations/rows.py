@@ -14,6 +14,7 @@ from kronstream.resources import instant
 Object = Mapping[str, Any]
 METADATA = ("uid", "namespace", "name", "generation", "creationTimestamp", "resourceVersion", "deletionTimestamp",
             "annotations", "labels")  # fmt: skip
+OUTCOMES = ("total", "succeeded", "failed", "cancelled", "skipped", "dead")
 ANNOTATION = "kronstream.dev/"
 
 
@@ -41,7 +42,8 @@ class Standing(StrEnum):
 class Row:
     """One job: what it is listed by, and its object as JSON; instants are milliseconds.
 
-    ``updated`` is when its spec last changed, ``view`` whatever whoever shows it has made of it.
+    ``updated`` is when its spec last changed, ``runs`` how many runs ended how (in the order of OUTCOMES), ``view``
+    whatever whoever shows it has made of it.
     """
 
     uid: str
@@ -54,6 +56,8 @@ class Row:
     standing: Standing
     platform: str
     tags: tuple[str, ...]
+    queue: str
+    runs: tuple[int, ...]
     text: str = field(repr=False)
     view: bytes | None = field(default=None, repr=False)
 
@@ -88,6 +92,8 @@ def read_row(obj: Object) -> Row:
         standing=standing_of(spec, status),
         platform=str(spec.get("platformId") or ""),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+        queue=str(spec.get("queue") or "default"),
+        runs=tuple(_count(_map(status.get("runs")).get(word)) for word in OUTCOMES),
         text=json.dumps({"metadata": kept, "spec": spec, "status": status}, ensure_ascii=False, separators=(",", ":")),
     )
 
@@ -131,3 +137,7 @@ def _updated(managed: Any, created: int) -> int:
 
 def _map(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0

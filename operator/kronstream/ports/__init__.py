@@ -41,7 +41,7 @@ from kronstream.ports.ledger import (
 )
 from kronstream.ports.letters import Letter, Letters
 from kronstream.ports.queues import Backlog, QueuePause, Queues
-from kronstream.ports.records import Attempt, Execution, RunRecords
+from kronstream.ports.records import Attempt, Execution, RunRecords, Timing
 from kronstream.ports.requests import Change, Request, Requests, Stored, Word
 from kronstream.ports.runqueue import Claim, Failure, LastSuccess, Outcome, Pulse, RunQueue, WorkerCard
 from kronstream.ports.wires import Recall, Reply, Wires
@@ -107,6 +107,7 @@ __all__ = [
     "Stored",
     "Tally",
     "StreamFault",
+    "Timing",
     "Verdict",
     "Waiting",
     "Wires",

@@ -56,6 +56,17 @@ class Execution:
     slow: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How an ended run went; instants and durations are milliseconds. ``nominal`` is when it was due."""
+
+    state: State
+    finished: int
+    nominal: int | None
+    started: int | None
+    duration: int | None
+
+
 class RunRecords(Protocol):
     """Reads execution records."""
 
@@ -72,6 +83,10 @@ class RunRecords(Protocol):
         Found by indexes; of a state that shares one (failed, cancelled, dead; running, retrying) by what that index
         holds, which ``history`` and ``maxBacklog`` bound.
         """
+        ...
+
+    async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
+        """How a job's runs went that ended at ``since`` or later: the last ``limit`` of the good and of the bad."""
         ...
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:

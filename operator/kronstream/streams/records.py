@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from redis.asyncio import Redis
 
 from kronstream.domain.run import State, trigger_of
-from kronstream.ports import Attempt, Execution
+from kronstream.ports import Attempt, Execution, Timing
 from kronstream.settings import DEFAULT_GROUP
 from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
@@ -66,6 +66,12 @@ def _attempts(fields: Mapping[str, str]) -> Iterator[Attempt]:
         yield Attempt(number, fields.get("wk"), int(fields["sta"]), finished, reason, error)
 
 
+def _timing(row: Sequence[str | None]) -> Timing:
+    state, finished = str(row[0]), int(row[1] or 0)
+    nominal, started, duration = (int(text) if text else None for text in row[2:])
+    return Timing(State(state), finished, nominal, started, duration)
+
+
 class Records:
     """RunRecords on Redis."""
 
@@ -112,6 +118,18 @@ class Records:
         for run in runs:
             pipe.hgetall(self._keys.run(run))
         return [_execution(run, fields) for run, fields in zip(runs, await pipe.execute(), strict=True) if fields]
+
+    async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
+        """See RunRecords."""
+        found: list[Timing] = []
+        for key in (self._keys.good(uid), self._keys.bad(uid)):
+            runs = await self._redis.zrange(key, "+inf", since, byscore=True, desc=True, offset=0, num=limit)
+            for start in range(0, len(runs), CHUNK):
+                pipe = self._redis.pipeline(transaction=False)
+                for run in runs[start : start + CHUNK]:
+                    pipe.hmget(self._keys.run(str(run)), "st", "fin", "nom", "sta", "dur")
+                found += [_timing(row) for row in await pipe.execute() if row[0] and row[1]]
+        return found
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """See RunRecords."""

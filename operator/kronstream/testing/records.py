@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from kronstream.domain.run import State, trigger_of
-from kronstream.ports import Attempt, Execution
+from kronstream.ports import Attempt, Execution, Timing
 from kronstream.testing.model import Run
 from kronstream.testing.store import MemoryStore
 
@@ -74,6 +74,17 @@ class MemoryRecords:
         found = [await self.get(run) for run in (*waiting, *started, *(run for _, _, run in ended))]
         known = [run for run in found if run is not None and state in (None, run.state)]
         return known[offset : offset + limit], len(known)
+
+    async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
+        """See RunRecords."""
+        found = []
+        for good in (True, False):
+            ended = sorted((pair for pair in self._store.history[uid, good] if pair[0] >= since), reverse=True)
+            for _, key in ended[:limit]:
+                run = await self.get(key)
+                if run is not None and run.finished is not None:
+                    found.append(Timing(run.state, run.finished, run.nominal, run.started, run.duration))
+        return found
 
     async def of_job(self, uid: str, limit: int = 20) -> list[Execution]:
         """See RunRecords."""
