@@ -102,18 +102,41 @@ def test_history_and_executions_are_the_same(stub: StubApi) -> None:
 
 
 def test_workers_queues_and_handlers(stub: StubApi) -> None:
-    worker = {"consumer": "w-1", "queues": {"default": 10}, "messages_processed": 3, "uptime_seconds": 7_260}
+    worker = {
+        "consumer_name": "w-1", "queues": {"default": 10, "slow": 1}, "functions": ["a", "b"], "messages_processed": 3,
+        "messages_succeeded": 2, "messages_failed": 1, "uptime_seconds": 7_260, "last_heartbeat": None,
+    }  # fmt: skip
+    lane = {"queue": "default", "lane": "high", "waiting": 2, "taken": 1, "oldest_ms": 1_500}
+    paused = {"by": "anna", "reason": "moving", "since": "2026-12-24T07:00:00.000Z"}
+    queues = [
+        {"name": "default", "paused": None, "lanes": [lane, {**lane, "lane": "low", "oldest_ms": None}]},
+        {"name": "slow", "paused": paused, "lanes": []},
+    ]
+    handler = {
+        "namespace": "a", "name": "bill", "event": "order.paid", "status": "invalid", "priority": 5, "action": "runJob x",
+        "message": "no", "filter": None, "platform_id": None, "stream": None, "id": UID,
+    }  # fmt: skip
     stub.replies["GET /workers"] = Reply(value=[worker])
-    stub.replies["GET /queues"] = Reply(value=[{"name": "default", "lag": 2, "lanes": {}}, {"name": "slow", "lag": 0}])
-    stub.replies["GET /event-handlers?event=order.paid"] = Reply(value=[{"id": "u", "name": "bill"}])
+    stub.replies["GET /queues"] = Reply(value=queues)
+    stub.replies[f"GET /event-handlers?namespace=%2A&event=order.paid&{LIST}"] = page(handler)
+    stub.replies["GET /event-handlers/a:bill"] = Reply(value=handler)
 
-    assert (
-        stub.call("get", "workers").stdout.splitlines()[1]
-        == 'w-1        {"default":10}   3           -           -        2h1m'
-    )
-    assert stub.call("get", "queues").stdout.splitlines() == ["NAME      LAG", "default   2", "slow      0"]
-    assert stub.call("get", "queue", "slow", "-o", "json").stdout == '{\n  "name": "slow",\n  "lag": 0\n}\n'
-    assert stub.call("get", "eventhandlers", "--event", "order.paid", "-o", "name").stdout == "bill\n"
+    assert stub.call("get", "workers").stdout.splitlines() == [
+        "CONSUMER   QUEUES              FUNCTIONS   PROCESSED   SUCCEEDED   FAILED   UPTIME   LAST BEAT",
+        "w-1        default=10,slow=1   2           3           2           1        2h1m     -",
+    ]
+    assert stub.call("get", "queues").stdout.splitlines() == [
+        "NAME      STATUS   WAITING   TAKEN   OLDEST",
+        "default   active   4         2       1.5s",
+        "slow      paused   0         0       -",
+    ]
+    assert json.loads(stub.call("get", "queue", "slow", "-o", "json").stdout) == queues[1]
+    assert stub.call("get", "queue", "none").exit_code == 3
+    assert stub.call("get", "eventhandlers", "-A", "--event", "order.paid").stdout.splitlines() == [
+        "NAMESPACE   NAME   EVENT        STATUS    PRIORITY   ACTION     WHY",
+        "a           bill   order.paid   invalid   5          runJob x   no",
+    ]
+    assert stub.call("get", "handler", "a/bill", "-o", "name").stdout == "a/bill\n"
 
 
 # -- run, logs, show ---------------------------------------------------------------------------------------------
@@ -245,8 +268,8 @@ def test_retry_and_cancel_of_some(stub: StubApi) -> None:
 def test_cancel_by_filter(stub: StubApi) -> None:
     stub.replies["POST /executions:cancel"] = Reply(202, {"operation_id": "op-1", "count": 3})
     stub.replies["GET /operations/op-1"] = [
-        Reply(value={"status": "running", "done": 1, "total": 3}),
-        Reply(value={"status": "done", "done": 3, "total": 3}),
+        Reply(value={"state": "running", "done": 1, "failed": 0, "count": 3}),
+        Reply(value={"state": "done", "done": 3, "failed": 0, "count": 3}),
     ]
 
     answer = stub.call(
@@ -294,10 +317,13 @@ def test_pause_and_resume(stub: StubApi) -> None:
 
 def test_backfill(stub: StubApi) -> None:
     stub.replies["POST /jobs/default:nightly/backfill"] = [
-        Reply(202, {"count": 2, "runs": ["2026-12-01T02:00:00.000Z", "2026-12-02T02:00:00.000Z"]}),
-        Reply(202, {"operation_id": "op-2"}),
+        Reply(
+            202,
+            {"operation_id": None, "count": 2, "instants": ["2026-12-01T02:00:00.000Z", "2026-12-02T02:00:00.000Z"]},
+        ),
+        Reply(202, {"operation_id": "op-2", "count": 2}),
     ]
-    stub.replies["GET /operations/op-2"] = Reply(value={"status": "cancelled", "done": 1, "total": 2})
+    stub.replies["GET /operations/op-2"] = Reply(value={"state": "done", "done": 1, "failed": 1, "count": 2})
     span = ("--from", "2026-12-01T00:00:00Z", "--to", "2026-12-03T00:00:00Z")
 
     plan = stub.call("backfill", "nightly", *span, "--dry-run")
@@ -306,28 +332,51 @@ def test_backfill(stub: StubApi) -> None:
     assert plan.stdout == "2026-12-01T02:00:00.000Z\n2026-12-02T02:00:00.000Z\n"
     assert plan.stderr == "2 runs; nothing was started (dry run)\n"
     assert (begun.exit_code, begun.stdout) == (1, "op-2\n")
-    assert begun.stderr.splitlines()[-1] == "Error: operation op-2: cancelled, 1 of 2"
+    assert begun.stderr.splitlines()[-1] == "Error: operation op-2: done, 2 of 2, 1 of them failed"
     given = {"from": "2026-12-01T00:00:00.000Z", "to": "2026-12-03T00:00:00.000Z"}
     assert bodies(stub) == [{**given, "dry_run": True}, {**given, "pace": "10s"}]
 
 
 def test_dead_letters(stub: StubApi) -> None:
-    letters = [{"id": "7-0", "kind": "run", "reason": "too_many_deliveries", "entry": {"run": RUN}}]
-    stub.replies[f"GET /dead-letters?kind=run&{LIST}"] = page(*letters)
-    stub.replies[f"GET /dead-letters?{LIST}"] = page(*letters)
-    stub.replies["POST /dead-letters/7-0/replay"] = Reply(202, {})
-    stub.replies["DELETE /dead-letters/7-0"] = Reply(204)
+    run = {
+        "id": "run-7-0", "kind": "run", "reason": "error", "message": "no good", "at": "2020-01-01T00:00:00.000Z",
+        "execution_id": RUN, "namespace": "default", "job_name": "nightly", "handler_id": None, "text": None,
+    }  # fmt: skip
+    event = {**run, "id": "event-1-0", "kind": "event", "execution_id": None, "job_name": None, "handler_id": "u-1"}
+    stub.replies["GET /dead-letters?kind=run&limit=100"] = page(
+        *[{**run, "id": f"run-9-{n}"} for n in range(100)], total=101
+    )
+    stub.replies["GET /dead-letters?kind=run&limit=100&before=run-9-99"] = page(run, total=101)
+    stub.replies["GET /dead-letters?kind=event&limit=100"] = page(event)
+    stub.replies["POST /dead-letters/run-7-0/replay"] = Reply(202, {"execution_id": RUN, "matched": None})
+    stub.replies["POST /dead-letters/event-1-0/replay"] = Reply(202, {"execution_id": None, "matched": [{}, {}]})
+    stub.replies["DELETE /dead-letters/run-7-0"] = Reply(204)
 
-    assert stub.call("dead-letters", "list", "--kind", "run").stdout.splitlines() == [
-        "ID    KIND   REASON",
-        "7-0   run    too_many_deliveries",
+    lines = stub.call("dead-letters", "list").stdout.splitlines()
+    assert len(lines) == 103
+    assert lines[0].split() == ["ID", "REASON", "AGE", "OF", "MESSAGE"]
+    assert lines[101].split()[0] == "run-7-0"
+    assert lines[101].endswith("default/nightly   no good")
+    assert "handler u-1" in lines[102]
+    assert f"Execution id:  {RUN}" in stub.call("dead-letters", "show", "run-7-0").stdout
+    assert [stub.call("dead-letters", "show", one).exit_code for one in ("event-2-0", "x")] == [3, 3]
+    assert stub.call("dead-letters", "replay", "run-7-0", "event-1-0").stdout.splitlines() == [
+        f"run-7-0 replayed: run {RUN}",
+        "event-1-0 replayed: 2 handlers",
     ]
-    assert f'"run": "{RUN}"' in stub.call("dead-letters", "show", "7-0").stdout
-    assert stub.call("dead-letters", "show", "8-0").exit_code == 3
-    assert stub.call("dead-letters", "replay", "7-0").stdout == "7-0 replayed\n"
-    assert stub.call("dead-letters", "drop", "7-0", stdin="n\n").exit_code == 1
+    assert stub.call("dead-letters", "drop", "run-7-0", stdin="n\n").exit_code == 1
     assert not [asked for asked in stub.asked if asked.method == "DELETE"]
-    assert stub.call("dead-letters", "drop", "7-0", "--yes").stdout == "7-0 dropped\n"
+    assert stub.call("dead-letters", "drop", "run-7-0", "--yes").stdout == "run-7-0 dropped\n"
+
+
+def test_queues_are_held(stub: StubApi) -> None:
+    stub.replies["POST /queues/slow/pause"] = Reply(value={"message": "Queue paused successfully"})
+    stub.replies["POST /queues/slow/resume"] = Reply(value={"message": "Queue resumed successfully"})
+
+    assert stub.call("pause", "--queue", "slow", "--reason", "moving").stdout == "queue slow paused\n"
+    assert stub.call("resume", "--queue", "slow").stdout == "queue slow resumed\n"
+    assert bodies(stub) == [{"reason": "moving"}, None]
+    assert stub.call("pause").exit_code == 2
 
 
 # -- completion, colours, words ----------------------------------------------------------------------------------

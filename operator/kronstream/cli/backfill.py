@@ -39,15 +39,15 @@ def backfill(api: Api, job: str, begin: str, end: str, wait: bool, timeout: floa
     elif more["dry_run"]:
         _print_plan(answer)
     else:
-        click.echo(answer.get("operation_id") or answer.get("id"))
+        click.echo(answer["operation_id"])
     if wait and not more["dry_run"]:
-        awaited(api, answer.get("operation_id") or answer["id"], timeout)
+        awaited(api, answer["operation_id"], timeout)
 
 
 def _print_plan(answer: dict[str, Any]) -> None:
     """The instants, and how many there are."""
-    runs = answer.get("runs") or answer.get("instants") or []
-    for run in runs:
-        click.echo(run["scheduled_at"] if isinstance(run, dict) else str(run))
-    count = answer.get("count", len(runs))
-    click.echo(f"{count} run{'' if count == 1 else 's'}; nothing was started (dry run)", err=True)
+    instants, count = answer.get("instants") or [], answer["count"]
+    for instant in instants:
+        click.echo(instant)
+    rest = f", the first {len(instants)} are shown" if len(instants) < count else ""
+    click.echo(f"{count} run{'' if count == 1 else 's'}{rest}; nothing was started (dry run)", err=True)

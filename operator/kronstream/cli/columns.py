@@ -19,9 +19,9 @@ def run_name(row: Row) -> str:
     return str(row["id"])
 
 
-def named(*fields: str) -> Callable[[Row], str]:
-    """The first of some fields that a row has."""
-    return lambda row: str(next((row[field] for field in fields if row.get(field)), ""))
+def kept_name(row: Row) -> str:
+    """Of an event handler."""
+    return f"{row['namespace']}/{row['name']}"
 
 
 def jobs(*, namespaces: bool) -> list[Column]:
@@ -84,20 +84,69 @@ def _why(row: Row) -> str | None:
 
 def workers() -> list[Column]:
     """Of workers."""
+    present = now()
     return [
-        Column("CONSUMER", named("consumer", "worker_id", "id", "name")),
-        Column("QUEUES", _get("queues")),
+        Column("CONSUMER", _get("consumer_name")),
+        Column("QUEUES", lambda row: ",".join(f"{name}={slots}" for name, slots in row["queues"].items())),
+        Column("FUNCTIONS", lambda row: len(row["functions"])),
         Column("PROCESSED", _get("messages_processed")),
         Column("SUCCEEDED", _get("messages_succeeded")),
         Column("FAILED", _get("messages_failed")),
-        Column("UPTIME", lambda row: None if row.get("uptime_seconds") is None else span(row["uptime_seconds"])),
+        Column("UPTIME", lambda row: span(row["uptime_seconds"])),
+        Column("LAST BEAT", lambda row: away(row.get("last_heartbeat"), present)),
+        Column("NAMES", _get("functions"), wide=True),
     ]
 
 
-def as_told(row: Row) -> list[Column]:
-    """Of rows of a kind of which the command line knows nothing: what the first has that fits into a cell."""
+def queues() -> list[Column]:
+    """Of queues."""
     return [
-        Column(field.replace("_", " ").upper(), _get(field))
-        for field, value in row.items()
-        if not isinstance(value, (dict, list))
+        Column("NAME", _get("name")),
+        Column("STATUS", lambda row: "paused" if row["paused"] else "active"),
+        Column("WAITING", lambda row: sum(lane["waiting"] for lane in row["lanes"])),
+        Column("TAKEN", lambda row: sum(lane["taken"] for lane in row["lanes"])),
+        Column("OLDEST", lambda row: lasted(_oldest(row["lanes"]))),
+        Column("LANES", lambda row: ",".join(f"{one['lane']}={one['waiting']}" for one in row["lanes"]), wide=True),
+        Column("PAUSED BY", lambda row: (row["paused"] or {}).get("by"), wide=True),
+        Column("REASON", lambda row: (row["paused"] or {}).get("reason"), wide=True),
     ]
+
+
+def handlers(*, namespaces: bool) -> list[Column]:
+    """Of event handlers."""
+    return [
+        *([Column("NAMESPACE", _get("namespace"))] if namespaces else []),
+        Column("NAME", _get("name")),
+        Column("EVENT", _get("event")),
+        Column("STATUS", _get("status")),
+        Column("PRIORITY", _get("priority")),
+        Column("ACTION", _get("action")),
+        Column("WHY", _get("message")),
+        Column("FILTER", _get("filter"), wide=True),
+        Column("PLATFORM", _get("platform_id"), wide=True),
+        Column("STREAM", _get("stream"), wide=True),
+        Column("ID", _get("id"), wide=True),
+    ]
+
+
+def letters() -> list[Column]:
+    """Of dead letters."""
+    present = now()
+    return [
+        Column("ID", _get("id")),
+        Column("REASON", _get("reason")),
+        Column("AGE", lambda row: away(row["at"], present)),
+        Column("OF", _whose),
+        Column("MESSAGE", _get("message")),
+        Column("RUN", _get("execution_id"), wide=True),
+    ]
+
+
+def _whose(row: Row) -> str | None:
+    if row["job_name"]:
+        return f"{row['namespace']}/{row['job_name']}"
+    return f"handler {row['handler_id']}" if row["handler_id"] else None
+
+
+def _oldest(lanes: list[Row]) -> int | None:
+    return max((lane["oldest_ms"] for lane in lanes if lane["oldest_ms"] is not None), default=None)

@@ -9,7 +9,8 @@ import click
 from kronstream.cli import columns
 from kronstream.cli.client.connection import PAGE, Api, segment
 from kronstream.cli.client.door import through_api
-from kronstream.cli.client.names import RUN, job_path, run_path
+from kronstream.cli.client.exits import Exit, Failure
+from kronstream.cli.client.names import RUN, job_id, job_path, run_path
 from kronstream.cli.client.options import complete_jobs, output_option
 from kronstream.cli.history import print_history
 from kronstream.cli.printing import print_rows
@@ -46,7 +47,7 @@ class Kind(click.ParamType):  # type: ignore[type-arg]  # not generic before cli
 @click.command()
 @click.argument("kind", type=Kind())
 @click.argument("name", required=False, shell_complete=complete_jobs)
-@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Jobs of all namespaces.")
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Jobs or handlers of all namespaces.")
 @click.option("--status", help="Jobs or executions of this status.")
 @click.option("--type", "type", type=click.Choice(["cron", "once", "interval", "manual"]), help="Jobs that run so.")
 @click.option("--tag", help="Jobs that have this tag.")
@@ -68,8 +69,10 @@ def get(api: Api, kind: str, name: str | None, everywhere: bool, limit: int, for
         print_rows([job], columns.jobs(namespaces=False), form, columns.job_name, "", one=True)
     elif kind == "jobs":
         _jobs(api, everywhere, limit, form, wanted)
+    elif kind == "handlers":
+        _handlers(api, name, wanted["event"], everywhere, limit, form)
     else:
-        _others(api, kind, name, wanted["event"], form)
+        _few(api, kind, name, form)
 
 
 def _jobs(api: Api, everywhere: bool, limit: int, form: str, wanted: dict[str, Any]) -> None:
@@ -78,8 +81,7 @@ def _jobs(api: Api, everywhere: bool, limit: int, form: str, wanted: dict[str, A
     del wanted["event"]
     namespace = "*" if everywhere else api.namespace
     rows, total = api.rows("/jobs", {"namespace": namespace, **wanted}, limit)
-    where = "in all namespaces" if everywhere else f"in namespace {namespace}"
-    print_rows(rows, columns.jobs(namespaces=everywhere), form, columns.job_name, f"no such jobs {where}")
+    print_rows(rows, columns.jobs(namespaces=everywhere), form, columns.job_name, f"no such jobs {_where(namespace)}")
     tell_rest(len(rows), total)
 
 
@@ -93,22 +95,30 @@ def _executions(api: Api, name: str | None, status: str | None, limit: int, form
         print_history(api, name, status, limit, form)
 
 
-def _others(api: Api, kind: str, name: str | None, event: str | None, form: str) -> None:
-    """Event handlers, queues, workers: few, and told at once."""
-    if kind == "handlers" and name:
-        rows = [api.get(f"/event-handlers/{segment(name.replace('/', ':', 1))}", about=name)]
-    else:
-        path = "/event-handlers" if kind == "handlers" else f"/{kind}"
-        rows = _list(api.get(path, {"event": event} if kind == "handlers" else None))
-    shown = columns.workers() if kind == "workers" else columns.as_told(rows[0] if rows else {})
-    which = columns.named("name", "resource_name", "consumer", "id")
-    if kind != "handlers" and name:
-        rows = [row for row in rows if which(row) == name]
-    print_rows(rows, shown, form, which, f"no such {kind}", one=bool(name and rows))
+def _handlers(api: Api, name: str | None, event: str | None, everywhere: bool, limit: int, form: str) -> None:
+    shown = columns.handlers(namespaces=everywhere)
+    if name:
+        handler = api.get(f"/event-handlers/{segment(job_id(api, name))}", about=name)
+        print_rows([handler], shown, form, columns.kept_name, "", one=True)
+        return
+    namespace = "*" if everywhere else api.namespace
+    rows, total = api.rows("/event-handlers", {"namespace": namespace, "event": event}, limit)
+    print_rows(rows, shown, form, columns.kept_name, f"no such handlers {_where(namespace)}")
+    tell_rest(len(rows), total)
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _few(api: Api, kind: str, name: str | None, form: str) -> None:
+    """Queues and workers: told at once."""
+    field = "name" if kind == "queues" else "consumer_name"
+    rows = [row for row in api.get(f"/{kind}") if name in (None, row[field])]
+    if name and not rows:
+        raise Failure(Exit.NOT_FOUND, f"{name}: there is no such {kind.removesuffix('s')}")
+    shown = columns.queues() if kind == "queues" else columns.workers()
+    print_rows(rows, shown, form, lambda row: str(row[field]), f"no live {kind}", one=name is not None)
+
+
+def _where(namespace: str) -> str:
+    return "in all namespaces" if namespace == "*" else f"in namespace {namespace}"
 
 
 def tell_rest(shown: int, total: int) -> None:

@@ -16,8 +16,10 @@ from kronstream.cli.get import tell_rest
 from kronstream.cli.printing import print_fields, print_rows, print_value
 
 IDS = click.argument("letters", nargs=-1, required=True, metavar="ID...")
-KIND = click.option("--kind", type=click.Choice(["run", "event"]), help="Only those of runs, or of events.")
+KINDS = ("run", "event")
+KIND = click.option("--kind", type=click.Choice(KINDS), help="Only those of runs, or of events.")
 MOST = 100_000
+AT_ONCE = 100
 
 
 @click.group("dead-letters")
@@ -32,8 +34,12 @@ def dead_letters() -> None:
 @through_api
 def listed(api: Api, kind: str | None, limit: int, form: str) -> None:
     """List dead letters."""
-    rows, total = api.rows("/dead-letters", {"kind": kind}, limit)
-    print_rows(rows, columns.as_told(rows[0] if rows else {}), form, columns.run_name, "no dead letters")
+    rows: list[dict[str, Any]] = []
+    total = 0
+    for one in [kind] if kind else KINDS:
+        found, count = _letters(api, one, limit - len(rows))
+        rows, total = rows + found, total + count
+    print_rows(rows, columns.letters(), form, columns.run_name, "no dead letters")
     tell_rest(len(rows), total)
 
 
@@ -43,8 +49,9 @@ def listed(api: Api, kind: str | None, limit: int, form: str) -> None:
 @through_api
 def shown(api: Api, letter: str, form: str) -> None:
     """Tell everything about a dead letter."""
-    rows, _ = api.rows("/dead-letters", limit=MOST)
-    found: dict[str, Any] | None = next((row for row in rows if row["id"] == letter), None)
+    kind = letter.partition("-")[0]
+    rows = _letters(api, kind, MOST)[0] if kind in KINDS else []
+    found = next((row for row in rows if row["id"] == letter), None)
     if found is None:
         raise Failure(Exit.NOT_FOUND, f"{letter}: there is no such dead letter; `kronstream dead-letters list`")
     if form == "text":
@@ -60,8 +67,9 @@ def replay(api: Api, letters: tuple[str, ...]) -> None:
     """Deliver dead letters again."""
 
     def one(letter: str) -> None:
-        api.post(f"/dead-letters/{segment(letter)}/replay", about=letter)
-        click.echo(f"{letter} replayed")
+        answer = api.post(f"/dead-letters/{segment(letter)}/replay", about=letter)
+        run, matched = answer["execution_id"], answer["matched"]
+        click.echo(f"{letter} replayed: {f'run {run}' if run else f'{len(matched or ())} handlers'}")
 
     each(letters, one)
 
@@ -80,3 +88,17 @@ def drop(api: Api, letters: tuple[str, ...], yes: bool) -> None:
         click.echo(f"{letter} dropped")
 
     each(letters, one)
+
+
+def _letters(api: Api, kind: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """The newest of a kind, and how many there are."""
+    found: list[dict[str, Any]] = []
+    total = 0
+    while True:
+        size = max(1, min(AT_ONCE, limit - len(found)))
+        before = found[-1]["id"] if found else None
+        answer = api.call("GET", "/dead-letters", {"kind": kind, "limit": size, "before": before})
+        total = max(total, int(answer.headers.get("x-total-count", 0)))
+        found += answer.value[: max(0, limit - len(found))]
+        if len(answer.value) < size or len(found) >= limit:
+            return found, total

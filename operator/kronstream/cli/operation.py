@@ -14,8 +14,6 @@ from kronstream.cli.client.exits import Exit, Failure
 
 DEFAULT = "0s"
 PAUSE = 0.5
-OVER = frozenset({"done", "completed", "succeeded", "success", "failed", "cancelled", "stopped"})
-WELL = frozenset({"done", "completed", "succeeded", "success"})
 
 
 def awaited(
@@ -33,21 +31,20 @@ def awaited(
             done, total = progress(found)
             bar.length = max(1, total)
             bar.update(max(0, done - bar.pos))
-            if found.get("status") in OVER:
+            if found["state"] != "running":
                 break
             if seconds and clock() > deadline:
                 raise Failure(
                     Exit.TIMEOUT, f"operation {operation} goes on after {seconds:.0f} s: {done} of {total} are done"
                 )
             pause(PAUSE)
-    said = f"operation {operation}: {found['status']}, {done} of {total}"
-    if found["status"] not in WELL:
+    failed = found["failed"]
+    said = f"operation {operation}: {found['state']}, {done} of {total}{f', {failed} of them failed' if failed else ''}"
+    if found["state"] != "done" or failed:
         raise Failure(Exit.FAILED, said)
     click.echo(said, err=True)
 
 
 def progress(found: dict[str, Any]) -> tuple[int, int]:
-    """How many are done, and of how many."""
-    done = next((found[name] for name in ("done", "ended", "completed") if isinstance(found.get(name), int)), 0)
-    total = next((found[name] for name in ("total", "count") if isinstance(found.get(name), int)), done)
-    return done, total
+    """How many are done, well or badly, and of how many."""
+    return found["done"] + found["failed"], found["count"]

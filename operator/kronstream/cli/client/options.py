@@ -38,4 +38,4 @@ def complete_jobs(ctx: click.Context, _: click.Parameter, begun: str) -> list[Co
 
 
 JOB = click.argument("job", shell_complete=complete_jobs)
-JOBS = click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_jobs)
+JOBS = click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_jobs)
