@@ -113,8 +113,8 @@ def test_workers_queues_and_handlers(stub: StubApi) -> None:
         {"name": "slow", "paused": paused, "lanes": []},
     ]
     handler = {
-        "namespace": "a", "name": "bill", "event": "order.paid", "status": "invalid", "priority": 5, "action": "runJob x",
-        "message": "no", "filter": None, "platform_id": None, "stream": None, "id": UID,
+        "namespace": "a", "name": "bill", "event": "order.paid", "status": "invalid", "priority": 5,
+        "action": "runJob x", "message": "no", "filter": None, "platform_id": None, "stream": None, "id": UID,
     }  # fmt: skip
     stub.replies["GET /workers"] = Reply(value=[worker])
     stub.replies["GET /queues"] = Reply(value=queues)

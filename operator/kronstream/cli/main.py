@@ -27,6 +27,7 @@ COMMANDS = {
         "kronstream.cli.letters", "dead_letters", "Look at what could not be delivered; replay or drop it."
     ),
     "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
+    "doctor": Entry("kronstream.cli.doctor", "doctor", "Check the installation, and say what to do."),
     "emit": Entry("kronstream.cli.emit", "emit", "Send an event to the EventHandlers."),
     "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
     "get": Entry("kronstream.cli.get", "get", "Show jobs, executions, handlers, queues or workers."),
@@ -44,6 +45,7 @@ COMMANDS = {
         "kronstream.cli.runhandler", "run_handler", "Run one handler here, without Redis and cluster."
     ),
     "show": Entry("kronstream.cli.show", "show", "Tell everything about an execution."),
+    "top": Entry("kronstream.cli.top", "top", "Watch queues, workers, what is due soon and what fails."),
     "trigger": Entry("kronstream.cli.trigger", "trigger", "Trigger EventHandlers by hand; tells what each one did."),
     "validate": Entry("kronstream.cli.validate", "validate", "Check resources in files, as the operator would."),
     "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
