@@ -166,17 +166,22 @@ def test_backfill(shell: Shell, job: Callable[..., str]) -> None:
     assert {(run["trigger"], run["status"]) for run in runs} == {("backfill", "success")}
 
 
-def test_dead_letters(shell: Shell, job: Callable[..., str]) -> None:
-    job("buried", "api:fail", payload="x", retry={"limit": 1, "backoff": {"initial": "1s"}})
-    shell("run", "buried", "--wait", code=1)
-    (name,) = (
-        one["id"] for one in json.loads(shell("dead-letters", "list", "-o", "json")) if one["job_name"] == "buried"
-    )
+def test_dead_letters(doored: Installation, shell: Shell, job: Callable[..., str]) -> None:
+    job("buried", "api:echo")
+    run = shell("run", "buried", "--wait").strip()
+    of_run = {"kind": "run", "run": run, "reason": "too_many_deliveries", "namespace": "default", "name": "buried"}
+    first = f"run-{doored.redis.xadd(doored.keys.dead, of_run)}"
+    second = f"run-{doored.redis.xadd(doored.keys.dead, {'kind': 'entry', 'reason': 'nonsense'})}"
 
-    assert re.search(rf"^{name} .*default/buried", shell("dead-letters", "list", "--kind", "run"), re.MULTILINE)
-    assert re.search(r"^Job name: +buried$", shell("dead-letters", "show", name), re.MULTILINE)
-    assert RUN.search(shell("dead-letters", "replay", name))
-    assert name in shell("dead-letters", "drop", name, "--yes", code=3)
+    assert re.search(rf"^{first} .*default/buried", shell("dead-letters", "list", "--kind", "run"), re.MULTILINE)
+    assert shell("dead-letters", "list", "-o", "name").split()[:2] == [second, first]
+    assert re.search(r"^Reason: +too_many_deliveries$", shell("dead-letters", "show", first), re.MULTILINE)
+    again = RUN.search(shell("dead-letters", "replay", first))
+    assert again is not None
+    assert shell("logs", "-f", again.group()) == ""
+    assert second in shell("dead-letters", "replay", second, code=1)
+    assert shell("dead-letters", "drop", second, "--yes") == f"{second} dropped\n"
+    assert shell("dead-letters", "drop", second, "--yes", code=3).startswith(f"Error: {second}: ")
 
 
 def test_doctor(doored: Installation, shell: Shell, job: Callable[..., str]) -> None:
@@ -189,7 +194,7 @@ def test_doctor(doored: Installation, shell: Shell, job: Callable[..., str]) -> 
     assert re.search(r"ok +RBAC: kronstream-system:kronstream-operator has the \d+ rights", "\n".join(said))
     assert "ok     Redis: persistent by its append-only file" in said
     at = said.index("look   Workers: no worker serves queue nobody-serves-it")
-    assert said[at + 1].strip() == "start one with `--queues nobody-serves-it`"
+    assert said[at + 1].strip() == "start one with `kronstream worker --queue nobody-serves-it`"
     doored.objects.send("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kronstream-api")
     try:
         found = json.loads(shell("doctor", "-o", "json", code=1, **environ))
