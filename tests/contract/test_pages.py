@@ -50,3 +50,15 @@ async def test_pages_of_one_state(store: Store) -> None:
 async def test_a_job_without_records_has_no_page(store: Store) -> None:
     assert await store.records.page("no-such-job", 20) == ([], 0)
     assert await store.records.page("no-such-job", 20, 40, State.FAILED) == ([], 0)
+
+
+async def test_how_runs_went(store: Store) -> None:
+    await mixed(store)
+    whole, _ = await store.records.page(UID, 100)
+    ended = [run for run in whole if run.finished is not None]
+    found = await store.records.timings(UID, 0, 100)
+    told = sorted((timing.state, timing.finished, timing.nominal, timing.started, timing.duration) for timing in found)
+    assert told == sorted((run.state, run.finished, run.nominal, run.started, run.duration) for run in ended)
+    newest = max(run.finished or 0 for run in ended)
+    assert all(timing.finished == newest for timing in await store.records.timings(UID, newest, 100))
+    assert len(await store.records.timings(UID, 0, 1)) == 2, "one that went well, one that did not"

@@ -39,13 +39,14 @@ def test_the_sample_causes_what_handlers_say(doored: Installation, calls: Calls)
     doored.objects.apply(scheduled("follow-up", "default", "api:echo"))
     run = {"runJob": {"name": "follow-up"}}
     doored.objects.apply(handling("on-done", "workflow.*", action=run, priority=7))
-    doored.objects.apply(handling("on-failed", "workflow.*", action=run, filter='data.status == "failed"'))
+    doored.objects.apply(handling("on-failed", "workflow.*", action=run, filter='event.data.status == "failed"'))
     doored.objects.apply(handling("elsewhere", "workflow.*", action=run, platformId="platform-9"))
 
     def told() -> dict[str, object] | None:
         found = shell(doored, TRIGGER)
         outcomes = {one["name"]: one["outcome"] for one in found["matched"]}
-        return found if outcomes == {"on-done": "started", "on-failed": "filtered"} else None
+        assert outcomes == {"on-done": "started", "on-failed": "filtered"}, found
+        return found
 
     found = eventually(told)
     assert [one["name"] for one in found["apart"]] == ["elsewhere"]

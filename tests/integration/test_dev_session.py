@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -71,9 +72,21 @@ def test_a_session_from_start_to_sigterm(tmp_path: Path, devs: list[Dev]) -> Non
 
     told = dev.ready()
     pids = told["pids"]
-    assert set(pids) == {"etcd", "apiserver", "redis", "operator-1", "operator-2", "router-1", "router-2", "worker-1"}
+    assert set(pids) == {
+        "etcd",
+        "apiserver",
+        "redis",
+        "operator-1",
+        "operator-2",
+        "router-1",
+        "router-2",
+        "worker-1",
+        "api-1",
+    }
     assert all(psutil.pid_exists(pid) for pid in pids.values())
     assert told["api_url"].endswith("/api/v1/scheduler")
+    with urlopen(f"{told['api_url']}/jobs") as answer:
+        assert json.load(answer) == []
     assert told["redis_url"].startswith("redis://127.0.0.1:")
     kubectl = [told["kubectl"], f"--kubeconfig={config}", "get", "crds", "-o", "name"]
     assert "scheduledjobs.kronstream.dev" in subprocess.run(kubectl, capture_output=True, text=True, check=False).stdout

@@ -66,14 +66,18 @@ def routed() -> FastAPI:
     for router in (*ROUTERS, probes.router):
         app.include_router(router)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
-    for kind in (Problem, *EXPECTED):
+    for kind in (Problem, *EXPECTED, Exception):
         app.add_exception_handler(kind, _answer)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _unreadable)
     return app
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return rendered(problem_of(error) or unforeseen(error), _path(request))
+    problem = problem_of(error)
+    if problem is None:
+        problem = unforeseen(error)
+        request.state.told = True
+    return rendered(problem, _path(request))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

@@ -160,8 +160,9 @@ class Gate:
                     one.cancel()
 
     async def _tell(self, scope: Scope, receive: Receive, answer: _Answer, error: Exception) -> None:
-        problem = problem_of(error) or unforeseen(error)
-        if not answer.begun:
+        told = scope.get("state", {}).get("told", False)
+        problem = problem_of(error) or (None if told else unforeseen(error))
+        if problem is not None and not answer.begun:
             await rendered(problem, _shown(scope))(scope, receive, answer)
 
     def _measure(self, scope: Scope, status: int, seconds: float) -> None:

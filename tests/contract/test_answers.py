@@ -1,0 +1,46 @@
+"""Answers that are kept: the first request with a key is done, the others are told."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from contract.modelstore import ModelStore
+from contract.stores import RedisStore, Store
+from kronstream.ports.answers import Answers, Before, Given
+from kronstream.streams.answers import RedisAnswers
+from kronstream.streams.keys import Keys
+from kronstream.testing.answers import MemoryAnswers
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def answers(store: Store) -> AsyncIterator[Answers]:
+    if isinstance(store, RedisStore):
+        yield RedisAnswers(store.redis, Keys())
+    else:
+        assert isinstance(store, ModelStore)
+        yield MemoryAnswers(store.memory)
+
+
+async def test_the_first_is_done_and_the_others_are_told(answers: Answers) -> None:
+    given = Given(201, {"location": "/x"}, '{"ü": 1}')
+    assert await answers.begin("k", "one") is None
+    assert await answers.begin("k", "one") == Before("one", None)
+    await answers.end("k", "one", given)
+    assert await answers.begin("k", "two") == Before("one", given)
+    await answers.forget("k")
+    assert await answers.begin("k", "two") is None
+
+
+async def test_where_a_job_is_that_was_just_made(answers: Answers) -> None:
+    assert await answers.whereabouts("uid") is None
+    await answers.made("uid", "default", "name")
+    assert await answers.whereabouts("uid") == ("default", "name")
+
+
+async def test_what_is_told_of_an_operation(answers: Answers) -> None:
+    assert await answers.noted("op") is None
+    await answers.note("op", "half")
+    await answers.note("op", "done")
+    assert await answers.noted("op") == "done"

@@ -1,0 +1,217 @@
+"""What every request passes: identity, limits, keys, headers, and what is answered while something is away."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.exceptions import ConnectionError as RedisAway
+
+from kronstream.api import gate
+from kronstream.api.rights import Act
+from kronstream.ports.jobstore import StoreAway
+from unit.apibench import BASE, CRON, ApiBench, judged
+
+pytestmark = pytest.mark.anyio
+KEY = {"Idempotency-Key": "k-1"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[ApiBench]:
+    made = ApiBench()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[ApiBench]:
+    made = ApiBench(guarded=True)
+    yield made
+    await made.close()
+
+
+def token(text: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+async def test_a_denial_is_never_remembered_and_an_allowance_for_five_seconds(guarded: ApiBench) -> None:
+    reviews = guarded.reviews
+    reviews.grant("t", "anna")
+    found = judged(await guarded.call("GET", "/jobs", headers=token("t")), 403)
+    assert found["detail"] == "anna lacks the right: list scheduledjobs.kronstream.dev in namespace default"
+    reviews.grant("t", "anna", Act.LIST_JOBS.of("default"))
+    for _ in range(3):
+        assert (await guarded.call("GET", "/jobs", headers=token("t"))).status_code == 200
+    assert len(reviews.asked) == 2
+
+
+async def test_no_token_no_answer(guarded: ApiBench) -> None:
+    for headers in ({}, token(""), token("x"), {"Authorization": "Basic dDp0"}, token("é"), token("x" * 100_000)):
+        answer = await guarded.client.get(f"{BASE}/jobs", headers={k: v.encode() for k, v in headers.items()})
+        judged(answer, 401)
+        assert "www-authenticate" in answer.headers
+
+
+async def test_the_cluster_is_away(guarded: ApiBench) -> None:
+    guarded.reviews.fault = StoreAway("gone")
+    answer = await guarded.call("GET", "/jobs", headers=token("t"))
+    judged(answer, 503)
+    assert answer.headers["retry-after"]
+
+
+async def test_reads_go_on_while_redis_and_the_cluster_are_away(
+    bench: ApiBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await bench.made()
+
+    async def away(*_: object, **__: object) -> None:
+        raise RedisAway("no")
+
+    bench.store.fault = StoreAway("no")
+    monkeypatch.setattr(bench.office.records, "page", away)
+    monkeypatch.setattr(bench.office.requests, "pause", away)
+    monkeypatch.setattr(bench.answers, "begin", away)
+    assert (await bench.call("GET", f"/jobs/{job['id']}")).status_code == 200
+    assert (await bench.call("GET", "/jobs")).status_code == 200
+    for method, path, headers in (
+        ("GET", f"/jobs/{job['id']}/executions", {}),
+        ("POST", f"/jobs/{job['id']}/pause", {}),
+        ("POST", f"/jobs/{job['id']}/resume", KEY),
+        ("DELETE", f"/jobs/{job['id']}", {}),
+    ):
+        answer = await bench.call(method, path, headers=headers)
+        judged(answer, 503)
+        assert answer.headers["retry-after"]
+
+
+async def test_a_key_is_done_once_on_both_replicas(bench: ApiBench) -> None:
+    first = await bench.client.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY)
+    again = await bench.other.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY)
+    assert (first.status_code, again.status_code, first.content) == (201, 201, again.content)
+    assert again.headers["location"] == first.headers["location"]
+    assert len(bench.store.objects) == 1
+    judged(await bench.other.post(f"{BASE}/jobs/cron", json={**CRON, "name": "x"}, headers=KEY), 409)
+    judged(await bench.call("POST", "/jobs/cron", json=CRON, headers={"Idempotency-Key": "a b"}), 400)
+
+
+async def test_a_key_under_way_is_told_to_wait(bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = asyncio.Event()
+    create = bench.store.create
+
+    async def slow(job: object) -> object:
+        await go.wait()
+        return await create(job)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bench.store, "create", slow)
+    first = asyncio.create_task(bench.client.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY))
+    await asyncio.sleep(0.05)
+    waiting = await bench.other.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY)
+    judged(waiting, 409)
+    assert waiting.headers["retry-after"] == "1"
+    go.set()
+    assert (await first).status_code == 201
+
+
+async def test_what_came_to_nothing_may_be_asked_again_with_its_key(bench: ApiBench) -> None:
+    bench.store.fault = StoreAway("no")
+    judged(await bench.client.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY), 503)
+    bench.store.fault = None
+    assert (await bench.client.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY)).status_code == 201
+
+
+async def test_a_caller_has_so_many_requests_a_minute() -> None:
+    bench = ApiBench(rate=100)
+    statuses = [(await bench.call("GET", "/jobs")).status_code for _ in range(101)]
+    assert statuses == [200] * 100 + [429]
+    answer = await bench.client.get(f"{BASE}/jobs")
+    judged(answer, 429)
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert (await bench.client.get("/healthz")).status_code == 200
+    await bench.close()
+
+
+async def test_an_unforeseen_fault_leaves_nothing_but_its_id(
+    bench: ApiBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr(bench.services.catalogue, "page", broken)
+    with caplog.at_level(logging.ERROR):
+        found = judged(await bench.call("GET", "/jobs"), 500)
+    assert "secret" not in str(found)
+    number = found["detail"].split()[-1]
+    assert any(number in record.message for record in caplog.records)
+
+
+async def test_what_takes_too_long_is_given_up(bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.call("GET", "/jobs")  # the first call makes the application
+    monkeypatch.setattr(gate, "TIME_LIMIT", 0.5)
+    ended = asyncio.Event()
+
+    async def slow(*_: object) -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(bench.store, "get", slow)
+    judged(await bench.call("GET", "/jobs/default:nobody"), 503)
+    await asyncio.wait_for(ended.wait(), 1)
+
+
+async def test_headers_that_every_answer_has(bench: ApiBench) -> None:
+    for answer in (
+        await bench.call("GET", "/jobs"),
+        await bench.call("GET", "/nothing"),
+        await bench.client.get("/docs"),
+    ):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "server" not in answer.headers
+
+
+async def test_pages_of_other_origins_do_not_call_without_authentication(bench: ApiBench) -> None:
+    judged(await bench.call("GET", "/jobs", headers={"Origin": "https://evil.example"}), 403)
+    judged(await bench.call("GET", "/jobs", headers={"Host": "evil.example"}), 403)
+    assert (await bench.call("GET", "/jobs", headers={"Origin": "http://localhost:8000"})).status_code == 200
+
+
+async def test_origins_that_are_allowed() -> None:
+    bench = ApiBench(guarded=True, origins=("https://console.example",))
+    asked = {"Origin": "https://console.example", "Access-Control-Request-Method": "POST"}
+    answer = await bench.client.options(f"{BASE}/jobs/cron", headers=asked)
+    assert answer.headers["access-control-allow-origin"] == "https://console.example"
+    told = await bench.call("GET", "/jobs", headers={"Origin": "https://console.example"})
+    assert told.headers["access-control-allow-origin"] == "https://console.example"
+    other = await bench.client.options(f"{BASE}/jobs/cron", headers={**asked, "Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in other.headers
+    await bench.close()
+
+
+async def test_probes_metrics_and_documents(bench: ApiBench) -> None:
+    await bench.call("GET", "/jobs")
+    assert (await bench.client.get("/readyz")).text == "well\n"
+    metrics = (await bench.client.get("/metrics")).text
+    assert 'kronstream_api_requests_total{method="GET",route="/api/v1/scheduler/jobs",status="200"} 1.0' in metrics
+    document = (await bench.client.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    page = (await bench.client.get("/docs")).text
+    assert "http://" not in page.replace("http://localhost", "")
+    assert "https://" not in page.replace("https://kronstream.dev", "")
+
+
+async def test_the_document_tells_every_fault_and_example(bench: ApiBench) -> None:
+    document = (await bench.client.get("/openapi.json")).json()
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            assert {"400", "401", "403", "429", "500", "503"} <= set(call["responses"]), (method, path)
+            assert "422" not in call["responses"]
+            for status, answer in call["responses"].items():
+                if not status.startswith("2"):
+                    assert list(answer["content"]) == ["application/problem+json"], (path, status)
