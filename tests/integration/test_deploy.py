@@ -37,7 +37,7 @@ def offered() -> Registry:
 
 
 def containers() -> Iterator[tuple[str, dict[str, Any]]]:
-    for component in ("operator", "worker"):
+    for component in ("operator", "worker", "api"):
         documents = yaml.safe_load_all((DEPLOY / f"{component}.yaml").read_text(encoding="utf-8"))
         (pod,) = [document["spec"]["template"] for document in documents if document["kind"] == "Deployment"]
         yield component, pod
@@ -52,6 +52,9 @@ def test_everything_is_applied(deployed: str) -> None:
         "serviceaccount/kronstream-worker",
         "deployment.apps/kronstream-operator",
         "deployment.apps/kronstream-worker",
+        "serviceaccount/kronstream-api",
+        "service/kronstream-api",
+        "deployment.apps/kronstream-api",
         "poddisruptionbudget.policy/kronstream-operator",
     ):
         assert f"{name} serverside-applied" in deployed
@@ -64,7 +67,7 @@ def test_a_folder_can_be_applied_without_kustomize(folder: str, kubectl: Kubectl
     )
 
 
-@pytest.mark.parametrize("component", ["operator", "worker"])
+@pytest.mark.parametrize("component", ["operator", "worker", "api"])
 def test_pods_meet_the_restricted_standard(component: str, kubectl: Kubectl) -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", **dict(containers())[component]}
     pod["metadata"] = {**pod["metadata"], "name": f"try-{component}", "namespace": SYSTEM}
@@ -86,15 +89,25 @@ def test_two_operators_run_this_version() -> None:
     # the router shares a Pod with the operator, and no process: what is due does not wait behind events
     assert [container["args"] for container in told["operator"]] == [["operator"], ["router"]]
     assert [container["args"] for container in told["worker"]] == [["worker"]]
-    for container in told["operator"]:
+    assert [container["args"] for container in told["api"]] == [["api"]]
+    for container in (*told["operator"], *told["api"]):
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
-    for container in (*told["operator"], *told["worker"]):
+    for container in (*told["operator"], *told["worker"], *told["api"]):
         assert container["image"] == f"kronstream:{kronstream.__version__}"
 
 
 @pytest.mark.parametrize(
     ("account", "verb", "resource", "allowed"),
     [
+        ("api", "create", "scheduledjobs.kronstream.dev", True),
+        ("api", "patch", "scheduledjobs.kronstream.dev", True),
+        ("api", "delete", "scheduledjobs.kronstream.dev", True),
+        ("api", "watch", "eventhandlers.kronstream.dev", True),
+        ("api", "create", "tokenreviews.authentication.k8s.io", True),
+        ("api", "create", "subjectaccessreviews.authorization.k8s.io", True),
+        ("api", "patch", "scheduledjobs.kronstream.dev/status", False),
+        ("api", "create", "eventhandlers.kronstream.dev", False),
+        ("api", "get", "secrets", False),
         ("operator", "get", "scheduledjobs.kronstream.dev", True),
         ("operator", "list", "scheduledjobs.kronstream.dev", True),
         ("operator", "watch", "scheduledjobs.kronstream.dev", True),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kronstream.api.settings import ApiSettings
 from kronstream.resources import parse_spec
 from kronstream.resources.handler import TYPES
 from kronstream.resources.workflow import FORMS
@@ -85,7 +86,7 @@ def test_variables_that_pages_name_are_settings() -> None:
 def parts() -> list[object]:
     worker, operator = read_settings(WorkerSettings, {}), read_settings(OperatorSettings, {})
     router, ingest = read_settings(RouterSettings, {}), read_settings(IngestSettings, {})
-    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest]
+    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest, read_settings(ApiSettings, {})]
 
 
 # the entry page

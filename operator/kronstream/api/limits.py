@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 20
 """Requests for which the store is asked at a time: it need not be asked for each."""
 PAUSE = 1.0
+PATIENCE = 0.25
+"""Seconds that a request waits for the store's word."""
 MOST = 10_000
 USED_WITHIN = 2.0
 
@@ -44,15 +47,17 @@ class CallerLimit:
         if now < self._away_until:
             return
         try:
-            if await self._limiter.hit(self._item, caller, cost=self._chunk):
-                self._left[caller] = self._chunk - 1, now + USED_WITHIN
-                while len(self._left) > MOST:
-                    self._left.popitem(last=False)
-                return
-            window = await self._limiter.get_window_stats(self._item, caller)
+            async with asyncio.timeout(PATIENCE):
+                allowed = await self._limiter.hit(self._item, caller, cost=self._chunk)
+                window = None if allowed else await self._limiter.get_window_stats(self._item, caller)
         except Exception as error:  # noqa: BLE001 - whatever the counter's library raises, requests go on
             self._away_until = now + PAUSE
             self._trouble.tell(error)
+            return
+        if window is None:
+            self._left[caller] = self._chunk - 1, now + USED_WITHIN
+            while len(self._left) > MOST:
+                self._left.popitem(last=False)
             return
         wait = max(1, min(60, round(window.reset_time - time.time())))
         raise Problem(

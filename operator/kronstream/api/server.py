@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 
 GRACE = 10  # seconds that requests have to end
 LOOK = 2.0
-CERTIFICATES = 10.0
+CERTIFICATES = 2.0
 
 
 class Server:
@@ -107,7 +107,7 @@ class Server:
         runs = Runs(requests, records)
         trigger = Trigger(RedisEffects(redis, keys, group), requests)
         executions = Executions(records, runs)
-        storage = RedisStorage(f"async+{settings.redis.url}", implementation="redispy")
+        storage = RedisStorage(counter_url(settings.redis.url), implementation="redispy", socket_timeout=1.0)
         return Services(
             identity=Identity(None if settings.auth == "none" else ClusterReviews(api)),
             catalogue=catalogue,
@@ -208,6 +208,11 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """See uvicorn.Server."""
         yield
+
+
+def counter_url(url: str) -> str:
+    """A Redis URL as the counters' library writes it."""
+    return f"async+{url.replace('unix://', 'redis+unix://', 1) if url.startswith('unix://') else url}"
 
 
 def present() -> int:

@@ -1,0 +1,64 @@
+"""TLS: the API serves with its certificate, and with the next one once its files were replaced."""
+
+import os
+import shutil
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from eventually import eventually
+from integration.installation import START, Installation
+from kronstream.dev.components import KRONSTREAM
+from kronstream.dev.loopback import free_ports
+from kronstream.dev.pki import KeyPair
+from kronstream.dev.process import Process
+
+
+@pytest.fixture
+def served(doored: Installation, tmp_path: Path) -> Iterator[int]:
+    """The port of an API with TLS, whose files are tls.crt and tls.key."""
+    (port,) = free_ports(1)
+    put(doored.plane._authority.issue("api-tls-1", "kronstream-api", server=True), tmp_path)
+    environ = {
+        **os.environ,
+        "KUBECONFIG": str(doored.plane.kubeconfig_for("kronstream-api")),
+        "KRONSTREAM_REDIS_URL": doored.plane.redis_url,
+        "KRONSTREAM_API_HOST": "127.0.0.1",
+        "KRONSTREAM_API_PORT": str(port),
+        "KRONSTREAM_API_TLS_CERT": str(tmp_path / "tls.crt"),
+        "KRONSTREAM_API_TLS_KEY": str(tmp_path / "tls.key"),
+    }
+    process = Process("api-tls", [*KRONSTREAM, "api"], tmp_path / "api-tls.log", environ=environ)
+    process.start()
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"https://127.0.0.1:{port}/readyz", verify=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        process.wait_until(ready, START)
+        yield port
+    finally:
+        process.stop(15, 10)
+
+
+def put(pair: KeyPair, folder: Path) -> None:
+    shutil.copy(pair.key, folder / "tls.key")
+    shutil.copy(pair.certificate, folder / "tls.crt")
+
+
+def test_the_certificate_is_read_again(doored: Installation, served: int, tmp_path: Path) -> None:
+    context = ssl.create_default_context(cafile=str(doored.plane.folder / "pki" / "ca.crt"))
+    answer = httpx.get(f"https://127.0.0.1:{served}/api/v1/scheduler/jobs", verify=context)
+    assert answer.status_code == 401
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"http://127.0.0.1:{served}/healthz")
+    first = ssl.get_server_certificate(("127.0.0.1", served))
+    put(doored.plane._authority.issue("api-tls-2", "kronstream-api", server=True), tmp_path)
+    eventually(lambda: ssl.get_server_certificate(("127.0.0.1", served)) != first, 15)
