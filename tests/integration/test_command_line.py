@@ -311,6 +311,19 @@ def test_a_user_with_a_client_certificate(
     assert "not found" in plugin(file, "get", "jobs", "--as-account", "nobody", code=4)
 
 
+def test_kubectl_completes_names_of_jobs(doored: Installation, shell: Shell, job: Callable[..., str]) -> None:
+    job("completed-name", "api:echo")
+    server = doored.url().removesuffix("/api/v1/scheduler")
+    environ = {**shell.environ, "KRONSTREAM_SERVER": server, "KUBECONFIG": str(doored.plane.kubeconfig)}
+
+    done = subprocess.run(
+        ["kubectl", "__complete", "kronstream", "run", "completed-n"], env=environ, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[:2] == ["completed-name", ":4"], done.stderr
+
+
 def test_a_server_and_a_token_of_its_own(
     doored: Installation, shell: Shell, job: Callable[..., str], viewer: str
 ) -> None:

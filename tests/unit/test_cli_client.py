@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from eventually import eventually, gone
 from kronstream.api.gate import BASE as SERVED
 from kronstream.cli.client.connection import BASE, Api, Target
 from kronstream.cli.client.credentials import user_token
@@ -167,6 +168,7 @@ elif "token" in args:
 elif "port-forward" in args:
     if {broken!r}:
         sys.exit({broken!r})
+    open({log!r} + ".pid", "w").write(str(os.getpid()))
     print("Forwarding from 127.0.0.1:{port} -> 3051", flush=True)
     time.sleep(60)
 """
@@ -254,6 +256,22 @@ def test_the_forwarding_ends_with_the_command(tmp_path: Path, monkeypatch: pytes
         assert port == 4_321
         assert made[0].poll() is None
     assert made[0].poll() is not None
+
+
+def test_the_forwarding_ends_even_with_a_command_that_is_killed(
+    stub: StubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = kubectl(tmp_path, monkeypatch, {"token": "t"}, stub.port)
+    stub.replies[f"GET /executions/{RUN}"] = Reply(value=execution(status="running"))
+    following = subprocess.Popen([sys.executable, "-m", "kronstream.cli.main", "logs", "-f", RUN], env=os.environ)
+    eventually(lambda: stub.asked, 30)
+    pid = int(Path(f"{log}.pid").read_text())
+    assert not gone(pid)
+
+    following.kill()
+    following.wait(10)
+
+    eventually(lambda: gone(pid))
 
 
 def plugin(tmp_path: Path, answer: str) -> dict[str, object]:

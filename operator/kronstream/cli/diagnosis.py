@@ -103,7 +103,12 @@ def of_workers(cards: Sequence[WorkerCard], queues: Iterable[str]) -> Iterator[F
         return
     yield Finding("Workers", "ok", f"{len(cards)} live, for {slots} runs at a time")
     for queue in sorted(set(queues) - served):
-        yield Finding("Workers", "warning", f"no worker serves queue {queue}", f"start one with `kronstream worker --queue {queue}`")
+        yield Finding(
+            "Workers",
+            "warning",
+            f"no worker serves queue {queue}",
+            f"start one with `kronstream worker --queue {queue}`",
+        )
 
 
 def of_lag(backlogs: Iterable[Backlog], paused: Mapping[str, QueuePause]) -> Iterator[Finding]:

@@ -59,7 +59,8 @@ def run(
     if not (wait or follow):
         _print(api, name, form)
         return
-    click.echo(name, err=follow, nl=True) if follow or form == "name" else None
+    if follow or form == "name":
+        click.echo(name, err=follow)
     found = Pursuit(api, name, timeout).until_over(Tail() if follow else lambda _: None)
     if not follow and form != "name":
         print_rows([found], columns.executions(), form, columns.run_name, "", one=True)

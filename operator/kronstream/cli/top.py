@@ -27,7 +27,8 @@ CLEAR = "\x1b[H\x1b[2J"
 def top(api: Api, everywhere: bool, every: float, once: bool) -> None:
     """Show queues, workers, jobs that are due soon and jobs that fail; until Ctrl-C.
 
-    Where no terminal is, once. Queues and workers belong to the whole cluster: they take a right there.
+    Where no terminal is, once. Of the jobs the newest 500 are looked at. Queues and workers belong to the whole
+    cluster: they take a right there.
     """
     once = once or not sys.stdout.isatty()
     while True:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kronstream.cli.client.exits import Exit, Failure
@@ -43,9 +45,13 @@ class Kubectl:
         """A free port of 127.0.0.1 that leads to a Service, as long as the context lasts."""
         import subprocess
 
+        from kronstream.dev import leash
+
         target = [f"service/{service}", f":{port}", f"--namespace={namespace}", "--address=127.0.0.1"]
+        # it must not outlive this process, however that ends
+        leashed = [sys.executable, "-I", "-S", str(Path(leash.__file__)), str(os.getpid())]
         process = subprocess.Popen(  # noqa: S603 - kubectl as found on PATH, no shell
-            [*self._command, "port-forward", *target],
+            [*leashed, *self._command, "port-forward", *target],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )  # fmt: skip
         try:
