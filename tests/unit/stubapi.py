@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -42,11 +43,17 @@ class Reply:
 class StubApi:
     """Replies by `METHOD path` (with query); a list is answered one after the other, its last for good."""
 
-    def __init__(self, replies: Mapping[str, Reply | list[Reply]] | None = None) -> None:
+    def __init__(
+        self, replies: Mapping[str, Reply | list[Reply]] | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.asked: list[Asked] = []
         self.replies: dict[str, Reply | list[Reply]] = dict(replies or {})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._answer))
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self) -> Self:
@@ -68,7 +75,7 @@ class StubApi:
     @property
     def url(self) -> str:
         """As --server takes it."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def call(self, *arguments: str, stdin: str = "") -> Result:
         """What the command line makes of it."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import stat
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from kronstream.cli.client.exits import Exit, Failure
 from kronstream.cli.client.kubectl import Kubectl
 from kronstream.cli.main import COMMANDS, main
 from kronstream.dev.loopback import free_ports
+from kronstream.dev.pki import Authority
 from unit.stubapi import RUN, UID, Reply, StubApi, execution, job, page, problem
 
 
@@ -141,6 +143,29 @@ def test_a_server_that_is_none(server: str) -> None:
 def test_a_servers_parts() -> None:
     assert target_of("https://a.example/kron/", None) == Target("https", "a.example", 443, "/kron")
     assert target_of("http://[::1]:3051", None).url == f"http://[::1]:3051{BASE}"
+
+
+def test_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("api", "api", server=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    with StubApi({"GET /jobs/default:nightly": Reply(value=job())}, tls=context) as stub:
+        trusted = stub.call("get", "job", "nightly", "-o", "name", "--ca-file", str(authority.pair.certificate))
+        refused = stub.call("get", "job", "nightly")
+        nothing = stub.call("get", "job", "nightly", "--ca-file", str(tmp_path / "none"))
+        # through a forwarded port the certificate is that of the Service's name, which this one does not have
+        other = Api(Target("https", "127.0.0.1", stub.port, ca_file=str(authority.pair.certificate), host="a.b.svc"))
+        with pytest.raises(Failure, match=r"a\.b\.svc") as caught:
+            other.get("/jobs/default:nightly")
+
+    assert (trusted.exit_code, trusted.stdout) == (0, "default/nightly\n")
+    assert refused.exit_code == Exit.UNREACHABLE
+    assert "certificate verify failed" in refused.stderr
+    assert "--ca-file" in refused.stderr
+    assert (nothing.exit_code, "No such file" in nothing.stderr) == (2, True)
+    assert caught.value.exit_code == Exit.UNREACHABLE
+    assert len(stub.asked) == 1
 
 
 def test_rows_come_page_by_page_and_each_once(stub: StubApi) -> None:

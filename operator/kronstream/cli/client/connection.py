@@ -147,6 +147,9 @@ class Api:
             return response.status, {name.lower(): text for name, text in response.getheaders()}, raw
         except (OSError, HTTPException) as error:
             self.close()
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                said = f"the certificate of {self.target.url} is not trusted ({_why(error)}); write --ca-file FILE"
+                raise Failure(Exit.UNREACHABLE, said) from None
             # refused at the first is told at once; what was kept and is gone, or got lost on its way, is sent again
             if (
                 left
@@ -202,5 +205,5 @@ def _number(text: str | None, default: int) -> int:
 
 
 def _why(error: BaseException) -> str:
-    said = getattr(error, "strerror", None) or str(error)
+    said = str(error) if "SSL" in type(error).__name__ else getattr(error, "strerror", None) or str(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
