@@ -1,9 +1,12 @@
 """Hostile values on the real parts: whatever a field holds is kept or refused with a problem, never a 500."""
 
+import contextlib
 import json
 import socket
+import time
 from typing import Any
 
+import httpx
 import pytest
 
 from eventually import eventually
@@ -79,3 +82,18 @@ def test_a_caller_that_goes_away_frees_its_stream(doored: Installation, calls: C
         with Calls(doored.url("api-1")):
             pass
     eventually(lambda: under_way() <= 1)
+
+
+def test_an_api_that_is_told_to_end_ends_its_streams(doored: Installation, calls: Calls) -> None:
+    job = calls.make()
+    begin = time.monotonic()
+    with Calls(doored.url("api-2")) as other, other.stream("GET", "/stream", params={"job": job["id"]}) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        doored.stop("api-2", grace=15)
+        with contextlib.suppress(httpx.HTTPError):
+            for _ in lines:
+                pass
+    assert time.monotonic() - begin < 10
+    doored.start("api-2")
+    assert "ends" in doored.log("api-2")

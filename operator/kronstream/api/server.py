@@ -55,7 +55,7 @@ from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-GRACE = 10  # seconds that requests have to end
+GRACE = 3  # seconds that requests have to end; shorter than the patience with a room
 LOOK = 2.0
 CERTIFICATES = 2.0
 
@@ -66,6 +66,7 @@ class Server:
     def __init__(self, settings: ApiSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
         self._settings = settings
         self._redis = connect(settings.redis.url, connections=32)
+        self._ending = False
         self._fault = "Redis was not looked at yet"
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
@@ -133,6 +134,7 @@ class Server:
             namespace=settings.default_namespace,
             event_stream=settings.ingest.stream,
             origins=settings.cors_origin,
+            ending=lambda: self._ending,
             secure=bool(settings.tls_cert),
         )
 
@@ -155,12 +157,16 @@ class Server:
         )
 
     async def _serve(self) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells of its start and end, as we do
         serving = asyncio.ensure_future(self._server.serve())
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
-            self._server.should_exit = True
-            await asyncio.wait({serving}, timeout=GRACE + 1)
+            self._ending = self._server.should_exit = True
+            deadline = time.monotonic() + GRACE + 1
+            while not serving.done() and time.monotonic() < deadline:
+                with contextlib.suppress(asyncio.CancelledError):  # it is said again and again
+                    await asyncio.wait({serving}, timeout=0.1)
             raise
 
     async def _look(self) -> None:

@@ -29,7 +29,8 @@ Ready = Callable[[], tuple[bool, str]]
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a request may need. ``now`` is the present in milliseconds."""
+    """Everything that a request may need. ``now`` is the present in milliseconds, ``ending`` tells that this process
+    is about to end: what is open for long ends, too."""
 
     identity: Identity
     catalogue: Catalogue
@@ -57,3 +58,4 @@ class Services:
     origins: tuple[str, ...] = ()
     secure: bool = False
     patience: float = 5.0
+    ending: Callable[[], bool] = lambda: False

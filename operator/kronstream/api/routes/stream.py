@@ -92,7 +92,8 @@ async def _execution(desk: Desk, run: Execution) -> AsyncIterator[str]:
         told = text
         if run.state.terminal:
             break
-    yield _event("end", "{}")
+    if not desk.services.ending():  # else who listens comes again, to another replica
+        yield _event("end", "{}")
 
 
 async def _job(desk: Desk, row: Row) -> AsyncIterator[str]:
@@ -110,14 +111,15 @@ async def _job(desk: Desk, row: Row) -> AsyncIterator[str]:
         changes = [(key, text) for key, text in texts.items() if told.get(key) != text]
         yield "".join(_event("execution" if key else "job", text) for key, text in changes)
         told = texts
-    yield _event("end", "{}")
+    if not desk.services.ending():  # else who listens comes again, to another replica
+        yield _event("end", "{}")
 
 
 async def _looks(desk: Desk, act: Act, namespace: str, name: str) -> AsyncIterator[None]:
     """One for each look, until the caller's right is gone."""
     loop = asyncio.get_running_loop()
     judged = loop.time()
-    while True:
+    while not desk.services.ending():
         if loop.time() - judged > JUDGED:
             try:
                 if not await desk.services.identity.allows(desk.caller, act.of(namespace, name)):
