@@ -30,3 +30,11 @@ async def sleep(payload: dict[str, float]) -> str:
     """Takes its time."""
     await asyncio.sleep(payload["seconds"])
     return "slept"
+
+
+@handler("api:talk")
+def talk(payload: dict[str, Any]) -> None:
+    """Says what it is told to, and fails where it is told to."""
+    print(payload["words"], flush=True)
+    if payload.get("fail"):
+        raise ValueError("as it was told")

@@ -19,20 +19,36 @@ class Entry:
 
 COMMANDS = {
     "api": Entry("kronstream.cli.api", "api", "Serve jobs, executions and events over HTTP."),
+    "backfill": Entry("kronstream.cli.backfill", "backfill", "Run a job for instants of the past."),
+    "cancel": Entry("kronstream.cli.again", "cancel", "Cancel executions, one or by filter."),
+    "completion": Entry("kronstream.cli.completion", "completion", "Print what completes commands in a shell."),
     "crds": Entry("kronstream.cli.crds", "crds", "Print, write or check the CustomResourceDefinitions."),
+    "dead-letters": Entry(
+        "kronstream.cli.letters", "dead_letters", "Look at what could not be delivered; replay or drop it."
+    ),
     "dev": Entry("kronstream.cli.dev", "dev", "Run everything on an embedded control plane, to try and to develop."),
+    "doctor": Entry("kronstream.cli.doctor", "doctor", "Check the installation, and say what to do."),
     "emit": Entry("kronstream.cli.emit", "emit", "Send an event to the EventHandlers."),
     "envtest": Entry("kronstream.cli.envtest", "envtest", "Fetch or build kube-apiserver, etcd and kubectl."),
+    "get": Entry("kronstream.cli.get", "get", "Show jobs, executions, handlers, queues or workers."),
+    "history": Entry("kronstream.cli.history", "history", "Show a job's executions."),
+    "logs": Entry("kronstream.cli.show", "logs", "Print what an execution printed."),
     "openapi": Entry("kronstream.cli.openapi", "openapi", "Print, write or check the HTTP API's document."),
     "operator": Entry("kronstream.cli.operator", "operator", "Run the operator: computes next runs, dispatches."),
+    "pause": Entry("kronstream.cli.hold", "pause", "Hold jobs, for a time or until they are resumed."),
     "preview": Entry("kronstream.cli.preview", "preview", "Show the next runs of a schedule, without a cluster."),
+    "resume": Entry("kronstream.cli.hold", "resume", "Let paused jobs go on."),
+    "retry": Entry("kronstream.cli.again", "retry", "Do executions again, one or by filter."),
     "router": Entry("kronstream.cli.router", "router", "Run a router: events cause what EventHandlers say."),
+    "run": Entry("kronstream.cli.run", "run", "Run a job now."),
     "run-handler": Entry(
         "kronstream.cli.runhandler", "run_handler", "Run one handler here, without Redis and cluster."
     ),
     "runs-apiserver": Entry(
         "kronstream.cli.runsapiserver", "runs_apiserver", "Serve executions to kubectl, through the API server."
     ),
+    "show": Entry("kronstream.cli.show", "show", "Tell everything about an execution."),
+    "top": Entry("kronstream.cli.top", "top", "Watch queues, workers, what is due soon and what fails."),
     "trigger": Entry("kronstream.cli.trigger", "trigger", "Trigger EventHandlers by hand; tells what each one did."),
     "validate": Entry("kronstream.cli.validate", "validate", "Check resources in files, as the operator would."),
     "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
@@ -67,6 +83,11 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="kronstream")
 def main() -> None:
     """kronstream schedules jobs on Kubernetes: apply a ScheduledJob, and it runs on time, once."""
+
+
+def plugin() -> None:
+    """`kubectl kronstream`: the same program."""
+    main(prog_name="kubectl kronstream", complete_var="_KUBECTL_KRONSTREAM_COMPLETE")
 
 
 if __name__ == "__main__":
