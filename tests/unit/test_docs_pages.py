@@ -89,8 +89,8 @@ def test_variables_that_pages_name_are_settings() -> None:
 def parts() -> list[object]:
     worker, operator = read_settings(WorkerSettings, {}), read_settings(OperatorSettings, {})
     router, ingest = read_settings(RouterSettings, {}), read_settings(IngestSettings, {})
-    runs = read_settings(RunsSettings, {})
-    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest, runs, read_settings(ApiSettings, {})]
+    runs, api = read_settings(RunsSettings, {}), read_settings(ApiSettings, {})
+    return [worker, worker.redis, worker.log, worker.types, operator, router, ingest, runs, api]
 
 
 # the entry page
