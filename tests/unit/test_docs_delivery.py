@@ -25,6 +25,7 @@ from kronstream.controller.operator import SWEEP
 from kronstream.domain import duration
 from kronstream.domain.limits import Gate
 from kronstream.domain.run import Lane
+from kronstream.ports import bounds
 from kronstream.readers import MOST_QUEUES, worker_limits
 from kronstream.resources import Spec, parse_spec
 from kronstream.resources.handler import TYPES
@@ -41,7 +42,7 @@ from kronstream.testing.ending import ATTEMPTS
 from kronstream.testing.handlers import run_handler
 from kronstream.testing.store import RECHECK
 from kronstream.testing.watching import HOLD
-from kronstream.worker import backoff, bounds, heart, progress
+from kronstream.worker import backoff, heart, progress
 from kronstream.worker.consumer import unsent_limit
 from kronstream.worker.context import Run, moment
 from kronstream.worker.elsewhere import streamtype
