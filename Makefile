@@ -57,7 +57,7 @@ format: $(STAMP) ## ruff, writing
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-DECISIONS := domain cron plan duration resources condition dst recurrence rule occurrences exclusion jitter schedule limits keys judgement
+DECISIONS := domain outcomeevent cron plan duration resources condition dst recurrence rule occurrences exclusion jitter schedule limits keys judgement
 coverage: $(STAMP) ## every branch of the decisions is tested
 	@$(BIN)/pytest -q -n 2 $(DECISIONS:%=tests/unit/test_%*.py) \
 		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
