@@ -15,7 +15,21 @@ QUEUES = ("default", "reports", "slow", "rough")
 UNREAD = 50  # orders that a reader left when it died, and that nobody waits for
 EMPTY = ("active:", "waiting:", "group:", "gwait:", "gate:", "gline:", "unfinished", "recalls", "paced", "gates",
          "backfills")  # fmt: skip
-LASTING = ("job:", "work:", "q:", "jobs", "epoch", "workers", "dead", "dirty", "seen", "hold", "jump")
+LASTING = (
+    "job:",
+    "work:",
+    "q:",
+    "jobs",
+    "names",
+    "byname",
+    "epoch",
+    "workers",
+    "dead",
+    "dirty",
+    "seen",
+    "hold",
+    "jump",
+)
 REPLIES, ORDERS = "stream:scheduler:replies", "stream:agents:dispatch"
 
 

@@ -39,11 +39,14 @@ class World:
         self.handlers = [handler(), handler("other")]
         self.written: dict[str, dict[str, Any]] = {}
         self.refusal: ApiError | None = None
+        self.unreadable: ApiError | None = None
 
     async def routers(self) -> list[str]:
         return self.live
 
     async def list_whole(self) -> list[dict[str, Any]]:
+        if self.unreadable is not None:
+            raise self.unreadable
         return self.handlers
 
     async def write_status(self, namespace: str, name: str, uid: str, status: dict[str, Any]) -> None:
@@ -102,6 +105,13 @@ async def test_one_that_is_gone_or_heard_again_is_left_alone(code: int, monkeypa
     await looking(world, monkeypatch).look()
     world.refusal = ApiError(500, "away")
     with pytest.raises(ConnectionError):
+        await looking(world, monkeypatch).look()
+
+
+async def test_an_api_server_that_forbids_all_for_a_moment_ends_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.unreadable = ApiError(403, "the roles are not known yet")
+    with pytest.raises(ConnectionError, match="not known yet"):
         await looking(world, monkeypatch).look()
 
 

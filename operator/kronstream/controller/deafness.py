@@ -50,7 +50,11 @@ class Deafness:
         if any(name.partition("|")[0] in self._scopes for name in live):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard >= PATIENCE:
-            await self._tell()
+            try:
+                await self._tell()
+            except ApiError as error:
+                # one that has just started forbids everything for a moment: asked again
+                raise ConnectionError(str(error)) from error
 
     async def _tell(self) -> None:
         for handler in await self._handlers.list_whole():
@@ -63,7 +67,7 @@ class Deafness:
             except ApiError as error:
                 # 404: deleted meanwhile; 422: a router has come back and was faster
                 if error.status not in (404, 422):
-                    raise ConnectionError(str(error)) from error
+                    raise
             await asyncio.sleep(0)  # what is due goes first
 
 
