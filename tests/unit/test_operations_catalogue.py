@@ -79,6 +79,37 @@ def test_a_list_forgets_what_is_gone_but_not_what_came_meanwhile() -> None:
     assert catalogue.complete
 
 
+def test_a_status_from_before_a_pause_does_not_take_it_back() -> None:
+    catalogue, pause = Catalogue(), {"by": "me", "since": "2026-11-18T11:07:00Z"}
+    catalogue.put(obj("a", 1))
+    row = catalogue.get("a")
+    assert row is not None
+    catalogue.hold(row.object, pause, row.updated)
+    for version in (2, 3):  # ends of runs, written before the operator knew
+        catalogue.put(obj("a", version, runs={"total": version}))
+        row = catalogue.get("a")
+        assert row is not None
+        assert (row.standing, row.object["status"]["runs"]["total"]) == (Standing.PAUSED, version)
+    catalogue.put(obj("a", 4, suspended="Paused", paused=pause))
+    catalogue.hold(row.object, None, row.updated)
+    catalogue.put(obj("a", 5, suspended="Paused", paused=pause))
+    assert catalogue.counts()["paused"] == 0, "resumed, though a status on its way says otherwise"
+    catalogue.put(obj("a", 6, suspended="No"))
+    catalogue.put(obj("a", 7, suspended="Paused", paused=pause))
+    assert catalogue.counts()["paused"] == 1, "paused by another door since"
+
+
+def test_a_pause_that_no_status_ever_tells_is_not_believed_for_ever() -> None:
+    catalogue = Catalogue()
+    catalogue.put(obj("a", 1))
+    row = catalogue.get("a")
+    assert row is not None
+    catalogue.hold(row.object, {"by": "me"}, row.updated)
+    for version in range(2, 6):
+        catalogue.put(obj("a", version))
+    assert catalogue.counts()["paused"] == 0
+
+
 def test_a_name_has_one_owner() -> None:
     catalogue = Catalogue()
     first, second = obj("1", 1), obj("11", 2)

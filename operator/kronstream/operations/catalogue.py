@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kronstream.operations.rows import OUTCOMES, Form, Object, Row, Standing, read_row
 
+ON_THEIR_WAY = 3  # statuses from before a job was paused or resumed that may come after it
 FORGOTTEN = 10_000  # deleted ones that are remembered, so that a late word of them does not bring them back
 Place = tuple[int, str, str, str]
 Key = tuple[str, str, str]
@@ -41,6 +42,14 @@ class Wanted:
         )
 
 
+def paused(obj: Object, pause: Mapping[str, Any] | None) -> Object:
+    """An object as its status will tell it once it knows of a pause, or of its end (None)."""
+    status = {name: value for name, value in (obj.get("status") or {}).items() if name != "paused"}
+    held = "Spec" if obj["spec"].get("suspend") is True else "No"
+    told = {"suspended": held} if pause is None else {"suspended": "Paused", "paused": dict(pause)}
+    return {**obj, "status": {**status, **told}}
+
+
 class Catalogue:
     """Rows by what they are asked for by. ``complete`` tells whether every job is known."""
 
@@ -51,6 +60,7 @@ class Catalogue:
         self._touched: dict[str, int] = {}
         self._clock = 0
         self._gone: set[str] = set()
+        self._held: dict[str, tuple[Mapping[str, Any] | None, int]] = {}
         self._order: deque[str] = deque()
         self._runs: Counter[str] = Counter()
         self._queues: Counter[str] = Counter()
@@ -92,7 +102,7 @@ class Catalogue:
     def put(self, obj: Object, managed: int | None = None) -> Row | None:
         """What the API server told of a job; the row that is known then, None for one that was deleted. ``managed`` is
         when its spec last changed, for an object that does not tell."""
-        row = read_row(obj)
+        row = read_row(self._as_held(obj))
         row.updated = row.updated if managed is None else managed
         if row.uid in self._gone or obj["metadata"].get("deletionTimestamp"):
             return None
@@ -103,6 +113,21 @@ class Catalogue:
             return known
         self._enter(row, known)
         return row
+
+    def hold(self, obj: Object, pause: Mapping[str, Any] | None, managed: int) -> None:
+        """A job was paused, or resumed (None), a moment before its status tells so. What comes meanwhile and is from
+        before that does not take it back."""
+        self._held.pop(obj["metadata"]["uid"], None)
+        self.put(paused(obj, pause), managed)
+        self._held[obj["metadata"]["uid"]] = (pause, ON_THEIR_WAY)
+
+    def _as_held(self, obj: Object) -> Object:
+        pause, left = self._held.pop(obj["metadata"]["uid"], (None, 0))
+        tells = bool((obj.get("status") or {}).get("paused"))
+        if not left or tells == (pause is not None):
+            return obj
+        self._held[obj["metadata"]["uid"]] = (pause, left - 1)
+        return paused(obj, pause)
 
     def drop(self, uid: str) -> None:
         """The job was deleted."""
@@ -121,7 +146,7 @@ class Catalogue:
         """A complete list: it is right about everything that nobody told of since it was asked for."""
         listed: set[str] = set()
         for obj in objects:
-            row = read_row(obj)
+            row = read_row(self._as_held(obj))
             listed.add(row.uid)
             known = self._rows.get(row.uid)
             late = known is not None and self._touched.get(row.uid, 0) > mark
@@ -149,6 +174,7 @@ class Catalogue:
         self._names[row.namespace, row.name] = row
 
     def _remove(self, uid: str) -> None:
+        self._held.pop(uid, None)
         row = self._rows.pop(uid, None)
         self._touched.pop(uid, None)
         if row is None:

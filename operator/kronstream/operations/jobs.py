@@ -137,11 +137,7 @@ class Jobs:
 
     def hold(self, row: Row, pause: Mapping[str, Any] | None) -> None:
         """A job was paused, or resumed (None), a moment before its status tells so."""
-        found = row.object
-        status = {name: value for name, value in found["status"].items() if name != "paused"}
-        held = "Spec" if found["spec"].get("suspend") is True else "No"
-        told = {"suspended": held} if pause is None else {"suspended": "Paused", "paused": dict(pause)}
-        self._catalogue.put({**found, "status": {**status, **told}}, managed=row.updated)
+        self._catalogue.hold(row.object, pause, row.updated)
 
     async def _make(self, draft: Draft, name: str, mark: str) -> Object | None:
         """The job, None where another has the name."""
