@@ -11,9 +11,10 @@ from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.measures import Measures
-from kronstream.controller.reconciler import Reconciler, ending
+from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.roster import Roster
 from kronstream.ports import Ledger
+from kronstream.resources.meta import ending
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)

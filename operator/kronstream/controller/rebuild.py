@@ -11,12 +11,13 @@ from redis.exceptions import RedisError
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.job import Job, asked_run, read
-from kronstream.controller.reconciler import BATCH, Reconciler, ending
+from kronstream.controller.reconciler import BATCH, Reconciler
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.domain.run import Skip, Trigger, run_id
 from kronstream.domain.schedule import Once
 from kronstream.ports import Adoption, Ledger, Seed
+from kronstream.resources.meta import ending
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)

@@ -19,6 +19,7 @@ from kronstream.domain.plan import Skipped, passed
 from kronstream.domain.run import Skip
 from kronstream.domain.when import When
 from kronstream.ports import Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
+from kronstream.resources.meta import ending
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -246,11 +247,6 @@ class Reconciler:
         if job is not None:
             self._roster.wake_at(job, None)
             self._gone(job)
-
-
-def ending(meta: Mapping[str, Any]) -> bool:
-    """Whether an object is being deleted: a finalizer may keep it for long, but nothing of it fires any more."""
-    return bool(meta.get("deletionTimestamp"))
 
 
 def left_behind(stored: Conflict, now: int) -> tuple[Skipped, ...]:

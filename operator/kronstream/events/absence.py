@@ -12,9 +12,10 @@ from redis.exceptions import RedisError
 from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.eventhandlers import EventHandlers
-from kronstream.events.adopting import Adopting, ending
+from kronstream.events.adopting import Adopting
 from kronstream.events.table import Table
 from kronstream.ports import HANDLER, Ledger
+from kronstream.resources.meta import ending
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.events.generation import read, seeded
 from kronstream.events.table import Handler, Table
 from kronstream.ports import HANDLER, Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
+from kronstream.resources.meta import ending
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -219,8 +220,3 @@ class Adopting:
         found = self._table.drop(uid)
         if found is not None:
             log.info("event handler %s/%s is gone", found.namespace, found.name)
-
-
-def ending(meta: Mapping[str, Any]) -> bool:
-    """Whether an object is being deleted: a finalizer may keep it for long, but nothing of it acts any more."""
-    return bool(meta.get("deletionTimestamp"))

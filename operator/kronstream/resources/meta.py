@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kronstream.domain.errors import Invalid
 from kronstream.resources import instant
@@ -50,6 +51,11 @@ def parse_meta(value: object) -> Meta:
         labels=_texts(value, "labels"),
         annotations=_texts(value, "annotations"),
     )
+
+
+def ending(meta: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted: a finalizer may keep it for long, but nothing of it acts any more."""
+    return bool(meta.get("deletionTimestamp"))
 
 
 def chain_depth(annotations: object) -> int:
