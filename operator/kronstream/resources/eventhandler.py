@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from kronstream.domain import filter as expressions
 from kronstream.domain.errors import Invalid
 from kronstream.domain.eventpattern import Pattern
@@ -48,24 +46,12 @@ def parse_handler(obj: Mapping[str, object]) -> EventHandler:
 
 def parse_handler_spec(spec: object) -> EventSpec:
     """Read a `spec`. Raises Invalid for the first fault."""
-    if not isinstance(spec, dict):
-        raise Invalid("spec", "is missing" if spec is None else "is not an object", "write event and action")
-    try:
-        return EventSpec.model_validate(spec)
-    except ValidationError as found:
-        raise faults.first(found, "spec") from None
+    return faults.spec_of(EventSpec, spec, "write event and action")
 
 
 def parse_handler_status(status: object) -> EventHandlerStatus:
     """Read a `status`; absent is empty. Raises Invalid where it is none that an operator of any version wrote."""
-    if status is None:
-        return EventHandlerStatus()
-    if not isinstance(status, dict):
-        raise Invalid("status", "is not an object")
-    try:
-        return EventHandlerStatus.model_validate(status)
-    except ValidationError as found:
-        raise faults.first(found, "status") from None
+    return faults.status_of(EventHandlerStatus, status)
 
 
 def judge_handler(spec: EventSpec) -> JudgedHandler:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kronstream.domain.errors import Invalid
 from kronstream.resources.scalars import quoted
+
+Model = TypeVar("Model", bound=BaseModel)
 
 # pydantic's name of a fault → (fault, what to write); {} are the fault's own numbers and words
 _SAID: Mapping[str, tuple[str, str]] = {
@@ -32,6 +34,29 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "tuple_type": ("{value} is not a list", "write one entry a line, each after '- '"),
     "dict_type": ("{value} is not a map", "write key: value"),
 }
+
+
+def spec_of(model: type[Model], spec: object, instead: str) -> Model:
+    """Read a `spec`; `instead` is what to write where there is none. Raises Invalid for the first fault."""
+    if not isinstance(spec, dict):
+        raise Invalid("spec", "is missing" if spec is None else "is not an object", instead)
+    return _read(model, spec, "spec")
+
+
+def status_of(model: type[Model], status: object) -> Model:
+    """Read a `status`; absent is empty. Raises Invalid where it is none that an operator of any version wrote."""
+    if status is None:
+        return model()
+    if not isinstance(status, dict):
+        raise Invalid("status", "is not an object")
+    return _read(model, status, "status")
+
+
+def _read(model: type[Model], value: object, at: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as found:
+        raise first(found, at) from None
 
 
 def first(found: ValidationError, root: str) -> Invalid:

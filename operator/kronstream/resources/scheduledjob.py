@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from kronstream.domain.errors import Invalid
 from kronstream.resources import faults
 from kronstream.resources.kind import Column, Kind
 from kronstream.resources.meta import Meta, parse_meta
@@ -33,24 +30,12 @@ def parse_job(obj: Mapping[str, object]) -> ScheduledJob:
 
 def parse_spec(spec: object) -> Spec:
     """Read a `spec`. Raises Invalid for the first fault."""
-    if not isinstance(spec, dict):
-        raise Invalid("spec", "is missing" if spec is None else "is not an object", "write handler and when to run")
-    try:
-        return Spec.model_validate(spec)
-    except ValidationError as found:
-        raise faults.first(found, "spec") from None
+    return faults.spec_of(Spec, spec, "write handler and when to run")
 
 
 def parse_status(status: object) -> Status:
     """Read a `status`; absent is empty. Raises Invalid where it is none that an operator of any version wrote."""
-    if status is None:
-        return Status()
-    if not isinstance(status, dict):
-        raise Invalid("status", "is not an object")
-    try:
-        return Status.model_validate(status)
-    except ValidationError as found:
-        raise faults.first(found, "status") from None
+    return faults.status_of(Status, status)
 
 
 SCHEDULED_JOB = Kind(
