@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kronstream.controller.job import OURS, Job, read
+from kronstream.controller.job import Job, read
 from kronstream.controller.view import status_of
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Skip, State
@@ -41,6 +41,7 @@ STATE = JobState(
     once=None,
     done=None,
 )
+OURS = {"Ready", "Stalled", "HandlerAvailable", "LastRunSucceeded"}
 
 
 def job(**spec: Any) -> Job:

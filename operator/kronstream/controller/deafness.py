@@ -12,7 +12,7 @@ from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.controller.looking import look_every
 from kronstream.controller.replicas import Replicas
 from kronstream.ports import Effects
-from kronstream.resources.instant import render
+from kronstream.resources.condition import conditions
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -80,16 +80,6 @@ def deaf(handler: Mapping[str, Any], now: int) -> dict[str, Any] | None:
     known = {condition.get("type"): condition for condition in status.get("conditions") or ()}
     if known.get("Stalled", {}).get("status") == "True" or known.get("Ready", {}).get("reason") == REASON:
         return None
-    for kind in ("Ready", "Listening"):
-        before = known.get(kind, {})
-        known[kind] = {
-            "type": kind,
-            "status": "False",
-            "observedGeneration": handler["metadata"].get("generation", 1),
-            "lastTransitionTime": before["lastTransitionTime"]
-            if before.get("status") == "False"
-            else render(now // 1000 * 1000),
-            "reason": REASON,
-            "message": MESSAGE,
-        }
-    return {**status, "conditions": list(known.values())}
+    ours = [(kind, "False", REASON, MESSAGE) for kind in ("Ready", "Listening")]
+    generation = handler["metadata"].get("generation", 1)
+    return {**status, "conditions": conditions(ours, known.values(), generation, now)}

@@ -27,7 +27,6 @@ REVISION = f"{ENGINE:04d}.{TZ_VERSION}"
 DEFAULT = Policy()
 RUN_NOW = "kronstream.dev/run-now"
 ENDS = frozenset({"Ending", "Completed"})  # reasons of Ready, see readiness.py
-OURS = frozenset({"Ready", "Stalled", "HandlerAvailable", "LastRunSucceeded"})
 
 
 @dataclass(slots=True)

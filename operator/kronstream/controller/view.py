@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kronstream.controller.hold import Hold, hold_of
-from kronstream.controller.job import OURS, Job
+from kronstream.controller.job import Job
 from kronstream.controller.pauses import Scope
 from kronstream.controller.readiness import completed, readiness
 from kronstream.domain.plan import upcoming
 from kronstream.domain.run import Reason, State
 from kronstream.domain.schedule import Once
 from kronstream.ports import JobState, Pause
+from kronstream.resources.condition import conditions
 from kronstream.resources.instant import render
 from kronstream.resources.status import MAX_UPCOMING
 
@@ -132,22 +133,7 @@ def _conditions(
 ) -> list[dict[str, Any]]:
     """Ours in a fixed order, then those that others wrote, untouched."""
     ours = [readiness(job, state, hold, ahead), _stalled(job), _handler(job, offered), _outcome(state)]
-    before = {str(condition.get("type")): condition for condition in job.conditions}
-    written = []
-    for kind, value, reason, message in ours:
-        old = before.get(kind, {})
-        same = old.get("status") == value and old.get("lastTransitionTime")
-        written.append(
-            {
-                "type": kind,
-                "status": value,
-                "observedGeneration": job.generation,
-                "lastTransitionTime": old["lastTransitionTime"] if same else render(now // 1000 * 1000),
-                "reason": reason,
-                "message": message,
-            }
-        )
-    return written + [dict(condition) for kind, condition in before.items() if kind not in OURS]
+    return conditions(ours, job.conditions, job.generation, now)
 
 
 def _stalled(job: Job) -> tuple[str, str, str, str]:

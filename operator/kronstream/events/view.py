@@ -8,14 +8,13 @@ from typing import Any
 from kronstream.events.sources import Source
 from kronstream.events.table import Handler
 from kronstream.ports import HandlerState
+from kronstream.resources.condition import Told
+from kronstream.resources.condition import conditions as merged
 from kronstream.resources.instant import render
 
 MESSAGE = 1024
 LONGEST_EVENT = 256
 NEVER = "0-0"
-OURS = frozenset({"Ready", "Stalled", "Listening"})
-
-Told = tuple[str, str, str, str]
 
 
 def status_of(
@@ -66,22 +65,8 @@ def deaf_status(handler: Handler, away: str, now: int) -> dict[str, Any]:
 
 def conditions(handler: Handler, sources: Sequence[Source], now: int, away: str = "") -> list[dict[str, Any]]:
     """Ours in a fixed order, then those that others wrote, untouched."""
-    before = {str(condition.get("type")): condition for condition in handler.conditions}
-    written = []
-    for kind, value, reason, message in judged(handler, sources, away):
-        old = before.get(kind, {})
-        same = old.get("status") == value and old.get("lastTransitionTime")
-        written.append(
-            {
-                "type": kind,
-                "status": value,
-                "observedGeneration": handler.generation,
-                "lastTransitionTime": old["lastTransitionTime"] if same else render(now // 1000 * 1000),
-                "reason": reason,
-                "message": message[:MESSAGE],
-            }
-        )
-    return written + [dict(condition) for kind, condition in before.items() if kind not in OURS]
+    ours = [(kind, value, reason, said[:MESSAGE]) for kind, value, reason, said in judged(handler, sources, away)]
+    return merged(ours, handler.conditions, handler.generation, now)
 
 
 def judged(handler: Handler, sources: Sequence[Source], away: str = "") -> tuple[Told, Told, Told]:
