@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -40,11 +41,15 @@ class World:
         self.written: dict[str, dict[str, Any]] = {}
         self.refusal: ApiError | None = None
         self.unreadable: ApiError | None = None
+        self.asked = 0
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def routers(self) -> list[str]:
         return self.live
 
     async def list_whole(self) -> list[dict[str, Any]]:
+        self.asked += 1
         if self.unreadable is not None:
             raise self.unreadable
         return self.handlers
@@ -104,15 +109,27 @@ async def test_one_that_is_gone_or_heard_again_is_left_alone(code: int, monkeypa
     world.refusal = ApiError(code, "no")
     await looking(world, monkeypatch).look()
     world.refusal = ApiError(500, "away")
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ApiError):
         await looking(world, monkeypatch).look()
 
 
 async def test_an_api_server_that_forbids_all_for_a_moment_ends_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.unreadable = ApiError(403, "the roles are not known yet")
-    with pytest.raises(ConnectionError, match="not known yet"):
+    with pytest.raises(ApiError, match="not known yet"):
         await looking(world, monkeypatch).look()
+    monkeypatch.setattr(deafness, "LOOK", 0.001)
+    watching = asyncio.create_task(looking(world, monkeypatch).run())
+    try:
+        async with asyncio.timeout(5):
+            while world.asked < 3:
+                assert not watching.done()
+                await asyncio.sleep(0)
+            world.unreadable = None
+            while not world.written:
+                await asyncio.sleep(0)
+    finally:
+        watching.cancel()
 
 
 def test_what_else_the_status_tells_stays() -> None:

@@ -45,16 +45,12 @@ class Deafness:
         await look_every(LOOK, self._replicas.open, self.look, trouble)
 
     async def look(self) -> None:
-        """One look. Raises what redis-py raises, and OSError."""
+        """One look. Raises what redis-py raises, ApiError and OSError."""
         live = await self._effects.routers()
         if any(name.partition("|")[0] in self._scopes for name in live):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard >= PATIENCE:
-            try:
-                await self._tell()
-            except ApiError as error:
-                # one that has just started forbids everything for a moment: asked again
-                raise ConnectionError(str(error)) from error
+            await self._tell()
 
     async def _tell(self) -> None:
         for handler in await self._handlers.list_whole():
