@@ -158,7 +158,7 @@ def test_a_component_that_cannot_start_is_a_failure_with_its_log(tmp_path: Path,
     devs.append(dev)
 
     assert dev.process.wait(60) == 1
-    assert re.search("Error: (worker|runs-apiserver)-1 ended 3 times before it was ready", dev.said())
+    assert re.search("Error: (api|worker|runs-apiserver)-1 ended 3 times before it was ready", dev.said())
     assert "ERROR no module named nonsense" in dev.said()
 
 
