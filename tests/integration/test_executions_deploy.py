@@ -11,7 +11,8 @@ import kronstream
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.dev.manifests import rights
 from kronstream.runsapi.settings import RunsSettings
-from kronstream.settings import OperatorSettings, read_settings
+from kronstream.setting import read_settings
+from kronstream.settings import OperatorSettings
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "kronstream-system"

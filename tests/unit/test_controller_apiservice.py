@@ -14,7 +14,8 @@ from kronstream.controller.apiservice import Address, ApiService, apiservice_of,
 from kronstream.controller.replicas import Replicas
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.pki import Authority
-from kronstream.settings import OperatorSettings, read_settings
+from kronstream.setting import read_settings
+from kronstream.settings import OperatorSettings
 from unit.fakecluster import until
 
 pytestmark = pytest.mark.anyio

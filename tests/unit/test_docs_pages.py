@@ -13,7 +13,8 @@ from kronstream.resources import parse_spec
 from kronstream.resources.handler import TYPES
 from kronstream.resources.workflow import FORMS
 from kronstream.runsapi.settings import RunsSettings
-from kronstream.settings import IngestSettings, OperatorSettings, RouterSettings, WorkerSettings, read_settings
+from kronstream.setting import read_settings
+from kronstream.settings import IngestSettings, OperatorSettings, RouterSettings, WorkerSettings
 from unit import docpage, docparts, docruns
 from unit.docpage import ROOT, Block, code
 

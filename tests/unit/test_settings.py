@@ -10,7 +10,8 @@ from kronstream.cli.main import main
 from kronstream.cli.options import settings_from
 from kronstream.cli.worker import worker
 from kronstream.domain.errors import Invalid
-from kronstream.settings import OperatorSettings, RedisSettings, WorkerSettings, read_settings
+from kronstream.setting import read_settings
+from kronstream.settings import OperatorSettings, RedisSettings, WorkerSettings
 
 
 def test_defaults_of_a_worker() -> None:

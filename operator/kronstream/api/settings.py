@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from kronstream.domain.errors import Invalid
 from kronstream.readers import choice, listed, namespace_name, span, visible, whole
-from kronstream.settings import IngestSettings, LogSettings, RedisSettings, setting
+from kronstream.setting import setting
+from kronstream.settings import IngestSettings, LogSettings, RedisSettings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

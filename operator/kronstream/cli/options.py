@@ -10,7 +10,7 @@ import click
 
 from kronstream.domain.errors import Invalid
 from kronstream.readers import SEVERAL, switch
-from kronstream.settings import read_settings
+from kronstream.setting import read_settings
 
 Settings = TypeVar("Settings")
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -12,7 +12,8 @@ from kronstream.dev.errors import DevError
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.process import Process
 from kronstream.domain.errors import Invalid
-from kronstream.settings import WorkerSettings, read_settings
+from kronstream.setting import read_settings
+from kronstream.settings import WorkerSettings
 
 KRONSTREAM = (sys.executable, "-m", "kronstream.cli.main")
 DEFAULTS = {"KRONSTREAM_GRACE": "10s"}  # who presses Ctrl-C does not want to wait for 30 s

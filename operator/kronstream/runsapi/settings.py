@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kronstream.readers import file_path, span, visible, whole
-from kronstream.settings import METRICS_HELP, LogSettings, RedisSettings, setting
+from kronstream.setting import setting
+from kronstream.settings import METRICS_HELP, LogSettings, RedisSettings
 
 
 @dataclass(frozen=True)
