@@ -264,3 +264,8 @@ class RouterSettings:
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
     )
+
+    @property
+    def readers(self) -> str:
+        """The consumer group of routers that serve the same namespaces: those of others must see each event as well."""
+        return ":".join((self.event_group, ",".join(sorted(self.namespaces)))) if self.namespaces else self.event_group

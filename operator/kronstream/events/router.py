@@ -60,7 +60,7 @@ class Router:
         self._ledger = RedisLedger(self._redis, keys, group)
         self._effects = RedisEffects(self._redis, keys, group)
         requests = RedisRequests(self._redis, keys, group)
-        event_log = RedisEventLog(self._redis, keys, settings.event_group, blocking=self._blocking)
+        event_log = RedisEventLog(self._redis, keys, settings.readers, blocking=self._blocking)
         handlers = EventHandlers(api, settings.namespaces)
         self._measures = Measures(registry)
         clock = StoreClock()
