@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kronstream.api.bodies.base import Body, Instant, shown
+from kronstream.api.bodies.base import Body, Cron, Instant, Namespace, Zone, shown
+from kronstream.domain import duration
 
 
 class PauseBody(Body):
@@ -61,7 +62,7 @@ class BackfillBody(Body):
     """The last instant."""
     max_runs: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """More runs than these are refused."""
-    pace: Annotated[str, Field(max_length=64)] = "0s"
+    pace: Annotated[str, Field(max_length=64, json_schema_extra={"pattern": duration.PATTERN})] = "0s"
     """The least time between two starts, such as 10s."""
     concurrent: Annotated[int, Field(ge=1, le=1_000)] = 1
     """How many of its runs may be unfinished at a time."""
@@ -74,9 +75,9 @@ class PreviewBody(Body):
 
     model_config = shown({"schedule": "0 2 * * *", "timezone": "Europe/Berlin"})
 
-    schedule: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    schedule: Cron | None = None
     """A cron expression."""
-    timezone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    timezone: Zone | None = None
     """Its zone."""
     execute_at: Instant | None = None
     """One instant, instead of a schedule."""
@@ -84,7 +85,7 @@ class PreviewBody(Body):
     """Instead of these: any fields of a ScheduledJob's spec that say when."""
     name: Annotated[str, Field(min_length=1, max_length=253)] = "job"
     """The job's name, from which H and jitter follow."""
-    namespace: str | None = None
+    namespace: Namespace | None = None
     """Its namespace; the API's default when left out."""
     n: Annotated[int, Field(ge=1, le=1_000)] = 20
     """How many runs are told."""
