@@ -9,13 +9,24 @@ from limits.aio.storage import RedisStorage
 from redis.exceptions import ConnectionError as RedisAway
 
 from kronstream.api import gate, limits
+from kronstream.api.problem import Problem
 from kronstream.api.rights import Act
 from kronstream.api.server import counter_url
+from kronstream.api.strangers import Strangers
 from kronstream.ports.jobstore import StoreAway
-from unit.apibench import BASE, CRON, ApiBench, judged
+from unit.apibench import BASE, CRON, STRANGERS, ApiBench, judged
 
 pytestmark = pytest.mark.anyio
 KEY = {"Idempotency-Key": "k-1"}
+
+
+class Clock:
+    """Seconds that stand still unless ``now`` is told."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -135,6 +146,46 @@ async def test_a_caller_has_so_many_requests_a_minute() -> None:
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert (await bench.client.get("/healthz")).status_code == 200
     await bench.close()
+
+
+async def test_rubbish_does_not_become_reviews() -> None:
+    clock = Clock()
+    guarded = ApiBench(guarded=True, clock=clock)
+    guarded.reviews.grant("good", "anna", Act.LIST_JOBS.of("default"))
+    assert (await guarded.call("GET", "/jobs", headers=token("good"))).status_code == 200
+    statuses = [(await guarded.call("GET", "/jobs", headers=token(f"bad-{n}"))).status_code for n in range(STRANGERS)]
+    assert statuses == [401] * (STRANGERS - 1) + [429]
+    answer = await guarded.call("GET", "/jobs", headers=token("bad"))
+    judged(answer, 429)
+    assert answer.headers["retry-after"] == "1"
+    asked = guarded.reviews.authenticated
+    assert asked == STRANGERS
+    clock.now += 6  # what was remembered of the good one is asked about anew, whatever comes from its address
+    for number in range(6):
+        await guarded.call("GET", "/jobs", headers=token(f"worse-{number}"))
+    assert (await guarded.call("GET", "/jobs", headers=token("good"))).status_code == 200
+    assert guarded.reviews.authenticated == asked + 7
+    judged(await guarded.call("GET", "/jobs", headers=token("another")), 429)
+    await guarded.close()
+
+
+def test_strangers_are_counted_by_network_and_together() -> None:
+    clock = Clock()
+    strangers = Strangers(2, clock)
+    for address in ("10.0.0.1", "2001:db8::1", "::ffff:10.0.0.2", "nobody"):
+        strangers.count(address)
+        strangers.count(address)
+        with pytest.raises(Problem, match="too many tokens"):
+            strangers.count(address)
+    with pytest.raises(Problem):
+        strangers.count("2001:db8::ffff")  # the same network
+    strangers.count("2001:db8:1::1")
+    for number in range(11):
+        strangers.count(f"10.1.0.{number}")
+    with pytest.raises(Problem):
+        strangers.count("10.1.1.1")
+    clock.now += 60
+    strangers.count("10.0.0.1")
 
 
 async def test_a_store_that_does_not_count_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:

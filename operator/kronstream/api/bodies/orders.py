@@ -35,12 +35,14 @@ class RunBody(Body):
 
 
 class FilterBody(Body):
-    """Executions of a job that many things are done with at once."""
+    """Executions with which the same is done: of a job, or of a namespace."""
 
     model_config = shown({"job": "default:nightly", "status": "failed"})
 
-    job: Annotated[str, Field(min_length=1, max_length=320)]
-    """The job: its id, or namespace:name."""
+    job: Annotated[str, Field(min_length=1, max_length=320)] | None = None
+    """The job: its id, or namespace:name; every job of a namespace when left out, then status is needed."""
+    namespace: Annotated[str, Field(max_length=63)] | None = None
+    """Without a job: the namespace, or * for all of them; the API's default when left out."""
     status: Literal["queued", "running", "retrying", "success", "failed", "cancelled", "skipped", "dead"] | None = None
     """Only executions in this state."""
     begin: Annotated[Instant | None, Field(alias="from")] = None
