@@ -113,7 +113,7 @@ def operations() -> list[Operation]:
 
 
 def address(case: schemathesis.Case) -> None:
-    """Most calls come with a key of their own: made-up ones come again and again, and would be told nothing else. Headers
+    """Most calls come with a key of their own: made-up ones come again, and would be told nothing else. Headers
     that no call knows make none a bad one."""
     number = next(numbers)
     for name in [name for name in case.headers or () if name.lower() not in HEADERS]:
