@@ -50,7 +50,7 @@ for _, key in ipairs(call('KEYS', '*')) do
     call('HINCRBY', key, 's', -ms)
   end
 end
-local timed = { 'unfinished', 'workers', 'jobs', 'backfills', 'ewait', 'etend', 'routers' }
+local timed = { 'unfinished', 'workers', 'jobs', 'backfills', 'ewait', 'etend', 'routers', 'orders' }
 for _, key in ipairs(call('KEYS', '*')) do
   local name = string.sub(key, #P + 1)
   timed[#timed + 1] = string.match(name, '^eitems:.*') or string.match(name, '^eopen:.*')

@@ -37,10 +37,3 @@ async def test_where_a_job_is_that_was_just_made(answers: Answers) -> None:
     assert await answers.whereabouts("uid") is None
     await answers.made("uid", "default", "name")
     assert await answers.whereabouts("uid") == ("default", "name")
-
-
-async def test_what_is_told_of_an_operation(answers: Answers) -> None:
-    assert await answers.noted("op") is None
-    await answers.note("op", "half")
-    await answers.note("op", "done")
-    assert await answers.noted("op") == "done"

@@ -1,6 +1,7 @@
 """Executions over HTTP on the real parts, many at a time too; workers, queues, totals, dead letters, events."""
 
 import json
+import signal
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from eventually import eventually
 from integration.calls import Calls, problem
 from integration.installation import Installation
 from integration.objects import scheduled
+
+MANY = 60
 
 
 @pytest.fixture
@@ -90,6 +93,56 @@ def test_many_by_filter(calls: Calls) -> None:
     assert {ended(calls, run)["status"] for run in runs} == {"cancelled"}
 
 
+def test_many_of_a_namespace_by_filter(calls: Calls) -> None:
+    jobs = [calls.make(name=name, handler_name="api:echo", queue="nobody") for name in ("one", "two")]
+    runs = [started(calls, job) for job in jobs for _ in range(2)]
+    body = {"namespace": "default", "status": "queued"}
+    eventually(lambda: calls.post("/executions:cancel", json={**body, "dry_run": True}).json()["count"] == 4)
+    assert (
+        calls.post("/executions:cancel", json={"namespace": "*", "status": "queued", "dry_run": True}).json()["count"]
+        == 4
+    )
+    begun = calls.post("/executions:cancel", json=body, headers={"Idempotency-Key": "many"})
+    place = f"/operations/{begun.json()['operation_id']}"
+    found = eventually(lambda: (found := calls.get(place).json())["state"] == "done" and found)
+    assert (found["kind"], found["job_id"], found["namespace"], found["done"]) == ("cancel", None, "default", 4)
+    assert found["started_by"] == "anonymous"
+    assert found["completed_at"] >= found["created_at"]
+    assert {ended(calls, run)["status"] for run in runs} == {"cancelled"}
+    problem(calls.delete(place), 409)
+    for wrong in ({"namespace": "default"}, {**body, "job": jobs[0]["id"]}):
+        problem(calls.post("/executions:cancel", json=wrong), 400)
+    problem(calls.post("/executions:cancel", json={"namespace": "No One", "status": "queued"}), 404)
+
+
+def test_another_replica_goes_on_with_an_order(doored: Installation, calls: Calls) -> None:
+    job = calls.make(handler_name="api:echo", queue="nobody")
+    for _ in range(MANY):
+        started(calls, job)
+    first = calls.post("/executions:cancel", json={"job": job["id"]}).json()
+    eventually(lambda: calls.get(f"/operations/{first['operation_id']}").json()["done"] == MANY, 30)
+    others = ("api-1", "api-3")
+    with Calls(doored.url("api-2")) as dying:
+        dying.get("/jobs")
+        for name in others:  # one of them might be the first to look
+            doored.send(name, signal.SIGSTOP)
+        begun = dying.post("/executions:retry", json={"job": job["id"], "status": "cancelled"}).json()
+        doored.send("api-2", signal.SIGKILL)
+    left = doored.redis.hgetall(doored.keys.order(begun["operation_id"]))
+    for name in others:
+        doored.send(name, signal.SIGCONT)
+    try:
+        assert (left["st"], left["ok"]) == ("running", "0"), "it died in the middle"
+        place = f"/operations/{begun['operation_id']}"
+        found = eventually(lambda: (found := calls.get(place).json())["state"] == "done" and found, 40)
+        assert (found["count"], found["done"], found["failed"]) == (MANY, MANY, 0)
+        waiting = calls.get(f"/jobs/{job['id']}/executions?status=queued").headers["x-total-count"]
+        assert waiting == str(MANY), "each was done again once"
+    finally:
+        doored.stop("api-2")
+        doored.start("api-2")
+
+
 def test_a_backfill(calls: Calls) -> None:
     job = calls.make(handler_name="api:echo", schedule="0 0 * * *")
     body = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-03T00:00:00Z"}
@@ -102,7 +155,7 @@ def test_a_backfill(calls: Calls) -> None:
     found = calls.get(place).json()
     assert (found["kind"], found["count"], found["job_id"]) == ("backfill", 3, job["id"])
     problem(calls.delete(place), 409)
-    problem(calls.get("/operations/nothing"), 404)
+    assert "no backfill nothing" in problem(calls.get("/operations/nothing"), 404)["detail"]
     problem(calls.post(f"/jobs/{job['id']}/backfill", json={**body, "to": "2025-01-01T00:00:00Z"}), 400)
 
 
@@ -136,6 +189,9 @@ def test_dead_letters(doored: Installation, calls: Calls) -> None:
     problem(calls.post(f"/dead-letters/run-{entry}/replay"), 400)
     assert calls.delete(f"/dead-letters/run-{entry}").status_code == 204
     assert calls.get("/dead-letters?kind=event").status_code == 200
+    for letter in (f"run-{entry}", f"event-{entry}"):
+        found = problem(calls.delete(f"/dead-letters/{letter}"), 404)
+        assert found["detail"].startswith(f"there is no dead letter {entry}: it was replayed or dropped")
     problem(calls.delete("/dead-letters/nothing"), 404)
 
 

@@ -1,4 +1,4 @@
-"""docs/http-api.md: its examples run in order and answer what the page says; its table is the program's."""
+"""docs/http-api.md: its examples run in order and answer what the page says; its bounds are the program's."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ from typing import Any
 from integration.calls import Calls
 from integration.installation import Installation
 from kronstream.api import intake
-from kronstream.api.rights import Act
 from kronstream.api.settings import ApiSettings
+from kronstream.ports.orders import MOST_ORDERS, MOST_RUNS
 from unit import docpage
 from unit.docpage import ROOT
 
@@ -47,16 +47,11 @@ def test_the_examples(doored: Installation) -> None:
                 known.setdefault("RUN", answer["execution_id"])
 
 
-def test_the_rights_are_those_of_the_program() -> None:
-    (table,) = [table for table in docpage.tables(PAGE) if table.columns[-1] == "resource"]
-    told = {(verb.strip("`"), resource.strip("`")) for _, verb, resource in table.rows}
-    acts = {(verb, f"{resource}/{sub}" if sub else resource) for verb, resource, sub in (act.value for act in Act)}
-    assert told == acts
-
-
 def test_the_bounds_are_those_of_the_program(doored: Installation) -> None:
     text = PAGE.read_text("utf-8")
     assert f"{ApiSettings().rate:,} a minute" in text
+    assert f"{ApiSettings().stranger_rate} a minute at each replica" in text
+    assert f"{MOST_RUNS:,}; {MOST_ORDERS} operations" in text
     assert f"{intake.MAX_BYTES // 1024} KiB" in text
     assert f"| {intake.MAX_DEPTH}, of a payload" in text
     with Calls(doored.url("api-1")) as calls:

@@ -1,7 +1,8 @@
 """The API's application over the ports in memory, called without a network; its jobs come into force as an operator
 would take them."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from kronstream.api.app import create_app
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
 from kronstream.api.services import Services
+from kronstream.api.strangers import Strangers
 from kronstream.operations.bulk import Bulk
 from kronstream.operations.catalogue import Catalogue
 from kronstream.operations.eventletters import EventDeadLetters
@@ -29,13 +31,16 @@ from kronstream.testing import (
     MemoryEventLog,
     MemoryExternals,
     MemoryLetters,
+    MemoryListing,
     MemoryQueues,
 )
 from kronstream.testing.answers import MemoryAnswers
+from kronstream.testing.orders import MemoryOrders
 from kronstream.testing.reviews import MemoryJobStore, MemoryReviews
 from unit.office import Office
 
 BASE = "/api/v1/scheduler"
+STRANGERS = 60
 CRON = {"name": "Daily Cleanup", "schedule": "0 2 * * *", "handler_name": "echo"}
 
 
@@ -55,14 +60,16 @@ class AdoptingStore(MemoryJobStore):
 class ApiBench:
     """Two replicas, of which ``client`` calls the first and ``other`` the second; ``guarded`` ones ask for a token."""
 
-    def __init__(self, *, guarded: bool = False, rate: int = 0, **settings: Any) -> None:
+    def __init__(
+        self, *, guarded: bool = False, rate: int = 0, clock: Callable[[], float] = time.monotonic, **settings: Any
+    ) -> None:
         self.office = Office()
         self.stage = self.office.stage
         self.store = AdoptingStore(self.office)
         self.reviews = MemoryReviews()
         self.answers = MemoryAnswers(self.stage.store)
         self.log = MemoryEventLog(self.stage.store)
-        self._guarded, self._rate, self._settings = guarded, rate, settings
+        self._guarded, self._rate, self._clock, self._settings = guarded, rate, clock, settings
         self._storage = MemoryStorage()
         self.services = self._services()
         self.client, self.other = self._client(self.services), self._client(self._services())
@@ -95,14 +102,14 @@ class ApiBench:
         trigger = Trigger(MemoryEffects(store), office.requests)
         limit = CallerLimit(FixedWindowRateLimiter(self._storage), self._rate) if self._rate else None
         return Services(
-            identity=Identity(self.reviews if self._guarded else None),
+            identity=Identity(self.reviews if self._guarded else None, Strangers(STRANGERS, self._clock), self._clock),
             catalogue=catalogue,
             jobs=Jobs(self.store, catalogue, self.answers, self.stage.time),
             runs=office.runs,
             executions=executions,
             pausing=office.pausing,
             backfills=office.backfills,
-            bulk=Bulk(executions, self.answers),
+            bulk=Bulk(MemoryOrders(store), MemoryListing(store), executions),
             letters=DeadLetters(MemoryLetters(store), office.runs),
             event_letters=EventDeadLetters(MemoryEventLetters(store), trigger, "outcomes"),
             shelf=shelf,

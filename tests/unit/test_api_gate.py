@@ -9,13 +9,24 @@ from limits.aio.storage import RedisStorage
 from redis.exceptions import ConnectionError as RedisAway
 
 from kronstream.api import gate, limits
+from kronstream.api.problem import Problem
 from kronstream.api.rights import Act
 from kronstream.api.server import counter_url
+from kronstream.api.strangers import Strangers
 from kronstream.ports.jobstore import StoreAway
-from unit.apibench import BASE, CRON, ApiBench, judged
+from unit.apibench import BASE, CRON, STRANGERS, ApiBench, fields, judged
 
 pytestmark = pytest.mark.anyio
 KEY = {"Idempotency-Key": "k-1"}
+
+
+class Clock:
+    """Seconds that stand still unless ``now`` is told."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -137,6 +148,46 @@ async def test_a_caller_has_so_many_requests_a_minute() -> None:
     await bench.close()
 
 
+async def test_rubbish_does_not_become_reviews() -> None:
+    clock = Clock()
+    guarded = ApiBench(guarded=True, clock=clock)
+    guarded.reviews.grant("good", "anna", Act.LIST_JOBS.of("default"))
+    assert (await guarded.call("GET", "/jobs", headers=token("good"))).status_code == 200
+    statuses = [(await guarded.call("GET", "/jobs", headers=token(f"bad-{n}"))).status_code for n in range(STRANGERS)]
+    assert statuses == [401] * (STRANGERS - 1) + [429]
+    answer = await guarded.call("GET", "/jobs", headers=token("bad"))
+    judged(answer, 429)
+    assert answer.headers["retry-after"] == "1"
+    asked = guarded.reviews.authenticated
+    assert asked == STRANGERS
+    clock.now += 6  # what was remembered of the good one is asked about anew, whatever comes from its address
+    for number in range(6):
+        await guarded.call("GET", "/jobs", headers=token(f"worse-{number}"))
+    assert (await guarded.call("GET", "/jobs", headers=token("good"))).status_code == 200
+    assert guarded.reviews.authenticated == asked + 7
+    judged(await guarded.call("GET", "/jobs", headers=token("another")), 429)
+    await guarded.close()
+
+
+def test_strangers_are_counted_by_network_and_together() -> None:
+    clock = Clock()
+    strangers = Strangers(2, clock)
+    for address in ("10.0.0.1", "2001:db8::1", "::ffff:10.0.0.2", "nobody"):
+        strangers.count(address)
+        strangers.count(address)
+        with pytest.raises(Problem, match="too many tokens"):
+            strangers.count(address)
+    with pytest.raises(Problem):
+        strangers.count("2001:db8::ffff")  # the same network
+    strangers.count("2001:db8:1::1")
+    for number in range(11):
+        strangers.count(f"10.1.0.{number}")
+    with pytest.raises(Problem):
+        strangers.count("10.1.1.1")
+    clock.now += 60
+    strangers.count("10.0.0.1")
+
+
 async def test_a_store_that_does_not_count_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = ApiBench(rate=100)
 
@@ -224,6 +275,44 @@ async def test_probes_metrics_and_documents(bench: ApiBench) -> None:
     page = (await bench.client.get("/docs")).text
     assert "http://" not in page.replace("http://localhost", "")
     assert "https://" not in page.replace("https://kronstream.dev", "")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "said"),
+    [
+        ("GET", "/jobs?staus=active", "staus", "write status, or remove it"),
+        ("GET", "/jobs?limit=1&limit=2", "limit", "is written twice; write it once"),
+        ("GET", "/jobs?=", "", "is not a parameter of this call"),
+        ("GET", "/stats?x=1", "x", "remove it: there are none"),
+        ("GET", "/stream?jobs=default:x", "jobs", "write job, or remove it"),
+        ("POST", "/events/trigger?dryrun=true", "dryrun", "write dry_run, or remove it"),
+        ("DELETE", "/jobs/default:x?cancle=true", "cancle", "write cancel, or remove it"),
+    ],
+)
+async def test_what_is_no_parameter_is_refused(bench: ApiBench, method: str, path: str, field: str, said: str) -> None:
+    body = {"event_name": "x"} if method == "POST" else None
+    found = judged(await bench.call(method, path, json=body), 400)
+    assert fields(found) == [field]
+    assert said in found["detail"]
+
+
+async def test_answers_tell_which_calls_take_what_they_tell(bench: ApiBench) -> None:
+    document = (await bench.client.get("/openapi.json")).json()
+    paths = document["paths"]
+    made = paths[f"{BASE}/jobs/cron"]["post"]["responses"]["201"]["links"]
+    taken = {one["operationId"] for one in made.values()}
+    of_jobs = [call for path, calls in paths.items() if "/{job_id}" in path for call in calls.values()]
+    assert taken == {call["operationId"] for call in of_jobs}
+    assert {tuple(one["parameters"].items()) for one in made.values()} == {(("job_id", "$response.body#/id"),)}
+    run = paths[f"{BASE}/jobs/{{job_id}}/run"]["post"]["responses"]["201"]["links"]
+    assert {one["description"] for one in run.values()} == {
+        "Get an execution", "Do an execution again", "Cancel an execution",
+    }  # fmt: skip
+    known = {call["operationId"] for calls in paths.values() for call in calls.values()}
+    for calls in paths.values():
+        for call in calls.values():
+            for answer in call["responses"].values():
+                assert set(answer.get("links", ())) <= known
 
 
 async def test_the_document_tells_every_fault_and_example(bench: ApiBench) -> None:

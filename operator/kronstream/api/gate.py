@@ -96,18 +96,19 @@ class Gate:
             audit.info("%s %s %s %d", caller.name, scope["method"], _shown(scope), answer.status)
 
     async def _caller(self, scope: Scope, path: str, headers: dict[str, str]) -> Caller:
+        address = str((scope.get("client") or ("?",))[0])
         called = _CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
         # the token of the run's attempt says enough
         caller = (
             Caller(f"token:{called[1]}")
             if called
-            else await self._services.identity.caller(headers.get("authorization"))
+            else await self._services.identity.caller(headers.get("authorization"), address)
         )
         scope.setdefault("state", {})["caller"] = caller
         scope["state"]["key"] = headers.get(idempotency.HEADER, "")
         if self._services.limit is not None:
             unknown = self._services.identity.open or called
-            await self._services.limit.count(str((scope.get("client") or ("?",))[0]) if unknown else caller.name)
+            await self._services.limit.count(address if unknown else caller.name)
         return caller
 
     async def _once(

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from kronstream.api.answers import ProblemView, faults
+from kronstream.api.links import link
 
 ABOUT = (
     "Jobs, their executions and events over HTTP. A job made here is a ScheduledJob: kubectl sees it at once, and what "
@@ -39,6 +40,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 _headers(call["responses"])
                 if not path.endswith(OPEN):
                     call["security"] = [{"token": []}]
+        link(made)
         app.openapi_schema = made
     return app.openapi_schema
 

@@ -16,11 +16,13 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 
 from kronstream.api.app import create_app
+from kronstream.api.carrying import AWAY, carry
 from kronstream.api.following import Following
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
 from kronstream.api.services import Services
 from kronstream.api.settings import ApiSettings
+from kronstream.api.strangers import Strangers
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.jobstore import ClusterJobStore
@@ -48,6 +50,8 @@ from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.letters import RedisLetters
+from kronstream.streams.listing import RedisListing
+from kronstream.streams.orders import RedisOrders
 from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
@@ -67,6 +71,7 @@ class Server:
         self._settings = settings
         self._redis = connect(settings.redis.url, connections=32)
         self._ending = False
+        self._begun = asyncio.Event()
         self._fault = "Redis was not looked at yet"
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
@@ -87,7 +92,7 @@ class Server:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        rooms = [*(one.run for one in self._following), self._look, self._serve]
+        rooms = [*(one.run for one in self._following), self._look, self._serve, self._carry]
         if self._settings.tls_cert:
             rooms.append(self._renew)
         try:
@@ -110,12 +115,14 @@ class Server:
         executions = Executions(records, runs)
         storage = RedisStorage(counter_url(settings.redis.url), implementation="redispy", socket_timeout=1.0)
         return Services(
-            identity=Identity(None if settings.auth == "none" else ClusterReviews(api)),
+            identity=Identity(
+                None if settings.auth == "none" else ClusterReviews(api), Strangers(settings.stranger_rate)
+            ),
             catalogue=catalogue,
             jobs=Jobs(ClusterJobStore(api), catalogue, answers, present),
             runs=runs,
             executions=executions,
-            bulk=Bulk(executions, answers),
+            bulk=Bulk(RedisOrders(redis, keys, group), RedisListing(redis, keys), executions, AWAY, self._begun.set),
             pausing=Pausing(requests),
             backfills=Backfills(requests),
             letters=DeadLetters(RedisLetters(redis, keys), runs),
@@ -168,6 +175,9 @@ class Server:
                 with contextlib.suppress(asyncio.CancelledError):  # it is said again and again
                     await asyncio.wait({serving}, timeout=0.1)
             raise
+
+    async def _carry(self) -> None:
+        await carry(self._services.bulk, self._begun)
 
     async def _look(self) -> None:
         """Whether Redis can be used."""

@@ -49,6 +49,10 @@ class ApiSettings:
     rate: int = setting(
         "KRONSTREAM_API_RATE", "requests that one caller may make in a minute", whole(1, 100_000_000), 30_000
     )
+    stranger_rate: int = setting(
+        "KRONSTREAM_API_STRANGER_RATE", "tokens not seen lately that one address may come with in a minute, at each "
+        "replica", whole(1, 1_000_000), 600,
+    )  # fmt: skip
     relist: int = setting(
         "KRONSTREAM_RELIST", "how often deleted resources are looked for", span("10s", "1d"), 300_000, shown="5m"
     )

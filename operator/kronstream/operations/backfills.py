@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kronstream.domain.duration import render as duration
 from kronstream.domain.run import digest
 from kronstream.domain.schedule import Schedule
-from kronstream.operations.refused import Refused, Why, gone
+from kronstream.operations.refused import Refused, Why, gone, no_backfill
 from kronstream.operations.runs import schedule_of
 from kronstream.ports import Backfill, Change, Requests
 from kronstream.resources.instant import render
@@ -86,7 +86,7 @@ class Backfills:
         """A backfill; raises Refused when there is none."""
         found = await self._requests.backfill(backfill)
         if found is None:
-            raise gone(f"backfill {backfill}")
+            raise no_backfill(backfill)
         return found
 
     async def of_job(self, uid: str) -> Sequence[Backfill]:
@@ -97,7 +97,7 @@ class Backfills:
         """Start no more runs; those that were started go on. False when it was over. Raises Refused."""
         answer = await self._requests.cancel_backfill(backfill, by)
         if answer is Change.GONE:
-            raise gone(f"backfill {backfill}")
+            raise no_backfill(backfill)
         return answer is Change.OK
 
     async def due(self, limit: int) -> Sequence[Backfill]:

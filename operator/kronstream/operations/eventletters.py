@@ -9,7 +9,7 @@ from kronstream.domain.event import CHAIN, Event
 from kronstream.domain.outcomeevent import event_of
 from kronstream.domain.run import digest
 from kronstream.operations.eventhandlers import Hearers
-from kronstream.operations.refused import Refused, Why, gone
+from kronstream.operations.refused import Refused, Why, no_letter
 from kronstream.operations.routing import kept
 from kronstream.operations.trigger import STREAM, Trigger
 from kronstream.operations.triggered import Answer, Outcome
@@ -42,7 +42,7 @@ class EventDeadLetters:
         """One letter. Raises Refused."""
         found = await self._letters.get(letter)
         if found is None:
-            raise gone(f"dead letter {letter[:80]}")
+            raise no_letter(letter)
         return found
 
     async def replay(self, letter: str, handlers: Hearers, now: int | None = None) -> list[Answer]:
@@ -64,7 +64,7 @@ class EventDeadLetters:
     async def drop(self, letter: str) -> None:
         """Forget a letter. Raises Refused."""
         if not await self._letters.drop(letter):
-            raise gone(f"dead letter {letter[:80]}")
+            raise no_letter(letter)
 
     async def _again(self, letter: EventLetter, event: Event, handlers: Hearers) -> list[Answer]:
         if not letter.handler:

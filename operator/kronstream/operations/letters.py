@@ -1,6 +1,6 @@
 """What people do with dead letters: look at them, have their runs done again, drop them."""
 
-from kronstream.operations.refused import Refused, Why, gone
+from kronstream.operations.refused import Refused, Why, no_letter
 from kronstream.operations.runs import Runs, Started
 from kronstream.ports import Letter, Letters
 
@@ -26,7 +26,7 @@ class DeadLetters:
         """One letter. Raises Refused."""
         found = await self._letters.get(letter)
         if found is None:
-            raise gone(f"dead letter {letter[:80]}")
+            raise no_letter(letter)
         return found
 
     async def replay(self, letter: str, by: str) -> Started:
@@ -46,4 +46,4 @@ class DeadLetters:
     async def drop(self, letter: str) -> None:
         """Forget a letter. Raises Refused."""
         if not await self._letters.drop(letter):
-            raise gone(f"dead letter {letter[:80]}")
+            raise no_letter(letter)

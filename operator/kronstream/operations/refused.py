@@ -22,6 +22,17 @@ class Refused(Exception):  # noqa: N818 - a verdict, not a fault of the program
         self.reason = reason
 
 
+def no_letter(letter: str) -> Refused:
+    """There is no such dead letter."""
+    why = "it was replayed or dropped, or is so old that others took its place"
+    return Refused(Why.GONE, f"there is no dead letter {letter[:80]}: {why}")
+
+
+def no_backfill(backfill: str) -> Refused:
+    """There is no such backfill."""
+    return Refused(Why.GONE, f"there is no backfill {backfill[:80]}, or it ended more than a week ago")
+
+
 def gone(what: str) -> Refused:
     """Nothing of that name is known."""
     return Refused(Why.GONE, f"{what} is not known; it was deleted, or no operator has taken it into force yet")

@@ -49,11 +49,3 @@ class Answers(Protocol):
     async def whereabouts(self, uid: str) -> tuple[str, str] | None:
         """Namespace and name of a job that was made a moment ago, or that an operator has adopted."""
         ...
-
-    async def note(self, operation: str, text: str) -> None:
-        """Keep what is to be told of an operation, for a day after the last word."""
-        ...
-
-    async def noted(self, operation: str) -> str | None:
-        """What was last told of an operation."""
-        ...

@@ -54,12 +54,3 @@ class RedisAnswers:
             return None
         namespace, _, name = str(text).partition("/")
         return namespace, name
-
-    async def note(self, operation: str, text: str) -> None:
-        """See Answers."""
-        await self._redis.set(self._keys.operation(operation), text, ex=KEPT)
-
-    async def noted(self, operation: str) -> str | None:
-        """See Answers."""
-        found = await self._redis.get(self._keys.operation(operation))
-        return None if found is None else str(found)

@@ -73,9 +73,9 @@ class Keys:
         """String: the answer to a request with a key."""
         return self._of(f"api:{key}")
 
-    def operation(self, operation: str) -> str:
-        """String: what is told of an operation on many runs."""
-        return self._of(f"op:{operation}")
+    def order(self, order: str) -> str:
+        """Hash: an order about many runs."""
+        return self._of(f"order:{order}")
 
     def made(self, uid: str) -> str:
         """String: namespace and name of a job that was made a moment ago."""

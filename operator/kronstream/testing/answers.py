@@ -10,7 +10,6 @@ class MemoryAnswers:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._known: dict[str, tuple[Before, int]] = {}
-        self._notes: dict[str, str] = {}
         self._made: dict[str, tuple[str, str]] = {}
 
     async def begin(self, key: str, request: str) -> Before | None:
@@ -37,11 +36,3 @@ class MemoryAnswers:
         """See Answers."""
         job = self._store.jobs.get(uid)
         return (job.namespace, job.name) if job is not None else self._made.get(uid)
-
-    async def note(self, operation: str, text: str) -> None:
-        """See Answers."""
-        self._notes[operation] = text
-
-    async def noted(self, operation: str) -> str | None:
-        """See Answers."""
-        return self._notes.get(operation)

@@ -20,6 +20,7 @@ class MemoryReviews:
         self.rights: dict[str, set[Right]] = {}
         self.fault: Exception | None = None
         self.asked: list[Right] = []
+        self.authenticated = 0
 
     def grant(self, token: str, name: str, *rights: Right) -> None:
         """A token of somebody, with exactly these rights."""
@@ -29,6 +30,7 @@ class MemoryReviews:
     async def authenticate(self, token: str) -> Caller | None:
         """See Reviews."""
         self._refuse()
+        self.authenticated += 1
         return self.callers.get(token)
 
     async def allows(self, caller: Caller, right: Right) -> bool:

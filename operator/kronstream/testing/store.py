@@ -8,6 +8,7 @@ from itertools import count
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
 from kronstream.ports import Backfill, EventLetter, Pause, QueuePause, Recall
+from kronstream.ports.orders import Order
 from kronstream.testing.clock import Clock
 from kronstream.testing.lane import LaneStream
 from kronstream.testing.model import Item, Job, Run, Worker, Works
@@ -55,6 +56,8 @@ class MemoryStore:
         self.backfills_due: dict[str, int] = {}
         self.backfills_full: set[str] = set()
         self.backfill_runs: dict[str, set[str]] = defaultdict(set)
+        self.orders: dict[str, tuple[Order, tuple[str, ...]]] = {}
+        self.orders_due: dict[str, tuple[int, str]] = {}  # by when somebody may go on with one, and whose it is
         self.history: dict[tuple[str, bool], list[tuple[int, str]]] = defaultdict(list)
         self.dirty: dict[str, int] = {}
         self.tombs: dict[str, int] = {}

@@ -15,6 +15,11 @@ Instant = Annotated[
     Field(json_schema_extra={"format": "date-time", "examples": ["2026-12-24T18:00:00.000Z"]}),
 ]
 
+# what a schema can say of a text; it is judged by what the resource says of it, in better words
+Cron = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(json_schema_extra={"format": "cron"})]
+Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(json_schema_extra={"format": "time-zone"})]
+Namespace = Annotated[str, Field(json_schema_extra={"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"})]
+
 
 def shown(example: dict[str, Any]) -> ConfigDict:
     """The configuration of a model with an example of it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kronstream.api.bodies.base import Body, Instant, moment, shown
+from kronstream.api.bodies.base import Body, Cron, Instant, Namespace, Zone, moment, shown
 from kronstream.api.problem import invalid
 from kronstream.domain import duration
 from kronstream.operations.jobs import at_or_now
@@ -17,6 +17,8 @@ HandlerType = Literal["function", "agent", "workflow", "http", "job"]
 Priority = Literal["low", "medium", "high", "critical"]
 Tag = Annotated[str, Field(min_length=1, max_length=128)]
 NAMED = ("function", "agent", "workflow")
+NAME = "^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}$"
+QUEUE = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 CRON_EXAMPLE: dict[str, Any] = {
     "name": "Daily Cleanup",
     "schedule": "0 2 * * *",
@@ -46,11 +48,11 @@ class JobBody(Body):
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
     """What people call the job; any text. The name of its resource is derived from it and made unique."""
-    namespace: str | None = None
+    namespace: Namespace | None = None
     """The namespace that the job is made in; the API's default when left out."""
     description: Annotated[str, Field(max_length=4_096)] | None = None
     """What the job is for."""
-    handler_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    handler_name: Annotated[str, Field(min_length=1, max_length=255, json_schema_extra={"pattern": NAME})] | None = None
     """The name that workers, agents or workflow engines know what is executed by; not with http and job."""
     handler_type: HandlerType = "function"
     """What executes the runs."""
@@ -66,9 +68,9 @@ class JobBody(Body):
     """How long one attempt may take, in milliseconds, up to seven days."""
     priority: Priority = "medium"
     """Workers take waiting runs of a higher priority first."""
-    queue: Annotated[str, Field(min_length=1, max_length=63)] = "default"
+    queue: Annotated[str, Field(min_length=1, max_length=63, json_schema_extra={"pattern": QUEUE})] = "default"
     """The queue of the runs; the workers that serve it execute them."""
-    tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=128)]], Field(max_length=64)] = Field(
+    tags: Annotated[list[Tag], Field(max_length=64, json_schema_extra={"uniqueItems": True})] = Field(
         default_factory=list
     )
     """Words to find the job by; each at most once."""
@@ -117,9 +119,9 @@ class CronBody(JobBody):
 
     model_config = shown(CRON_EXAMPLE)
 
-    schedule: Annotated[str, Field(min_length=1, max_length=256)]
+    schedule: Cron
     """When to run: minute hour day-of-month month day-of-week, six fields with seconds first, @daily and friends, H."""
-    timezone: Annotated[str, Field(min_length=1, max_length=64)] = "UTC"
+    timezone: Zone = "UTC"
     """The zone of the schedule: a name of the tz database."""
 
     def spec(self, caller: str) -> dict[str, Any]:
@@ -145,9 +147,9 @@ class ScheduleBody(Body):
 
     model_config = shown({"schedule": "0 3 * * *"})
 
-    schedule: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    schedule: Cron | None = None
     """The new cron expression."""
-    timezone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    timezone: Zone | None = None
     """Its zone; the one that the job has when left out."""
     execute_at: Instant | None = None
     """The new instant of a job that runs once."""

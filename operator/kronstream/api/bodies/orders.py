@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kronstream.api.bodies.base import Body, Instant, shown
+from kronstream.api.bodies.base import Body, Cron, Instant, Namespace, Zone, shown
+from kronstream.domain import duration
 
 
 class PauseBody(Body):
@@ -34,12 +35,14 @@ class RunBody(Body):
 
 
 class FilterBody(Body):
-    """Executions of a job that many things are done with at once."""
+    """Executions with which the same is done: of a job, or of a namespace."""
 
     model_config = shown({"job": "default:nightly", "status": "failed"})
 
-    job: Annotated[str, Field(min_length=1, max_length=320)]
-    """The job: its id, or namespace:name."""
+    job: Annotated[str, Field(min_length=1, max_length=320)] | None = None
+    """The job: its id, or namespace:name; every job of a namespace when left out, then status is needed."""
+    namespace: Annotated[str, Field(max_length=63)] | None = None
+    """Without a job: the namespace, or * for all of them; the API's default when left out."""
     status: Literal["queued", "running", "retrying", "success", "failed", "cancelled", "skipped", "dead"] | None = None
     """Only executions in this state."""
     begin: Annotated[Instant | None, Field(alias="from")] = None
@@ -61,7 +64,7 @@ class BackfillBody(Body):
     """The last instant."""
     max_runs: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """More runs than these are refused."""
-    pace: Annotated[str, Field(max_length=64)] = "0s"
+    pace: Annotated[str, Field(max_length=64, json_schema_extra={"pattern": duration.PATTERN})] = "0s"
     """The least time between two starts, such as 10s."""
     concurrent: Annotated[int, Field(ge=1, le=1_000)] = 1
     """How many of its runs may be unfinished at a time."""
@@ -74,9 +77,9 @@ class PreviewBody(Body):
 
     model_config = shown({"schedule": "0 2 * * *", "timezone": "Europe/Berlin"})
 
-    schedule: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    schedule: Cron | None = None
     """A cron expression."""
-    timezone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    timezone: Zone | None = None
     """Its zone."""
     execute_at: Instant | None = None
     """One instant, instead of a schedule."""
@@ -84,7 +87,7 @@ class PreviewBody(Body):
     """Instead of these: any fields of a ScheduledJob's spec that say when."""
     name: Annotated[str, Field(min_length=1, max_length=253)] = "job"
     """The job's name, from which H and jitter follow."""
-    namespace: str | None = None
+    namespace: Namespace | None = None
     """Its namespace; the API's default when left out."""
     n: Annotated[int, Field(ge=1, le=1_000)] = 20
     """How many runs are told."""

@@ -14,11 +14,12 @@ from kronstream.api.bodies.orders import BackfillBody, FilterBody
 from kronstream.api.desk import AtDesk, Desk
 from kronstream.api.problem import invalid
 from kronstream.api.rights import Act
+from kronstream.api.routes.jobs import ALL
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, JobId
 from kronstream.api.views.stamps import stamp
 from kronstream.domain import duration
 from kronstream.domain.run import State
-from kronstream.operations.bulk import PREFIX, Filter, Operation, Order
+from kronstream.operations.bulk import PREFIX, Filter, Order, OrderKind
 from kronstream.operations.refused import Refused, Why
 from kronstream.ports import Backfill
 
@@ -38,7 +39,8 @@ class OperationView(BaseModel):
 
     operation_id: str
     kind: str
-    job_id: str
+    job_id: str | None
+    namespace: str | None = None
     state: str
     count: int
     done: int
@@ -52,7 +54,9 @@ class OperationView(BaseModel):
     "/executions:retry", status_code=202, response_model=BegunView, responses=faults(404, 409), summary="Do many again"
 )
 async def retry_many(body: FilterBody, desk: AtDesk, key: IdempotencyKey = None) -> Response:
-    """Do the executions of a job again that are over and fit the filter."""
+    """Do the executions of a job, or of a namespace, again that are over and fit the filter, 10,000 at most. It goes on
+    when its starter is gone.
+    """
     del key
     return await _order(desk, body, "retry", Act.RUN)
 
@@ -61,7 +65,9 @@ async def retry_many(body: FilterBody, desk: AtDesk, key: IdempotencyKey = None)
     "/executions:cancel", status_code=202, response_model=BegunView, responses=faults(404, 409), summary="Cancel many"
 )
 async def cancel_many(body: FilterBody, desk: AtDesk, key: IdempotencyKey = None) -> Response:
-    """Cancel the executions of a job that are not over and fit the filter."""
+    """Cancel the executions of a job, or of a namespace, that are not over and fit the filter, 10,000 at most. It goes
+    on when its starter is gone.
+    """
     del key
     return await _order(desk, body, "cancel", Act.CANCEL)
 
@@ -99,40 +105,66 @@ async def operation(operation_id: str, desk: AtDesk) -> Response:
     return told(_backfill(found) if isinstance(found, Backfill) else _operation(found))
 
 
-@router.delete("/operations/{operation_id}", status_code=204, responses=faults(404, 409), summary="End a backfill")
+@router.delete("/operations/{operation_id}", status_code=204, responses=faults(404, 409), summary="End an operation")
 async def end(operation_id: str, desk: AtDesk) -> Response:
-    """Start no more runs of a backfill; those that were started go on."""
+    """Do no more of a backfill, or of an order about many executions. Runs that were started go on. It takes the right
+    to begin one.
+    """
     found = await _known(desk, operation_id, Act.BACKFILL)
-    if not isinstance(found, Backfill):
-        raise Refused(Why.CONFLICT, "only a backfill can be ended")
+    if isinstance(found, Order):
+        await desk.services.bulk.end(found.id)
+        return Response(status_code=204)
     if not await desk.services.backfills.cancel(found.id, desk.caller.name):
         raise Refused(Why.CONFLICT, "the backfill is over")
     return Response(status_code=204)
 
 
-async def _order(desk: Desk, body: FilterBody, order: Order, act: Act) -> Response:
-    row = await desk.job(body.job, act)
-    await desk.may(Act.LIST_RUNS, row.namespace, row.name)
+async def _order(desk: Desk, body: FilterBody, kind: OrderKind, act: Act) -> Response:
+    wanted = _filter(body, kind)
+    uid, namespace, name = await _scope(desk, body, act)
+    runs = await desk.services.bulk.find(kind, wanted, uid, namespace)
+    if body.dry_run:
+        return told({"operation_id": None, "count": len(runs)}, 202)
+    order = Order("", kind, namespace, 0, uid, name, desk.caller.name)
+    begun = await desk.services.bulk.start(order, runs, desk.once)
+    return told({"operation_id": begun.id, "count": begun.count}, 202, Location=f"{BASE}/operations/{begun.id}")
+
+
+def _filter(body: FilterBody, kind: OrderKind) -> Filter:
+    """Which executions are meant. Raises Problem."""
     begin = None if body.begin is None else moment("from", body.begin)
     end = None if body.end is None else moment("to", body.end)
     wanted = Filter(None if body.status is None else State(body.status), begin, end)
-    if wanted.state is not None and wanted.state.terminal != (order == "retry"):
-        raise invalid("status", f"an execution that is {wanted.state.value} cannot be {_DONE[order]}; choose another")
-    runs = await desk.services.bulk.find(row.uid, order, wanted)
-    if body.dry_run:
-        return told({"operation_id": None, "count": len(runs)}, 202)
-    job = (row.uid, row.namespace, row.name)
-    begun = await desk.services.bulk.start(order, job, runs, desk.once, desk.caller.name)
-    return told({"operation_id": begun.id, "count": begun.count}, 202, Location=f"{BASE}/operations/{begun.id}")
+    if wanted.state is not None and not wanted.states(kind):
+        raise invalid("status", f"an execution that is {wanted.state.value} cannot be {_DONE[kind]}; choose another")
+    return wanted
+
+
+async def _scope(desk: Desk, body: FilterBody, act: Act) -> tuple[str, str, str]:
+    """UID, namespace and name of the job that is meant, the namespace alone without one. Raises Problem, Refused."""
+    if body.job is not None:
+        if body.namespace is not None:
+            raise invalid("namespace", "is not used with a job, which has its own; remove it")
+        row = await desk.job(body.job, act)
+        await desk.may(Act.LIST_RUNS, row.namespace, row.name)
+        return row.uid, row.namespace, row.name
+    if body.status is None:
+        raise invalid("status", "is missing; without a job, write which executions are meant")
+    namespace = "" if body.namespace == ALL else desk.namespace(body.namespace)
+    await desk.may(act, namespace)
+    await desk.may(Act.LIST_RUNS, namespace)
+    return "", namespace, ""
 
 
 _DONE = {"retry": "done again", "cancel": "cancelled"}
 
 
-async def _known(desk: Desk, operation: str, act: Act) -> Backfill | Operation:
+async def _known(desk: Desk, operation: str, act: Act) -> Backfill | Order:
+    """An operation, if the caller may do this with it; to end one takes what it took to begin it."""
     if operation.startswith(PREFIX):
         found = await desk.services.bulk.get(operation[:64])
-        await desk.may(act, found.namespace, found.name)
+        of_order = Act.RUN if found.kind == "retry" else Act.CANCEL
+        await desk.may(of_order if act is Act.BACKFILL else act, found.namespace, found.name)
         return found
     if not operation.isalnum() or len(operation) > 64:
         raise Refused(Why.GONE, "there is no such operation")
@@ -148,18 +180,19 @@ def _pace(text: str) -> int:
         raise invalid("pace", f"{fault}; write a number with a unit, such as 10s") from None
 
 
-def _operation(found: Operation) -> dict[str, Any]:
+def _operation(found: Order) -> dict[str, Any]:
     return {
         "operation_id": found.id,
-        "kind": found.order,
-        "job_id": found.uid,
+        "kind": found.kind,
+        "job_id": found.uid or None,
+        "namespace": found.namespace or None,
         "state": found.state,
         "count": found.count,
         "done": found.done,
         "failed": found.refused,
-        "started_by": None,
-        "created_at": None,
-        "completed_at": None,
+        "started_by": found.by or None,
+        "created_at": stamp(found.created),
+        "completed_at": stamp(found.finished),
     }
 
 
@@ -168,6 +201,7 @@ def _backfill(found: Backfill) -> dict[str, Any]:
         "operation_id": found.id,
         "kind": "backfill",
         "job_id": found.uid,
+        "namespace": None,
         "state": found.state,
         "count": found.total,
         "done": found.succeeded,

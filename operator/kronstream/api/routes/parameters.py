@@ -22,6 +22,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
+        json_schema_extra={"pattern": "^[!-~]{1,255}$"},
         description="1 to 255 visible ASCII characters: a request that comes again with it within a day is done once "
         "and answered the same.",
     ),

@@ -42,7 +42,7 @@ local function watch_clock()
     call('SET', P .. 'hold', num(now + HOLD))
     if now - seen > 60000 then call('SET', P .. 'jump', num(now)) end
   elseif now < seen - 1000 then
-    for _, name in ipairs({ 'unfinished', 'backfills', 'ewait', 'etend' }) do
+    for _, name in ipairs({ 'unfinished', 'backfills', 'ewait', 'etend', 'orders' }) do
       -- of very many the nearest: they are the leases and the retries
       for _, id in ipairs(call('ZRANGE', P .. name, 0, SHIFTED - 1)) do call('ZINCRBY', P .. name, num(now - seen), id) end
     end
