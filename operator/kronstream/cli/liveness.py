@@ -96,7 +96,7 @@ def of_events(stream: str, lag: Lag | None, now: int) -> Finding | None:
     if lag.oldest is None or now - lag.oldest < LAG:
         return None
     many = "events" if lag.waiting is None else f"{lag.waiting} event{'' if lag.waiting == 1 else 's'}"
-    text = f"{many} wait{"s" if lag.waiting == 1 else ""} in {stream}, the oldest for {span((now - lag.oldest) / 1000)}"
+    text = f"{many} wait{'s' if lag.waiting == 1 else ''} in {stream}, the oldest for {span((now - lag.oldest) / 1000)}"
     return Finding("Events", "wrong", text, "look at the routers' logs, or start more operators, each with a router")
 
 
