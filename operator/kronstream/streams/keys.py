@@ -140,6 +140,16 @@ class Keys:
         return self._of("workers")
 
     @property
+    def replicas(self) -> str:
+        """Hash: operators by their last heartbeat."""
+        return self._of("replicas")
+
+    @property
+    def routers(self) -> str:
+        """Sorted set: routers by their last heartbeat."""
+        return self._of("routers")
+
+    @property
     def backfills(self) -> str:
         """Sorted set: running backfills by the instant at which they want attention."""
         return self._of("backfills")
