@@ -12,6 +12,7 @@ from kronstream.cli.diagnosis import (
     of_jobs,
     of_lag,
     of_letters,
+    of_owner,
     of_redis,
     of_rights,
     of_workers,
@@ -44,6 +45,16 @@ def test_crds(crd: dict[str, Any]) -> None:
 def test_rights() -> None:
     assert of_rights("a:b", [], 9).level == "ok"
     assert of_rights("a:b", ["list x", "get x"], 9).text == "a:b may not list x and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("owner", "cluster", "level"),
+    [(None, "a", "ok"), (None, "", "ok"), ("a", "a", "ok"), ("a", "", "warning"), ("a", "b", "wrong")],
+)
+def test_owner(owner: str | None, cluster: str, level: str) -> None:
+    found = of_owner(owner, cluster)
+    assert found.level == level
+    assert ("KRONSTREAM_TAKE_OVER=a" in found.do) == (level == "wrong")
 
 
 @pytest.mark.parametrize(

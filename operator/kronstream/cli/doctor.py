@@ -29,7 +29,7 @@ AT_ONCE = 10
 @settings_options(RedisSettings)
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def doctor(output: str, **flags: Any) -> None:
-    """Check the installation: CRDs, rights, Redis, clocks, workers, lag, dead letters, jobs.
+    """Check the installation: CRDs, rights, Redis and whose it is, clocks, workers, lag, dead letters, jobs.
 
     Redis and the cluster are asked themselves (KRONSTREAM_REDIS_URL, KUBECONFIG), so that it works where the API does
     not. To tell whether kronstream's service accounts have their rights takes `create subjectaccessreviews`.
@@ -53,29 +53,34 @@ def doctor(output: str, **flags: Any) -> None:
 
 
 async def _look(settings: RedisSettings) -> list[Finding]:
-    cluster, queues = await _cluster()
-    return [*cluster, *await _redis(settings, queues)]
+    cluster, queues, identity = await _cluster()
+    return [*cluster, *await _redis(settings, queues, identity)]
 
 
-async def _cluster() -> tuple[list[Finding], set[str]]:
-    """What is found in the cluster, and the queues that jobs name."""
+async def _cluster() -> tuple[list[Finding], set[str], str]:
+    """What is found in the cluster, the queues that jobs name, and which cluster it is: '' where that is not known."""
     from kronstream.cli.diagnosis import Finding, of_jobs
     from kronstream.cluster.api import ApiError, ClusterApi
+    from kronstream.cluster.identity import cluster_id
 
     try:
         api = await ClusterApi.connect()
     except Exception as error:  # noqa: BLE001 - a configuration that cannot be read, told in a line
-        return [Finding("Cluster", "wrong", f"cannot be used: {error}", "set KUBECONFIG")], set()
+        return [Finding("Cluster", "wrong", f"cannot be used: {error}", "set KUBECONFIG")], set(), ""
     try:
         found = [*await _crds(api), *await _rights(api)]
         jobs = await api.pages(JOBS)
-        return [*found, of_jobs(jobs)], {str(job["spec"].get("queue") or "default") for job in jobs}
+        return (
+            [*found, of_jobs(jobs)],
+            {str(job["spec"].get("queue") or "default") for job in jobs},
+            await cluster_id(api),
+        )
     except ApiError as error:
-        return [Finding("Cluster", "wrong", f"refuses: {error}", "call as somebody who may list scheduledjobs")], set()
+        do = "call as somebody who may list scheduledjobs"
+        return [Finding("Cluster", "wrong", f"refuses: {error}", do)], set(), ""
     except (OSError, TimeoutError) as error:
-        return [
-            Finding("Cluster", "wrong", f"does not answer: {type(error).__name__}: {error}", "see KUBECONFIG")
-        ], set()
+        text = f"does not answer: {type(error).__name__}: {error}"
+        return [Finding("Cluster", "wrong", text, "see KUBECONFIG")], set(), ""
     finally:
         await api.close()
 
@@ -167,7 +172,7 @@ def _said(right: dict[str, str]) -> str:
     return f"{right['verb']} {right['resource']}{sub}{group}{place}"
 
 
-async def _redis(settings: RedisSettings, queues: set[str]) -> list[Finding]:
+async def _redis(settings: RedisSettings, queues: set[str], cluster: str) -> list[Finding]:
     from redis.exceptions import RedisError
 
     from kronstream.cli import diagnosis
@@ -186,6 +191,7 @@ async def _redis(settings: RedisSettings, queues: set[str]) -> list[Finding]:
             await verify(redis)
         except Unsuitable as fault:
             unsuitable = str(fault)
+        owner = await redis.get(keys.installation)
         begin = time.time()
         seconds, micros = await redis.time()
         end = time.time()
@@ -197,6 +203,7 @@ async def _redis(settings: RedisSettings, queues: set[str]) -> list[Finding]:
         named = queues | {queue for card in cards for queue in card.queues}
         return [
             *diagnosis.of_redis(info, unsuitable),
+            diagnosis.of_owner(None if owner is None else str(owner), cluster),
             diagnosis.of_clock(theirs, mine, int((end - begin) * 1000)),
             *diagnosis.of_workers(cards, queues),
             *diagnosis.of_lag(await store.backlogs(sorted(named)), await store.paused()),
