@@ -209,6 +209,10 @@ class OperatorSettings:
         "KRONSTREAM_PAUSES", "ConfigMap with a key for each paused namespace, or _all for all jobs", config_map_name,
         "kronstream-pauses",
     )  # fmt: skip
+    take_over: str = setting(
+        "KRONSTREAM_TAKE_OVER", "cluster that is no more, whose data in Redis this one goes on with; its operators say "
+        "which that is", visible, "", shown="none",
+    )  # fmt: skip
     paused: bool = setting("KRONSTREAM_PAUSED", "hold all jobs", switch, False, shown="false")
     status_rate: int = setting("KRONSTREAM_STATUS_RATE", "sustained status writes a second", whole(1, 10_000), 50)
     status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)

@@ -12,9 +12,9 @@ from aiohttp import ClientSession, TCPConnector, web
 
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.pki import Authority, KeyPair
+from kronstream.doorway import Doorway
 from kronstream.ports import Listing
 from kronstream.runsapi.answering import MOST_BODY, Answering
-from kronstream.runsapi.doorway import Doorway
 from kronstream.runsapi.names import ROOT
 from kronstream.runsapi.trust import Trust
 from kronstream.testing import MemoryListing

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kronstream.cli.diagnosis import Finding, Reading, of_clock, of_crd, of_redis, of_rights
+from kronstream.cli.diagnosis import Finding, Reading, of_clock, of_crd, of_owner, of_redis, of_rights
 from kronstream.cli.liveness import (
     LABEL,
     of_deployments,
@@ -48,6 +48,16 @@ def test_rights() -> None:
     assert of_rights("a:b", ["list x", "get x"], 9).text == "a:b may not list x, get x"
     many = [f"list {letter}" for letter in "abcdefg"]
     assert of_rights("a:b", many, 9).text == "a:b may not list a, list b, list c, list d, list e, and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("owner", "cluster", "level"),
+    [(None, "a", "ok"), (None, "", "ok"), ("a", "a", "ok"), ("a", "", "warning"), ("a", "b", "wrong")],
+)
+def test_owner(owner: str | None, cluster: str, level: str) -> None:
+    found = of_owner(owner, cluster)
+    assert found.level == level
+    assert ("KRONSTREAM_TAKE_OVER=a" in found.do) == (level == "wrong")
 
 
 @pytest.mark.parametrize(

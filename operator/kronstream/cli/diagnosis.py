@@ -83,6 +83,22 @@ def of_redis(info: Mapping[str, Any], unsuitable: str) -> Iterator[Finding]:
         yield Finding("Redis", "warning", f"{100 * used // most} % of maxmemory are used", do)
 
 
+def of_owner(owner: str | None, cluster: str) -> Finding:
+    """Whether the data in Redis is this cluster's; `cluster` is '' where it could not be asked."""
+    if owner is None:
+        return Finding("Installation", "ok", "the data in Redis belongs to no cluster yet")
+    if not cluster:
+        return Finding("Installation", "warning", f"the data in Redis belongs to cluster {owner}; which one this is "
+                       "could not be read", "call as somebody who may get the namespace kube-system")  # fmt: skip
+    if owner != cluster:
+        do = (
+            "give this installation a Redis or a KRONSTREAM_STREAM_NAME of its own; if that cluster is no more, start "
+            f"the operators with KRONSTREAM_TAKE_OVER={owner}"
+        )
+        return Finding("Installation", "wrong", f"the data in Redis belongs to cluster {owner}, this is {cluster}", do)
+    return Finding("Installation", "ok", "the data in Redis belongs to this cluster")
+
+
 @dataclass(frozen=True)
 class Reading:
     """A clock that was asked, in milliseconds: the answer is between `low` and `high`, and was given while the clock

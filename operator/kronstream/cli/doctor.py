@@ -26,7 +26,7 @@ MARKS = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "wrong": ("WRONG"
 @click.option("--ca-file", metavar="FILE", envvar="KRONSTREAM_CA_FILE", help="Who may have signed its certificate.")
 @output_option("table", "json", "yaml")
 def doctor(server: str | None, ca_file: str | None, form: str, **flags: Any) -> None:
-    """Check the installation: CRDs, rights, replicas, versions, clocks, Redis, workers, lag, dead letters.
+    """Check the installation: CRDs, rights, replicas, versions, clocks, Redis (and whose), workers, lag, letters.
 
     Redis and the cluster are asked themselves (KRONSTREAM_REDIS_URL, KUBECONFIG), so that it works where the API does
     not. What you may not look at is told, with the right that it takes.
@@ -63,5 +63,5 @@ async def _look(settings: RedisSettings, server: str | None, ca_file: str | None
 
     found = await cluster.examined()
     of_api = [door.examined(server, ca_file)] if server else []
-    group = settings_from(RouterSettings, {}).event_group
+    group = settings_from(RouterSettings, {}).readers
     return [*found.findings, *of_api, *await store.examined(settings, group, found)]

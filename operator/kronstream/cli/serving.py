@@ -37,6 +37,18 @@ async def serve(
 ) -> int:
     """Make it, run it until SIGINT or SIGTERM; the exit code. ``name`` is for the log."""
     from kronstream.cluster.api import ClusterApi
+
+    api = await ClusterApi.connect()
+    try:
+        return await serve_alone(name, lambda registry: make(api, registry), metrics_port, metrics_host)
+    finally:
+        await api.close()
+
+
+async def serve_alone(
+    name: str, make: Callable[[CollectorRegistry], Part], metrics_port: int, metrics_host: str
+) -> int:
+    """The same for a part that has nothing to do with the cluster."""
     from kronstream.metrics import ProbeServer
 
     gc.set_threshold(*COLLECT)
@@ -45,8 +57,7 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     registry = CollectorRegistry()
-    api = await ClusterApi.connect()
-    part = make(api, registry)
+    part = make(registry)
     probes = None
     if metrics_port:
         probes = ProbeServer(registry, part.ready, port=metrics_port, host=metrics_host)
@@ -60,7 +71,6 @@ async def serve(
     (outcome,) = await asyncio.gather(running, return_exceptions=True)
     if failed:
         log.error("%s ends: %r", name, outcome, exc_info=outcome if isinstance(outcome, Exception) else None)
-    await api.close()
     if probes is not None:
         probes.close()
     log.info("%s ends", name)

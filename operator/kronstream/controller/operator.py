@@ -9,11 +9,12 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from kronstream.budget import Budget
-from kronstream.clock import StoreClock
+from kronstream.clock import StoreClock, told
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.events import Events
+from kronstream.cluster.identity import cluster_id
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
@@ -43,6 +44,7 @@ from kronstream.streams.connection import connect, verify
 from kronstream.streams.effects import RedisEffects
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.ownership import Ownership
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
@@ -52,6 +54,7 @@ log = logging.getLogger(__name__)
 SWEEP = 0.25
 CHUNK = 200
 LOOK = 2.0
+CLOCKS = 5.0
 
 
 class Operator:
@@ -63,9 +66,11 @@ class Operator:
         ledger = RedisLedger(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
         self._pulse = connect(settings.redis.url, connections=2, timeout=1.0)
         beats = RedisLedger(self._pulse, Keys(settings.redis.base_stream), settings.redis.group)
+        keys = Keys(settings.redis.base_stream)
+        self._ownership = Ownership(self._pulse, keys, lambda: cluster_id(api), settings.take_over)
         jobs = ScheduledJobs(api, settings.namespaces)
         self._ledger = ledger
-        self._clock = StoreClock()
+        self._clock, self._date = StoreClock(), api.clock
         self._measures = Measures(registry)
         self._roster = Roster()
         scope = ",".join(sorted(settings.namespaces))
@@ -114,11 +119,16 @@ class Operator:
         if self._replicas.fault:
             return False, f"Redis cannot be used: {self._replicas.fault}"
         if not self._replicas.open.is_set():
-            return False, "Redis is being filled from the resources"
-        return True, f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s)"
+            why = f"; {self._rebuild.fault}" if self._rebuild.fault else ""
+            return False, f"Redis is being filled from the resources{why}"
+        if not self._replicas.serving and self._absence.fault:
+            return False, f"the jobs are not known yet: {self._absence.fault}"
+        off = self._clocks()
+        return True, f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s){'; ' if off else ''}{off}"
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
+        await self._replicas.admit()
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
         watch = Watch(inbox, ScheduledJobs.PLURAL, self._settings.namespaces, self._measures.kopf_restarts.inc)
         self._absence.answered = watch.close_gap
@@ -128,6 +138,7 @@ class Operator:
             await live_together(
                 (
                     self._replicas.run,
+                    self._ownership.lost,
                     self._reconciler.run,
                     self._tick,
                     self._writer.run,
@@ -144,6 +155,7 @@ class Operator:
                     self._rebuild.run_comparison,
                     self._sweep,
                     self._look,
+                    self._compare_clocks,
                     *((self._apiservice.run,) if self._apiservice else ()),
                 )
             )
@@ -174,6 +186,7 @@ class Operator:
 
     async def _verify(self) -> None:
         await verify(self._pulse)
+        await self._ownership.verify()
 
     async def _sweep(self) -> None:
         """Promote retries and bring back what was lost: any replica, any time."""
@@ -187,6 +200,20 @@ class Operator:
             except (RedisError, OSError, TimeoutError) as error:
                 trouble.tell(error)
                 moved = 0
+
+    def _clocks(self) -> str:
+        return told(self._clock.skew(), self._date.skew())
+
+    async def _compare_clocks(self) -> None:
+        """Tell of clocks that are off; what is due follows the store's, whatever ours says."""
+        trouble = Trouble(log, "clocks differ, and jobs run by that of Redis")
+        while True:
+            await asyncio.sleep(CLOCKS)
+            off = self._clocks()
+            if off:
+                trouble.tell(off)
+            else:
+                trouble.over()
 
     async def _look(self) -> None:
         trouble = Trouble(log, "reading the workers' cards failed, tried again")

@@ -18,6 +18,7 @@ BEAT = 0.2
 FRESH = 700
 BACKUP = 750
 VERIFIED = 5.0
+AGAIN = 1.0
 REMEMBERED = 60_000
 HOLDS = "paused "  # before the name of a replica that holds all jobs; no name has a blank
 
@@ -86,6 +87,17 @@ class Replicas:
     def manned(self, revision: str) -> bool:
         """Whether a live replica plans by this revision, or by a higher one."""
         return any(name.split("|", 2)[1] >= revision for name in self.live)
+
+    async def admit(self) -> None:
+        """Wait until the store may be used at all: what is another installation's is neither read nor written."""
+        while True:
+            try:
+                await self._verify()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away(error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     async def run(self) -> None:
         """Beat until cancelled."""

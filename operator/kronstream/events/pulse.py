@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 BEAT = 0.25
 VERIFIED = 5.0
+AGAIN = 1.0
 
 
 def _nothing() -> None:
@@ -57,6 +58,17 @@ class Pulse:
         """Whether the status of the handler is this router's to write."""
         key = uid.encode()
         return max(self.live, key=lambda name: crc32(key, crc32(name.encode()))) == self.name
+
+    async def admit(self) -> None:
+        """Wait until the store may be used at all: what is another installation's is neither read nor written."""
+        while True:
+            try:
+                await self._verify()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away(str(error) or type(error).__name__)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     async def run(self) -> None:
         """Beat until cancelled."""

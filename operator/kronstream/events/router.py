@@ -14,6 +14,7 @@ from kronstream.budget import Budget
 from kronstream.clock import StoreClock
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.eventhandlers import EventHandlers
+from kronstream.cluster.identity import cluster_id
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.domain.outcomeevent import TYPES
@@ -37,6 +38,7 @@ from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.eventlog import RedisEventLog
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.ownership import Ownership
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
 
@@ -61,6 +63,7 @@ class Router:
         self._effects = RedisEffects(self._redis, keys, group)
         requests = RedisRequests(self._redis, keys, group)
         event_log = RedisEventLog(self._redis, keys, settings.readers, blocking=self._blocking)
+        self._ownership = Ownership(self._beats, keys, lambda: cluster_id(api))
         handlers = EventHandlers(api, settings.namespaces)
         self._measures = Measures(registry)
         clock = StoreClock()
@@ -99,13 +102,15 @@ class Router:
         if self._pulse.fault:
             return False, f"Redis cannot be used: {self._pulse.fault}"
         if not self._absence.known.is_set():
-            return False, "not every EventHandler is known yet"
+            why = f": {self._absence.fault}" if self._absence.fault else ""
+            return False, f"not every EventHandler is known yet{why}"
         faults = [source.fault for source in self._sources if source.fault]
         told = f"; {faults[0]}" if faults else ""
         return True, f"{len(self._table)} event handler(s), {len(self._pulse.live)} router(s){told}"
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
+        await self._pulse.admit()
         inbox = Inbox(asyncio.get_running_loop(), self._adopting.observe, self._absence.relisted)
         watch = Watch(inbox, EventHandlers.PLURAL, self._settings.namespaces, self._measures.watch_restarts.inc)
         self._absence.answered = watch.close_gap
@@ -114,6 +119,7 @@ class Router:
             await live_together(
                 (
                     self._pulse.run,
+                    self._ownership.lost,
                     self._adopting.run,
                     self._absence.run,
                     self._reading.run,
@@ -174,6 +180,7 @@ class Router:
 
     async def _verify(self) -> None:
         await verify(self._beats)
+        await self._ownership.verify()
 
     async def _leave(self) -> None:
         try:

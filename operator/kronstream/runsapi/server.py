@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from kronstream.cluster.api import ApiError, ClusterApi
 from kronstream.cluster.configmaps import ConfigMap, Object
+from kronstream.doorway import Doorway
 from kronstream.operations import Runs
 from kronstream.rooms import live_together
 from kronstream.runsapi.answering import MOST_BODY, Answering
-from kronstream.runsapi.doorway import Doorway
 from kronstream.runsapi.settings import RunsSettings
 from kronstream.runsapi.trust import NAME, NAMESPACE, Trust, Untold
 from kronstream.streams.connection import connect
@@ -25,7 +25,6 @@ from kronstream.trouble import Trouble
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 32
-LOOK = 10.0
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 SHUTDOWN = 3.0
 
@@ -63,7 +62,7 @@ class RunsServer:
             )
             await site.start()
             self._serving = True
-            await live_together((self._follow, self._refresh))
+            await live_together((self._follow, self._doorway.run))
         finally:
             self._answering.ending.set()
             await runner.cleanup()
@@ -73,11 +72,6 @@ class RunsServer:
         app = web.Application(client_max_size=MOST_BODY)
         app.router.add_route("*", "/{path:.*}", self._answering.answer)
         return web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN, handle_signals=False)
-
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK)
-            self._doorway.refresh()
 
     async def _follow(self) -> None:
         """Follow the ConfigMap until cancelled; while it cannot be read, what it said stays in force."""

@@ -175,6 +175,11 @@ class Keys:
         return self._of("qpauses")
 
     @property
+    def installation(self) -> str:
+        """String: the cluster that the data belongs to."""
+        return self._of("installation")
+
+    @property
     def epoch(self) -> str:
         """String: present as long as the store was not lost."""
         return self._of("epoch")

@@ -27,11 +27,13 @@ STREAM = "stream:events"
 
 @dataclass
 class Cluster:
-    """What was found, and what the store is asked about: jobs and EventHandlers (None: they could not be listed)."""
+    """What was found, and what the store is asked about: jobs and EventHandlers (None: they could not be listed), and
+    which cluster it is ('': that could not be read)."""
 
     findings: list[Finding] = field(default_factory=list)
     jobs: list[dict[str, Any]] | None = None
     handlers: list[dict[str, Any]] | None = None
+    identity: str = ""
 
     @property
     def queues(self) -> set[str]:
@@ -66,12 +68,18 @@ async def examined() -> Cluster:
 
 
 async def _ask(api: ClusterApi, found: Cluster) -> None:
+    from kronstream.cluster.identity import cluster_id
+
     async def jobs() -> list[Finding]:
         found.jobs = await api.pages(JOBS)
         return [of_jobs(found.jobs)]
 
     async def handlers() -> list[Finding]:
         found.handlers = await api.pages(HANDLERS)
+        return []
+
+    async def identity() -> list[Finding]:
+        found.identity = await cluster_id(api)
         return []
 
     looks = (
@@ -81,6 +89,7 @@ async def _ask(api: ClusterApi, found: Cluster) -> None:
         ("Deployments", "list deployments.apps", _deployments(api)),
         ("Jobs", "list scheduledjobs.kronstream.dev", jobs()),
         ("EventHandlers", "list eventhandlers.kronstream.dev", handlers()),
+        ("Installation", "get namespaces", identity()),
     )
     unasked = [look for _, _, look in looks]
     try:

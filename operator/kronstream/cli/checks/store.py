@@ -32,12 +32,14 @@ async def examined(settings: RedisSettings, event_group: str, cluster: Cluster) 
             await verify(redis)
         except Unsuitable as fault:
             unsuitable = str(fault)
+        owner = await redis.get(keys.installation)
         begin = int(time.time() * 1000)
         seconds, micros = await redis.time()
         end = int(time.time() * 1000)
         theirs = int(seconds) * 1000 + int(micros) // 1000
         return [
             *diagnosis.of_redis(info, unsuitable),
+            diagnosis.of_owner(None if owner is None else str(owner), cluster.identity),
             diagnosis.of_clock(Reading("Redis'", theirs, theirs, begin, end)),
             *await _parts(redis, keys, settings.group, cluster),
             *await _events(redis, keys, event_group, cluster, theirs),

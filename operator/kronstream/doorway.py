@@ -1,5 +1,6 @@
-"""The TLS side: our certificate, read again when its files change, and the authority of kube-apiserver's."""
+"""A TLS port: its certificate, read again when its files change, and the authority of its clients' certificates."""
 
+import asyncio
 import logging
 import os
 import ssl
@@ -10,14 +11,20 @@ from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
+LOOK = 10.0  # seconds
+
 _Mark = tuple[int, int, int]
 
 
 class Doorway:
-    """Answers each handshake with what is in force then. Raises OSError where the files cannot be used at the start."""
+    """Answers each handshake with what is in force then. Raises OSError where the files cannot be used at the start.
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    Where clients are not ``recognised``, none is asked for a certificate.
+    """
+
+    def __init__(self, certificate: Path, key: Path, *, recognised: bool = True) -> None:
         self._files = certificate, key
+        self._recognised = recognised
         self._authority = ""
         self._trouble = Trouble(log, "the certificate cannot be read again; the one before stays in use")
         self._marks = self._look()
@@ -48,6 +55,12 @@ class Doorway:
         except (OSError, ssl.SSLError) as error:
             self._trouble.tell(error)
 
+    async def run(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            self.refresh()
+
     def _choose(self, handshake: Any, _name: str | None, _initial: ssl.SSLContext) -> None:
         handshake.context = self._current
 
@@ -56,7 +69,7 @@ class Doorway:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(*self._files)
         # whoever shows none is told so in an answer that can be read
-        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_mode = ssl.CERT_OPTIONAL if self._recognised else ssl.CERT_NONE
         # sessions outlive a change of the authority
         context.options |= ssl.OP_NO_TICKET
         if self._authority:
