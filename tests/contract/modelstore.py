@@ -15,6 +15,7 @@ from kronstream.testing import (
     MemoryLedger,
     MemoryLetters,
     MemoryListing,
+    MemoryCounting,
     MemoryQueues,
     MemoryRecords,
     MemoryRequests,
@@ -41,6 +42,7 @@ class ModelStore(Store):
         self.letters = MemoryLetters(self.memory)
         self.wires = MemoryWires(self.memory)
         self.queues = MemoryQueues(self.memory)
+        self.counting = MemoryCounting(self.memory)
         self.externals = MemoryExternals(self.memory)
         self.effects = MemoryEffects(self.memory)
         self.event_letters = MemoryEventLetters(self.memory)

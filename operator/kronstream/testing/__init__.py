@@ -8,6 +8,7 @@ from kronstream.testing.externals import MemoryExternals
 from kronstream.testing.ledger import MemoryLedger
 from kronstream.testing.letters import MemoryLetters
 from kronstream.testing.listing import MemoryListing
+from kronstream.testing.counting import MemoryCounting
 from kronstream.testing.queues import MemoryQueues
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.requests import MemoryRequests
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryLedger",
     "MemoryLetters",
     "MemoryListing",
+    "MemoryCounting",
     "MemoryQueues",
     "MemoryRecords",
     "MemoryRequests",
