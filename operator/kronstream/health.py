@@ -5,6 +5,7 @@ What only waits for a neighbour (Redis, the API server) rests meanwhile: a resta
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import NoReturn
 
 LOOP = 30.0  # seconds that an event loop may stand still: a kubelet that waited less would kill a busy one
@@ -37,9 +38,9 @@ class Pace:
 
 
 class Health:
-    """The check of a liveness probe over some paces."""
+    """The check of a liveness probe over some paces; more may join the list later."""
 
-    def __init__(self, *paces: Pace) -> None:
+    def __init__(self, paces: Sequence[Pace]) -> None:
         self._paces = paces
 
     def __call__(self) -> tuple[bool, str]:

@@ -9,13 +9,13 @@ from contract.harness import EPOCH, LEASE, Store
 from kronstream.domain.run import Lane
 from kronstream.testing import (
     FixedClock,
+    MemoryCounting,
     MemoryEffects,
     MemoryEventLetters,
     MemoryExternals,
     MemoryLedger,
     MemoryLetters,
     MemoryListing,
-    MemoryCounting,
     MemoryQueues,
     MemoryRecords,
     MemoryRequests,

@@ -7,10 +7,10 @@ from redis.asyncio import Redis
 
 from builders import now
 from contract.harness import EPOCH, GROUP, LEASE, Store
+from kronstream.streams.counting import RedisCounting
 from kronstream.streams.effects import RedisEffects
 from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.externals import RedisExternals
-from kronstream.streams.counting import RedisCounting
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.letters import RedisLetters

@@ -1,5 +1,6 @@
 """``kronstream operator``: one replica of the operator."""
 
+import os
 import sys
 from typing import Any
 
@@ -21,10 +22,11 @@ def operator(**flags: Any) -> None:
 
     async def run() -> int:
         from kronstream.controller.operator import Operator
+        from kronstream.controller.spans import configured
 
         return await serve(
             f"operator {settings.replica}",
-            lambda api, registry: Operator(settings, api, registry),
+            lambda api, registry: Operator(settings, api, registry, configured(os.environ)),
             settings.metrics_port,
             settings.metrics_host,
         )

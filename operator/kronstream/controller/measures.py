@@ -1,12 +1,12 @@
 """The operator's metrics."""
 
-from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from kronstream.domain.plan import Skipped
-from kronstream.domain.run import Skip, Trigger, run_id
+from kronstream.domain.run import Trigger, run_id
 from kronstream.domain.trace import trace_id
+from kronstream.ports import Dispatch
 from kronstream.vitals import RedisVitals, WatchVitals
 
 DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -21,9 +21,6 @@ class Measures:
         self._traced = traced
         self._dispatched = Counter(
             "kronstream_runs_dispatched", "Runs that this replica wrote to the stream", registry=registry
-        )
-        self._skipped = Counter(
-            "kronstream_instants_skipped", "Due instants that made no run, by reason", ["reason"], registry=registry
         )
         self._delay = Histogram(
             "kronstream_dispatch_delay_seconds", "From the due instant until the run was in the stream",
@@ -57,27 +54,20 @@ class Measures:
             registry=registry,
         )  # fmt: skip
         self.swept = Counter(
-            "kronstream_runs_swept", "Runs that a sweep of this replica brought on: retries, ended leases, lost entries",
+            "kronstream_runs_swept",
+            "Runs that a sweep of this replica brought on: due retries, ended leases, lost entries",
             registry=registry,
         )  # fmt: skip
         self.redis = RedisVitals(registry)
         self.watches = WatchVitals(registry)
-        _begin(self._skipped, (reason.value for reason in Skip))
-        _begin(self.status_writes, WRITES)
+        for outcome in WRITES:  # the first increase of a line that was not there before is seen by no rate
+            self.status_writes.labels(outcome)
 
-    def dispatched(self, uid: str, due: Sequence[int], skipped: Sequence[Skipped], now: int) -> None:
-        """A job's dispatch was accepted at ``now`` (milliseconds)."""
-        self._dispatched.inc(len(due))
-        for nominal in due:
-            self._delay.observe(max(now - nominal, 0) / 1000, self._exemplar(uid, nominal))
-        for entry in skipped:
-            self._skipped.labels(entry.reason.value).inc(entry.count)
+    def dispatched(self, item: Dispatch, now: int) -> None:
+        """A dispatch was accepted at ``now`` (milliseconds); a jitter is no delay."""
+        self._dispatched.inc(len(item.due))
+        for nominal, jitter in zip(item.due, item.delays or repeat(0), strict=False):
+            self._delay.observe(max(now - nominal - jitter, 0) / 1000, self._exemplar(item.uid, nominal))
 
     def _exemplar(self, uid: str, nominal: int) -> dict[str, str] | None:
         return {"trace_id": trace_id(run_id(uid, Trigger.SCHEDULE, str(nominal)))} if self._traced else None
-
-
-def _begin(counter: Counter, values: Iterable[str]) -> None:
-    """Have a counter's lines from the start: the first increase of a line that was not there is seen by no rate."""
-    for value in values:
-        counter.labels(value)

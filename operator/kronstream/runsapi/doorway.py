@@ -35,18 +35,20 @@ class Doorway:
             self._authority = before
             raise
 
-    def refresh(self) -> None:
-        """Read the files again if they changed; what cannot be used is told, and changes nothing."""
+    def refresh(self) -> bool:
+        """Read the files again if they changed, which is told; what cannot be used is logged, and changes nothing."""
         try:
             marks = self._look()
             if marks == self._marks:
-                return
+                return False
             self._current = self._make()
             self._marks = marks
             self._trouble.over()
             log.info("the certificate was read again")
         except (OSError, ssl.SSLError) as error:
             self._trouble.tell(error)
+            return False
+        return True
 
     def _choose(self, handshake: Any, _name: str | None, _initial: ssl.SSLContext) -> None:
         handshake.context = self._current
