@@ -25,6 +25,7 @@ from kronstream.controller.declaring import Declaring
 from kronstream.controller.expiring import Expiring
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.looking import look_every
+from kronstream.controller.marks import marks
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
 from kronstream.controller.pausemap import PauseMap
@@ -254,7 +255,7 @@ class Operator:
                 self._spans.adopted(job)
 
     def _gone(self, job: Job) -> None:
-        log.info("%s/%s is gone", job.namespace, job.name)
+        log.info("%s/%s is gone", job.namespace, job.name, extra=marks(job))
 
     async def _leave(self) -> None:
         try:
