@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ LOOK = 10.0  # seconds
 _Mark = tuple[int, int, int]
 
 
+def _nothing() -> None:
+    """Stands where the composition puts who is told."""
+
+
 class Doorway:
     """Answers each handshake with what is in force then. Raises OSError where the files cannot be used at the start.
 
@@ -26,6 +31,7 @@ class Doorway:
         self._files = certificate, key
         self._recognised = recognised
         self._authority = ""
+        self.reread: Callable[[], None] = _nothing
         self._trouble = Trouble(log, "the certificate cannot be read again; the one before stays in use")
         self._marks = self._look()
         self._current = self._make()
@@ -42,24 +48,27 @@ class Doorway:
             self._authority = before
             raise
 
-    def refresh(self) -> None:
-        """Read the files again if they changed; what cannot be used is told, and changes nothing."""
+    def refresh(self) -> bool:
+        """Read the files again if they changed, which is told; what cannot be used is logged, and changes nothing."""
         try:
             marks = self._look()
             if marks == self._marks:
-                return
+                return False
             self._current = self._make()
             self._marks = marks
             self._trouble.over()
             log.info("the certificate was read again")
         except (OSError, ssl.SSLError) as error:
             self._trouble.tell(error)
+            return False
+        return True
 
     async def run(self) -> None:
         """Refresh until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
-            self.refresh()
+            if self.refresh():
+                self.reread()
 
     def _choose(self, handshake: Any, _name: str | None, _initial: ssl.SSLContext) -> None:
         handshake.context = self._current

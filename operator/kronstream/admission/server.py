@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from kronstream.admission.review import Request, Unreadable, answer, judge, read
 from kronstream.admission.settings import WebhookSettings
 from kronstream.doorway import Doorway
+from kronstream.health import Pace
 from kronstream.resources.inspection import Inspection
 from kronstream.rooms import live_together
 
@@ -32,6 +33,7 @@ class WebhookServer:
         self._doorway = Doorway(settings.certificate, settings.key, recognised=False)
         # one at a time, beside the loop: the worst schedule takes a tenth of a second
         self._bench = ThreadPoolExecutor(1, "judge")
+        self.paces: list[Pace] = []
         self._serving = False
         self._reviews = Counter(
             "kronstream_admission_reviews",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -13,20 +13,35 @@ if TYPE_CHECKING:
     from kronstream.cluster.api import ClusterApi
 
 Make = Callable[["ClusterApi", "CollectorRegistry"], "Part"]
+MakeAlone = Callable[["CollectorRegistry"], "Part"]
 
 
 def lasting(
     name: str, settings: Any, make: Callable[[], Make], metrics_port: int = 0, metrics_host: str = ""
 ) -> NoReturn:
     """Logs as the settings say, serves until a signal, and ends the process. `make` imports the part."""
+    from kronstream.cli.serving import serve
+
+    _live(settings, lambda: serve(name, make(), metrics_port, metrics_host))
+
+
+def alone(
+    name: str, settings: Any, make: Callable[[], MakeAlone], metrics_port: int = 0, metrics_host: str = ""
+) -> NoReturn:
+    """The same for a part that has nothing to do with the cluster."""
+    from kronstream.cli.serving import serve_alone
+
+    _live(settings, lambda: serve_alone(name, make(), metrics_port, metrics_host))
+
+
+def _live(settings: Any, served: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
     import uvloop
 
     from kronstream import logs
-    from kronstream.cli.serving import serve
 
     logs.configure(settings.log.log_format, settings.log.log_level)
 
     async def run() -> int:
-        return await serve(name, make(), metrics_port, metrics_host)
+        return await served()
 
     sys.exit(uvloop.run(run()))

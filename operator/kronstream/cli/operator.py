@@ -21,8 +21,11 @@ def operator(**flags: Any) -> None:
     settings = settings_from(OperatorSettings, flags)
 
     def made() -> Make:
-        from kronstream.controller.operator import Operator
+        import os
 
-        return lambda api, registry: Operator(settings, api, registry)
+        from kronstream.controller.operator import Operator
+        from kronstream.controller.spans import configured
+
+        return lambda api, registry: Operator(settings, api, registry, configured(os.environ))
 
     lasting(f"operator {settings.replica}", settings, made, settings.metrics_port, settings.metrics_host)

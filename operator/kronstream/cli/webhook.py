@@ -1,15 +1,17 @@
-"""``kronstream webhook``: one replica of the admission webhook."""
+"""`kronstream webhook`: one replica of the admission webhook."""
 
-import asyncio
-import sys
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kronstream import logs
 from kronstream.admission.settings import WebhookSettings
+from kronstream.cli.lasting import alone
 from kronstream.cli.options import settings_from, settings_options
-from kronstream.cli.serving import serve_alone
+
+if TYPE_CHECKING:
+    from kronstream.cli.lasting import MakeAlone
 
 
 @click.command()
@@ -21,16 +23,10 @@ def webhook(**flags: Any) -> None:
     cluster, nor Redis. Any number of replicas; while none is there, everything that the CRDs take is taken.
     """
     settings = settings_from(WebhookSettings, flags)
-    logs.configure(settings.log.log_format, settings.log.log_level)
 
-    async def run() -> int:
+    def made() -> MakeAlone:
         from kronstream.admission.server import WebhookServer
 
-        return await serve_alone(
-            "webhook",
-            lambda registry: WebhookServer(settings, registry),
-            settings.metrics_port,
-            settings.metrics_host,
-        )
+        return lambda registry: WebhookServer(settings, registry)
 
-    sys.exit(asyncio.run(run()))
+    alone("webhook", settings, made, settings.metrics_port, settings.metrics_host)

@@ -24,7 +24,11 @@ HOLDS = "paused "  # before the name of a replica that holds all jobs; no name h
 
 
 def _nothing() -> None:
-    """Stands where the composition puts what is done when another replica went."""
+    """Stands where the composition puts what is done when another replica, or the store, went."""
+
+
+def _measured(_seconds: float) -> None:
+    """Stands where the composition puts who measures how long an answer takes."""
 
 
 async def _soon() -> None:
@@ -59,6 +63,8 @@ class Replicas:
         self.fault = "not connected to Redis yet"
         self.live: tuple[str, ...] = (self.name,)
         self.departed: Callable[[], None] = _nothing
+        self.away: Callable[[], None] = _nothing
+        self.answered: Callable[[float], None] = _measured
         self.returned: Callable[[], Awaitable[None]] = _soon
         # whether a replica of the same namespaces holds all jobs; one that died counts for a minute
         self.held = paused
@@ -117,7 +123,9 @@ class Replicas:
             self._verified = time.monotonic()
         sent = time.monotonic()
         beat = await self._ledger.beat(self.name, phase, uuid4().hex)
-        self._clock.observe(sent, time.monotonic(), beat.micros)
+        received = time.monotonic()
+        self._clock.observe(sent, received, beat.micros)
+        self.answered(received - sent)
         fresh = {name for name, at in beat.replicas.items() if beat.now - at <= FRESH and name != self.name}
         self.alone = not fresh
         live = {name for name in fresh if name.startswith(self._scope)}
@@ -173,6 +181,7 @@ class Replicas:
         if text != self.fault:
             log.warning("nothing is dispatched: %s", text)
         self.fault = text
+        self.away()
 
     def reject(self) -> None:
         """A dispatch found another epoch: nothing more until a heartbeat has told which."""

@@ -21,7 +21,11 @@ AGAIN = 1.0
 
 
 def _nothing() -> None:
-    """Stands where the composition puts what is done when the store may have forgotten everything."""
+    """Stands where the composition puts what is done when the store is away, or may have forgotten everything."""
+
+
+def _measured(_seconds: float) -> None:
+    """Stands where the composition puts who measures how long an answer takes."""
 
 
 class Pulse:
@@ -52,6 +56,8 @@ class Pulse:
         self.live: tuple[str, ...] = (self.name,)
         self.open = asyncio.Event()
         self.lost: Callable[[], None] = _nothing
+        self.away: Callable[[], None] = _nothing
+        self.answered: Callable[[float], None] = _measured
         self._verified = float("-inf")
 
     def owns(self, uid: str) -> bool:
@@ -86,7 +92,9 @@ class Pulse:
             self._verified = time.monotonic()
         sent = time.monotonic()
         now = await self._requests.now()
-        self._clock.observe(sent, time.monotonic(), now * 1000)
+        received = time.monotonic()
+        self._clock.observe(sent, received, now * 1000)
+        self.answered(received - sent)
         live = await self._effects.beat(self.name)
         self.live = tuple(sorted({name for name in live if name.startswith(self._scope)} | {self.name}))
         self._enter(await self._requests.epoch())
@@ -123,3 +131,4 @@ class Pulse:
         if not self.fault:
             self.since = time.monotonic()
         self.fault = why
+        self.away()

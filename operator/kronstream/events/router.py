@@ -41,6 +41,7 @@ from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.ownership import Ownership
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
+from kronstream.vitals import introduce
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Router:
         event_log = RedisEventLog(self._redis, keys, settings.readers, blocking=self._blocking)
         self._ownership = Ownership(self._beats, keys, lambda: cluster_id(api))
         handlers = EventHandlers(api, settings.namespaces)
+        introduce(registry)
         self._measures = Measures(registry)
         clock = StoreClock()
         self._table = Table(keys.outcomes, settings.event_namespaces)
@@ -96,6 +98,9 @@ class Router:
         self._table.changed = self._changed
         self._adopting.entered = self._entered
         self._pulse.lost = self._lost
+        self._pulse.answered = self._measures.redis.answered
+        self._pulse.away = self._measures.redis.away
+        self.paces = [self._delivery.pace]
 
     def ready(self) -> tuple[bool, str]:
         """Whether this router acts on events, and a line that says why not."""
@@ -112,7 +117,8 @@ class Router:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
         await self._pulse.admit()
         inbox = Inbox(asyncio.get_running_loop(), self._adopting.observe, self._absence.relisted)
-        watch = Watch(inbox, EventHandlers.PLURAL, self._settings.namespaces, self._measures.watch_restarts.inc)
+        watch = Watch(inbox, EventHandlers.PLURAL, self._settings.namespaces, self._measures.watches)
+        self.paces.append(watch.pace)
         self._absence.answered = watch.close_gap
         watch.start()
         try:
@@ -171,11 +177,15 @@ class Router:
         await self._absence.known.wait()
         gc.collect()
         gc.freeze()
+        told: set[str] = set()
         while True:
             self._measures.handlers.set(len(self._table))
-            for source in self._sources:
-                if source.lag is not None and source.lag.waiting is not None:
-                    self._measures.lag.labels(source.stream).set(source.lag.waiting)
+            lags = {one.stream: one.lag.waiting for one in self._sources if one.lag and one.lag.waiting is not None}
+            for stream in told - lags.keys():
+                self._measures.lag.remove(stream)
+            for stream, waiting in lags.items():
+                self._measures.lag.labels(stream).set(waiting)
+            told = set(lags)
             await asyncio.sleep(2.0)
 
     async def _verify(self) -> None:

@@ -180,6 +180,11 @@ class Keys:
         return self._of("installation")
 
     @property
+    def counts(self) -> str:
+        """Hash: how many runs ended and how many instants made none, by outcome and reason, of all jobs together."""
+        return self._of("counts")
+
+    @property
     def epoch(self) -> str:
         """String: present as long as the store was not lost."""
         return self._of("epoch")
