@@ -118,11 +118,10 @@ def test_the_examples_allow_what_is_told(applied: Installation) -> None:
             try:
                 said = applied.plane.kubectl(*words, stdin=review if words[0] == "create" else None)
             except KubectlError as error:
-                assert str(error).endswith(" ended with 1: "), error
-                said = "no"
+                said = "no" if str(error).endswith(" ended with 1: ") else str(error)
             assert said.strip() == answer, command
             asked += 1
-    assert asked >= 14
+    assert asked >= 12
 
 
 def test_the_pipeline_sends_events_for_its_namespace_and_sees_nothing(applied: Installation, desk: Desk) -> None:
