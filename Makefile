@@ -81,7 +81,7 @@ soak: $(STAMP) redis ## ten minutes of mixed load while workers and Redis are ki
 	@PYTHONPATH=tests $(BIN)/python -m soak
 
 fuzz: envtest redis ## more than 5,000 made-up calls of the HTTP API, counted (FUZZ_EXAMPLES=N for each operation, N journeys)
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_api_fuzz.py
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-120} $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_api_fuzz.py
 
 lock: ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet uv
