@@ -72,6 +72,27 @@ def test_a_dry_run_makes_nothing_and_a_key_acts_once(doored: Installation, calls
     assert calls.get(f"/jobs/{job['id']}/executions").headers["x-total-count"] == str(int(before) + 1)
 
 
+def test_an_event_by_hand_may_be_told_whole(doored: Installation, calls: Calls) -> None:
+    doored.objects.apply(scheduled("picky", "default", "api:echo"))
+    only = 'event.source == "/shop" && event.subject == "s"'
+    run = {"runJob": {"name": "picky"}}
+    doored.objects.apply(handling("picks", "order.told", action=run, filter=only))
+    doored.objects.apply(handling("aside", "order.told", action=run, source={"stream": "stream:aside"}))
+    in_force(calls, "picks")
+    whole = {"event_name": "order.told", "event_id": "o-1", "source": "/shop", "subject": "s", "extensions": {"t": "x"}}
+
+    first, again = (calls.post("/events/trigger", json=whole).json() for _ in range(2))
+    aside = calls.post("/events/trigger?dry_run=true", json={**whole, "stream": "stream:aside"}).json()
+
+    assert first["event_id"] == "o-1"
+    assert [(one["name"], one["outcome"], one["before"]) for one in first["matched"]] == [("picks", "started", False)]
+    assert [(one["outcome"], one["before"]) for one in again["matched"]] == [("started", True)]
+    assert [one["name"] for one in aside["matched"]] == ["aside"]
+    for extensions, words in (({"id": "x"}, "'id' has a field of its own"), ({"Upper": "x"}, "is no attribute")):
+        fault = problem(calls.post("/events/trigger", json={**whole, "extensions": extensions}), 400)
+        assert words in fault["detail"]
+
+
 def test_handlers_are_listed_and_tell_their_figures(doored: Installation, calls: Calls) -> None:
     run = {"runJob": {"name": "nothing"}}
     doored.objects.apply(handling("counted", "figures.wanted", action=run))

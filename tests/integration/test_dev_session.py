@@ -79,7 +79,8 @@ def test_a_session_from_start_to_sigterm(tmp_path: Path, devs: list[Dev]) -> Non
     assert told["redis_url"].startswith("redis://127.0.0.1:")
     kubectl = [told["kubectl"], f"--kubeconfig={config}", "get", "crds", "-o", "name"]
     assert "scheduledjobs.kronstream.dev" in subprocess.run(kubectl, capture_output=True, text=True, check=False).stdout
-    assert f"export KUBECONFIG={config}" in eventually(lambda: dev.said() if "Ctrl-C" in dev.said() else "")
+    said = eventually(lambda: dev.said() if "Ctrl-C" in dev.said() else "")
+    assert re.search(rf"export KUBECONFIG={config} KRONSTREAM_SERVER=http://127\.0\.0\.1:\d+$", said, re.MULTILINE)
     assert "worker-1     INFO I am worker --handlers my.jobs\n" in dev.said()
 
     dev.process.terminate()

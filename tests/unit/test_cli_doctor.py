@@ -7,6 +7,7 @@ import pytest
 
 from kronstream.cli.diagnosis import Finding, Reading, of_clock, of_crd, of_owner, of_redis, of_rights
 from kronstream.cli.liveness import (
+    HOLDS,
     LABEL,
     of_deployments,
     of_events,
@@ -18,6 +19,7 @@ from kronstream.cli.liveness import (
     of_routers,
     of_workers,
 )
+from kronstream.controller.replicas import HOLDS as MARK
 from kronstream.dev import manifests
 from kronstream.domain.run import Lane
 from kronstream.ports import Backlog, Lag, QueuePause, WorkerCard
@@ -110,6 +112,17 @@ def test_operators() -> None:
     assert (live.level, lost.level) == ("ok", "warning")
     assert "Redis was lost" in lost.text
     assert [one.level for one in of_operators({}, 0, whole=False)] == ["wrong"]
+
+
+def test_replicas_are_called_as_people_call_them_and_tell_how_they_plan() -> None:
+    beats = {"|0002.2026f|a": 0, f"x,y|0001.2026a|{HOLDS}b": 0}
+    live, plans, holding = of_operators(beats, 0, whole=True)
+
+    assert HOLDS == MARK
+    assert (live.level, live.text) == ("ok", "2 live: a, b (of namespaces x,y)")
+    assert plans.text.startswith("they plan by different versions, 0001.2026a, 0002.2026f ")
+    assert (holding.level, holding.text) == ("warning", "b (of namespaces x,y) holds all jobs")
+    assert [one.text for one in of_routers({"|router-1": 0}, 0, 1)] == ["1 live: router-1"]
 
 
 def test_routers_are_needed_where_there_are_handlers() -> None:

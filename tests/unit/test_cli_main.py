@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from kronstream import __version__
-from kronstream.cli.main import COMMANDS, main
+from kronstream.cli.main import COMMANDS, PARTS, main
 
 HEAVY = (
     "aiohttp", "asyncio", "cel_expr_python", "croniter", "cryptography", "dateutil", "fastapi", "hiredis", "kopf",
@@ -20,6 +20,7 @@ def test_help_lists_every_command() -> None:
     answer = CliRunner().invoke(main, ["--help"])
 
     assert answer.exit_code == 0
+    assert sorted(name for names in PARTS.values() for name in names) == sorted(COMMANDS)
     for name, entry in COMMANDS.items():
         assert f"  {name} " in answer.output
         assert entry.summary.split()[0] in answer.output
@@ -28,7 +29,7 @@ def test_help_lists_every_command() -> None:
 # one process for all of them: what the first has imported the next one finds, so the first that does is named
 HELPS = """
 import sys
-from kronstream.cli.main import COMMANDS, main
+from kronstream.cli.main import COMMANDS, PARTS, main
 for words in [[], *([name] for name in COMMANDS)]:
     main([*words, "--help"], standalone_mode=False)
     found = HEAVY & set(sys.modules)
@@ -63,4 +64,5 @@ def test_an_unknown_command_is_named() -> None:
     answer = CliRunner().invoke(main, ["nonsense"])
 
     assert answer.exit_code == 2
-    assert "No such command 'nonsense'" in answer.output
+    assert "No such command 'nonsense'; `kronstream --help` lists them" in answer.output
+    assert "No such command 'histroy'; did you mean history?" in CliRunner().invoke(main, ["histroy", "x"]).output

@@ -49,7 +49,7 @@ def test_help_names_every_setting_with_variable_and_default() -> None:
 
 def test_workers_without_redis_is_a_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(workers, ["--redis-url", f"unix://{tmp_path}/none.sock"])
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "no answer from unix://" in result.output
     assert "KRONSTREAM_REDIS_URL" in result.output
     assert "Traceback" not in result.output

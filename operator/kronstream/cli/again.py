@@ -11,10 +11,10 @@ from kronstream.cli.client.connection import Api
 from kronstream.cli.client.door import through_api
 from kronstream.cli.client.exits import Exit, Failure
 from kronstream.cli.client.names import job_id, run_path
-from kronstream.cli.client.options import complete_jobs
+from kronstream.cli.client.options import TIMEOUT, complete_jobs
 from kronstream.cli.history import STATUSES
-from kronstream.cli.instants import Span, When
-from kronstream.cli.operation import DEFAULT, awaited
+from kronstream.cli.instants import When
+from kronstream.cli.operation import awaited
 from kronstream.cli.pursuit import Pursuit, ended, outcome
 
 FILTERS = (
@@ -36,7 +36,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @_filters
 @click.option("-w", "--wait", is_flag=True, help="Wait until it is over; exit code 1 unless all succeeded.")
-@click.option("--timeout", type=Span(), default=DEFAULT, help="Wait no longer than this.")
+@TIMEOUT
 @through_api
 def retry(api: Api, runs: tuple[str, ...], wait: bool, timeout: float, **wanted: Any) -> None:
     """Do executions again: RUNs by their ids, or those of a job (--job, --status, --from, --to).
@@ -62,7 +62,7 @@ def retry(api: Api, runs: tuple[str, ...], wait: bool, timeout: float, **wanted:
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @_filters
 @click.option("-w", "--wait", is_flag=True, help="Wait until they are over.")
-@click.option("--timeout", type=Span(), default=DEFAULT, help="Wait no longer than this.")
+@TIMEOUT
 @through_api
 def cancel(api: Api, runs: tuple[str, ...], wait: bool, timeout: float, **wanted: Any) -> None:
     """Cancel executions that are not over: RUNs by their ids, or those of a job (--job, --status, --from, --to).

@@ -9,9 +9,9 @@ import click
 from kronstream.cli.client.connection import Api
 from kronstream.cli.client.door import through_api
 from kronstream.cli.client.names import job_path
-from kronstream.cli.client.options import JOB, output_option
-from kronstream.cli.instants import Span, When
-from kronstream.cli.operation import DEFAULT, awaited
+from kronstream.cli.client.options import JOB, TIMEOUT, output_option
+from kronstream.cli.instants import When
+from kronstream.cli.operation import awaited
 from kronstream.cli.printing import print_value
 
 
@@ -24,7 +24,7 @@ from kronstream.cli.printing import print_value
 @click.option("--concurrent", type=click.IntRange(1, 1_000), help="How many may be unfinished at a time.  [default 1]")
 @click.option("--dry-run", is_flag=True, help="Only tell what would run.")
 @click.option("-w", "--wait", is_flag=True, help="Wait until all are over.")
-@click.option("--timeout", type=Span(), default=DEFAULT, help="Wait no longer than this.")
+@TIMEOUT
 @output_option("text", "json", "yaml")
 @through_api
 def backfill(api: Api, job: str, begin: str, end: str, wait: bool, timeout: float, form: str, **more: Any) -> None:

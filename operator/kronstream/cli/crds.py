@@ -8,12 +8,14 @@ import click
 
 
 @click.command()
-@click.option("--write", "write_to", type=click.Path(file_okay=False, path_type=Path), help="Write them to DIR.")
+@click.option(
+    "--write", "write_to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder."
+)
 @click.option(
     "--check",
     "compare_with",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Fail when DIR holds others.",
+    help="Compare this folder with them; exit 1 where they differ.",
 )
 def crds(write_to: Path | None, compare_with: Path | None) -> None:
     """Print the CustomResourceDefinitions of this version, ready for `kubectl apply -f -`."""

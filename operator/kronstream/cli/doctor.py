@@ -34,7 +34,10 @@ def doctor(server: str | None, ca_file: str | None, form: str, **flags: Any) -> 
     Exit codes: 0 nothing is wrong, 1 something is, 2 the command line cannot be used.
     """
     import asyncio
+    import logging
 
+    # what libraries log of a fault is told in a line of its own
+    logging.getLogger().addHandler(logging.NullHandler())
     settings = settings_from(RedisSettings, flags)
     findings = asyncio.run(_look(settings, server or os.environ.get("KRONSTREAM_SERVER"), ca_file))
     if form == "table":

@@ -7,7 +7,7 @@ import click
 
 
 @click.command()
-@click.option("--controller-manager", is_flag=True, help="kube-controller-manager too.")
+@click.option("--controller-manager", is_flag=True, help="Fetch or build kube-controller-manager, too.")
 @click.option("--print-path", is_flag=True, help="Print the folder of the programs, for KUBEBUILDER_ASSETS.")
 def envtest(*, controller_manager: bool, print_path: bool) -> None:
     """Fetch or build kube-apiserver, etcd and kubectl.

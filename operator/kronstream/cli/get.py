@@ -48,7 +48,9 @@ class Kind(click.ParamType):  # type: ignore[type-arg]  # not generic before cli
 @click.argument("kind", type=Kind())
 @click.argument("name", required=False, shell_complete=complete_jobs)
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Jobs or handlers of all namespaces.")
-@click.option("--status", help="Jobs or executions of this status.")
+@click.option(
+    "--status", help="Of this status: jobs active, paused, completed, failed, invalid; executions as in history."
+)
 @click.option("--type", "type", type=click.Choice(["cron", "once", "interval", "manual"]), help="Jobs that run so.")
 @click.option("--tag", help="Jobs that have this tag.")
 @click.option("--platform", "platform_id", help="Jobs of this platform.")

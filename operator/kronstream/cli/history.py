@@ -30,7 +30,7 @@ def history(api: Api, job: str, status: str | None, limit: int, form: str) -> No
 
 def print_history(api: Api, job: str, status: str | None, limit: int, form: str) -> None:
     """A job's executions in a format."""
-    rows, total = api.rows(f"{job_path(api, job)}/executions", {"status": status}, limit)
+    rows, total = api.rows(f"{job_path(api, job)}/executions", {"status": status}, limit, about=job)
     print_rows(rows, columns.executions(), form, columns.run_name, f"{job} has no such executions")
     if len(rows) < total and form in ("table", "wide"):
         click.echo(f"{len(rows)} of {total} shown; write --limit {total} for all", err=True)

@@ -14,12 +14,22 @@ if TYPE_CHECKING:
 ALIVE = 5_000
 LAG = 60_000
 NAMED = 3
+HOLDS = "paused "  # as controller.replicas marks a replica that holds all jobs
 LABEL = "app.kubernetes.io/name=kronstream"
 
 
 def of_operators(beats: Mapping[str, int], now: int, *, whole: bool) -> Iterator[Finding]:
     """Operators by their last heartbeat; `whole` tells whether the store is filled."""
     yield from _of_replicas("Operators", "operator", beats, now, missing="nothing is dispatched")
+    live = [name for name, at in beats.items() if now - at <= ALIVE]
+    plans = sorted({name.split("|", 2)[1] for name in live if name.count("|") > 1})
+    if len(plans) > 1:
+        text = f"they plan by different versions, {', '.join(plans)} (engine and time zones); the highest plans"
+        yield Finding("Operators", "warning", text, "let all operators have one image")
+    holding = sorted(_shown(name) for name in live if name.rpartition("|")[2].startswith(HOLDS))
+    if holding:
+        text = f"{_some(holding)} holds all jobs"
+        yield Finding("Operators", "warning", text, "leave out --paused (KRONSTREAM_PAUSED) to let them go on")
     if beats and not whole:
         text = "Redis was lost, and nothing is dispatched before it is filled from the resources"
         yield Finding("Operators", "warning", text, "wait a minute; if it stays, look at the operators' logs")
@@ -37,13 +47,20 @@ def of_routers(beats: Mapping[str, int], now: int, handlers: int) -> Iterator[Fi
 def _of_replicas(area: str, role: str, beats: Mapping[str, int], now: int, *, missing: str) -> Iterator[Finding]:
     live = sorted(name for name, at in beats.items() if now - at <= ALIVE)
     if live:
-        yield Finding(area, "ok", f"{len(live)} live: {_some(live)}")
+        yield Finding(area, "ok", f"{len(live)} live: {_some(sorted(_shown(name) for name in live))}")
     else:
         do = f"start one: `kronstream {role}`, or look at `kubectl -n kronstream-system get pods -l {LABEL}`"
         yield Finding(area, "wrong", f"no {role} lives: {missing}", do)
     for name in sorted(set(beats) - set(live)):
-        text = f"{name} was last heard {span((now - beats[name]) / 1000)} ago, and did not say that it ends"
+        text = f"{_shown(name)} was last heard {span((now - beats[name]) / 1000)} ago, and did not say that it ends"
         yield Finding(area, "warning", text, "look at its log; a minute after its last heartbeat it is forgotten")
+
+
+def _shown(name: str) -> str:
+    """A replica as people call it; it beats as `namespaces|version|name`, routers without a version."""
+    scope, bar, _ = name.partition("|")
+    own = name.rpartition("|")[2].removeprefix(HOLDS)
+    return f"{own} (of namespaces {scope})" if bar and scope else own
 
 
 def of_deployments(deployments: Sequence[Mapping[str, Any]], version: str) -> Iterator[Finding]:

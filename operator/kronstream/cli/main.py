@@ -56,6 +56,15 @@ COMMANDS = {
     "workers": Entry("kronstream.cli.workers", "workers", "List the live workers and their statistics."),
 }
 
+PARTS = {
+    "Jobs and executions": ("get", "run", "history", "show", "logs", "retry", "cancel", "pause", "resume", "backfill"),
+    "Events, dead letters": ("emit", "trigger", "dead-letters"),
+    "The installation": ("doctor", "top", "workers", "dev", "envtest"),
+    "Without a cluster": ("preview", "validate", "run-handler", "crds", "openapi", "completion"),
+    "Its processes": ("operator", "router", "worker", "api", "runs-apiserver"),
+}
+"""How `kronstream --help` lists them."""
+
 
 class LazyGroup(click.Group):
     """A group whose subcommands are imported when they are called, not when they are listed."""
@@ -75,15 +84,32 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list in `--help`, from the summaries above."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name].summary) for name in sorted(COMMANDS)])
+        """The lists in `--help`, from the summaries above."""
+        width = max(map(len, COMMANDS))
+        for title, names in PARTS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{width}}", COMMANDS[name].summary) for name in names])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a command that is none is told with those that are written much like it."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from kronstream.cli.client.near import near
+
+            found = near(args[0], COMMANDS)
+            hint = f"did you mean {' or '.join(found)}?" if found else "`kronstream --help` lists them"
+            ctx.fail(f"No such command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="kronstream")
 def main() -> None:
-    """kronstream schedules jobs on Kubernetes: apply a ScheduledJob, and it runs on time, once."""
+    """kronstream schedules jobs on Kubernetes: apply a ScheduledJob, and it runs on time, once.
+
+    `kronstream COMMAND --help` tells what a command does.
+    """
 
 
 def plugin() -> None:

@@ -9,7 +9,11 @@ import click
 
 @click.command()
 @click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file.")
-@click.option("--check", type=click.Path(dir_okay=False, path_type=Path), help="Compare this file with it; exit 1.")
+@click.option(
+    "--check",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Compare this file with it; exit 1 where they differ.",
+)
 def openapi(write: Path | None, check: Path | None) -> None:
     """Print the OpenAPI 3.1 document of the HTTP API, write it, or check a file that holds it."""
     from kronstream.api.app import routed

@@ -12,7 +12,6 @@ import click
 from kronstream.cli.client.connection import Api, segment
 from kronstream.cli.client.exits import Exit, Failure
 
-DEFAULT = "0s"
 PAUSE = 0.5
 
 

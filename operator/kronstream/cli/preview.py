@@ -42,7 +42,9 @@ def _when_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--namespace", default="default", show_default=True, help="Of jobs that name none; H and jitter depend on it."
 )
 @click.option("--name", default="preview", show_default=True, help="Of the job on the command line.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
+)
 def preview(
     files: tuple[str, ...],
     gap: str | None,

@@ -13,8 +13,7 @@ from kronstream.cli import columns
 from kronstream.cli.client.connection import Api
 from kronstream.cli.client.door import through_api
 from kronstream.cli.client.names import job_path
-from kronstream.cli.client.options import JOB, output_option
-from kronstream.cli.instants import Span
+from kronstream.cli.client.options import JOB, TIMEOUT, output_option
 from kronstream.cli.printing import print_rows
 from kronstream.cli.pursuit import Pursuit, Tail, ended, outcome
 
@@ -25,10 +24,10 @@ MAX_BYTES = 262_144
 @JOB
 @click.option("--payload", metavar="JSON|@FILE|-", help="Instead of the job's payload; - is standard input.")
 @click.option("--merge", is_flag=True, help="Merge --payload into the job's (RFC 7396).")
-@click.option("--trace", help="Kept with the run, as it is.")
+@click.option("--trace", help="A trace id, kept with the run as it is.")
 @click.option("-w", "--wait", is_flag=True, help="Wait until it is over; exit code 1 unless it succeeded.")
 @click.option("-f", "--follow", is_flag=True, help="Wait, and print its output as it comes.")
-@click.option("--timeout", type=Span(), default="0s", help="Wait no longer than this.")
+@TIMEOUT
 @output_option("name", "table", "json", "yaml")
 @through_api
 def run(

@@ -10,9 +10,9 @@ import click
 from kronstream.cli.client.connection import Api
 from kronstream.cli.client.door import through_api
 from kronstream.cli.client.names import run_path
-from kronstream.cli.client.options import output_option
+from kronstream.cli.client.options import TIMEOUT, output_option
 from kronstream.cli.columns import job_name
-from kronstream.cli.instants import Span, lasted
+from kronstream.cli.instants import lasted
 from kronstream.cli.printing import print_fields, print_value
 from kronstream.cli.pursuit import Pursuit, Tail, ended, shown
 
@@ -33,7 +33,7 @@ def show(api: Api, run: str, form: str) -> None:
 @click.command()
 @click.argument("run")
 @click.option("-f", "--follow", is_flag=True, help="Print what comes, until the run is over.")
-@click.option("--timeout", type=Span(), default="0s", help="Follow no longer than this.")
+@TIMEOUT
 @through_api
 def logs(api: Api, run: str, follow: bool, timeout: float) -> None:
     """Print what RUN printed: the tail that its record keeps.

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, allow_dash=True))
 @click.option("--namespace", default="default", show_default=True, help="Of objects that name none.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
+)
 def validate(paths: tuple[str, ...], namespace: str, output: Literal["text", "json"]) -> None:
     """Check ScheduledJobs and EventHandlers in files, in folders (*.yaml, *.yml, *.json) or on standard input (-).
 

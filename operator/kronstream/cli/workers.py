@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kronstream.cli.client.exits import Exit, Failure
 from kronstream.cli.options import settings_from, settings_options
 from kronstream.domain import duration
 from kronstream.logs import masked
@@ -20,18 +21,26 @@ if TYPE_CHECKING:
 
 @click.command()
 @settings_options(RedisSettings)
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How to print.")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
+)
 def workers(output: str, **flags: Any) -> None:
-    """List the live workers: what they offer, what they did, when they last told."""
+    """List the live workers: what they offer, what they did, when they were last heard.
+
+    Redis itself is asked; `kronstream get workers` asks the API.
+
+    Exit codes: 0 it was done, 2 the command line cannot be used, 4 Redis cannot be reached.
+    """
     import asyncio
 
     settings = settings_from(RedisSettings, flags)
     try:
         cards = asyncio.run(_cards(settings))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in a line
-        raise click.ClickException(
+        raise Failure(
+            Exit.UNREACHABLE,
             f"no answer from {masked(settings.url)} ({type(error).__name__}: {masked(str(error))}); "
-            "is KRONSTREAM_REDIS_URL right?"
+            "is --redis-url (KRONSTREAM_REDIS_URL) right?",
         ) from None
     if output == "json":
         click.echo(json.dumps([_shape(card) for card in cards], indent=2))

@@ -17,7 +17,7 @@ def invitation(plane: ControlPlane, kubeconfig: Path, api: str, seconds: float) 
         f"HTTP API: {api} (everybody on this machine may call it)",
         "In another terminal:",
         "",
-        f"  export KUBECONFIG={kubeconfig.absolute()}",
+        f"  export KUBECONFIG={kubeconfig.absolute()} KRONSTREAM_SERVER={api.removesuffix('/api/v1/scheduler')}",
         f"  {kubectl} get scheduledjobs -A -w",
     ]
     if job is None:
@@ -31,4 +31,4 @@ def invitation(plane: ControlPlane, kubeconfig: Path, api: str, seconds: float) 
             f"  {kubectl} describe scheduledjob {name} -n {namespace}",
             f'  {kubectl} patch scheduledjob {name} -n {namespace} --type=merge -p \'{{"spec":{{"suspend":true}}}}\'',
         ]
-    return "\n".join([*lines, "", "Ctrl-C stops everything.", ""])
+    return "\n".join([*lines, "  kronstream top", "", "Ctrl-C stops everything.", ""])

@@ -55,7 +55,9 @@ async def examined() -> Cluster:
     try:
         api = await ClusterApi.connect()
     except Exception as error:  # noqa: BLE001 - a configuration that cannot be read, told in a line
-        found.findings = [Finding("Cluster", "wrong", f"cannot be used: {error}", "set KUBECONFIG")]
+        found.findings = [
+            Finding("Cluster", "wrong", f"cannot be used: {error}", "set KUBECONFIG to a file with a current context")
+        ]
         return found
     try:
         await _ask(api, found)

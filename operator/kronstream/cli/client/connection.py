@@ -87,13 +87,15 @@ class Api:
         """DELETE."""
         self.call("DELETE", path, about=about)
 
-    def rows(self, path: str, query: Query | None = None, limit: int = PAGE) -> tuple[list[Any], int]:
+    def rows(
+        self, path: str, query: Query | None = None, limit: int = PAGE, *, about: str = ""
+    ) -> tuple[list[Any], int]:
         """The first rows of a list, page by page, and how many there are in all."""
         found: dict[Any, Any] = {}
         offset, total = 0, 0
         while len(found) < limit:
             page = {**(query or {}), "limit": min(PAGE, limit - len(found)), "offset": offset}
-            answer = self.call("GET", path, page)
+            answer = self.call("GET", path, page, about=about)
             if not isinstance(answer.value, list):
                 raise Failure(Exit.FAILED, f"{self.target.url}{path} answered no list; is --server a kronstream API?")
             offset += len(answer.value)
@@ -153,6 +155,10 @@ class Api:
             return response.status, {name.lower(): text for name, text in response.getheaders()}, raw
         except (OSError, HTTPException) as error:
             self.close()
+            if "WRONG_VERSION_NUMBER" in str(error):
+                raise Failure(
+                    Exit.UNREACHABLE, f"{self.target.url} does not speak TLS; write --server http://, without --ca-file"
+                ) from None
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 said = f"the certificate of {self.target.url} is not trusted ({_why(error)}); write --ca-file FILE"
                 raise Failure(Exit.UNREACHABLE, said) from None

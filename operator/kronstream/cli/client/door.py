@@ -73,8 +73,13 @@ def through_api(command: Command) -> Command:
 
     @functools.wraps(command)
     def call(place: Place, **flags: Any) -> Any:
+        from kronstream.cli.client.near import meant
+
         with reached(place) as api:
-            return command(api, **flags)
+            try:
+                return command(api, **flags)
+            except Failure as failure:
+                raise meant(api, failure) from None
 
     return at_place()(call)
 

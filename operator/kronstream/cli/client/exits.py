@@ -31,10 +31,11 @@ EXITS = (
 
 
 class Failure(click.ClickException):
-    """Ends a command with a line and an exit code."""
+    """Ends a command with a line and an exit code; `about` is what the caller named that is at fault, or ''."""
 
-    def __init__(self, code: Exit, message: str) -> None:
+    def __init__(self, code: Exit, message: str, about: str = "") -> None:
         super().__init__(visible(message))
+        self.about = about
         self.exit_code = code  # type: ignore[misc]  # click has it once for a class
 
 

@@ -33,7 +33,17 @@ class Kubectl:
 
     def view(self) -> dict[str, Any]:
         """The kubeconfig, of the context alone, with its secrets."""
-        value = json.loads(self._run("config", "view", "--minify", "--raw", "--output=json"))
+        try:
+            value = json.loads(self._run("config", "view", "--minify", "--raw", "--output=json"))
+        except Failure as failure:
+            if "current-context must exist" in failure.message:
+                said = f"there is no kubeconfig with a current context at {_kubeconfig()}; set KUBECONFIG"
+                raise Failure(Exit.UNREACHABLE, f"{said}, or write --context NAME, or --server URL") from None
+            if "cannot locate context" in failure.message:
+                name = failure.message.rpartition(" ")[2]
+                said = f"--context {name}: the kubeconfig at {_kubeconfig()} has no such context"
+                raise Failure(Exit.USAGE, f"{said}; `kubectl config get-contexts` lists those there") from None
+            raise
         return value if isinstance(value, dict) else {}
 
     def create_token(self, namespace: str, name: str) -> str:
@@ -76,9 +86,13 @@ class Kubectl:
             raise Failure(Exit.UNREACHABLE, f"kubectl {arguments[0]} did not answer: {error}") from None
         if done.returncode:
             said = done.stderr.strip().removeprefix("error: ").removeprefix("Error from server ")
-            code = Exit.DENIED if "Forbidden" in said or "Unauthorized" in said else Exit.UNREACHABLE
+            code = Exit.DENIED if "orbidden" in said or "nauthorized" in said else Exit.UNREACHABLE
             raise Failure(code, f"kubectl {' '.join(arguments[:2])}: {said or f'exit {done.returncode}'}")
         return done.stdout
+
+
+def _kubeconfig() -> str:
+    return os.environ.get("KUBECONFIG") or "~/.kube/config"
 
 
 def _local_port(process: Popen[str], what: str) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from kronstream.cli.instants import Span
+
 FORMATS = ("table", "wide", "json", "yaml", "name")
 COMPLETED = 200
 
@@ -37,5 +39,8 @@ def complete_jobs(ctx: click.Context, _: click.Parameter, begun: str) -> list[Co
     return [CompletionItem(name) for name in sorted(found) if name.startswith(begun)]
 
 
+TIMEOUT = click.option(
+    "--timeout", type=Span(), default="0s", help="Wait no longer than this, such as 90s.  [default without end]"
+)
 JOB = click.argument("job", shell_complete=complete_jobs)
 JOBS = click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_jobs)

@@ -19,7 +19,6 @@ FLAGS = {
 }  # fmt: skip
 ADVICE = {
     401: "write --token-file FILE, or --as-account NAMESPACE/NAME",
-    404: "",
     429: "wait a little",
 }
 
@@ -31,7 +30,9 @@ def failure(status: int, value: Any, url: str, about: str = "") -> Failure:
         return Failure(code, f"{url} answered {status} {_phrase(status)}, and not as the API does; is --server right?")
     parts = [f"{about}: " if about else "", _said(value)]
     advice = ADVICE.get(status)
-    return Failure(code, "".join(parts) + (f"; {advice}" if advice else ""))
+    if status == 404 and "no such path" in parts[-1]:
+        advice = f"is --server right? {url} was asked"
+    return Failure(code, "".join(parts) + (f"; {advice}" if advice else ""), about)
 
 
 def _said(problem: Mapping[str, Any]) -> str:
