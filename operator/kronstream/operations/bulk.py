@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from kronstream.domain.run import State, digest
+from kronstream.domain.stored import known
 from kronstream.operations.executions import Executions
 from kronstream.operations.refused import Refused, Why
 from kronstream.ports import Execution
@@ -90,7 +91,7 @@ class Bulk:
         text = await self._answers.noted(operation) if operation.startswith(PREFIX) else None
         if text is None:
             raise Refused(Why.GONE, "there is no such operation, or it ended more than a day ago")
-        return Operation(**json.loads(text))
+        return known(Operation, json.loads(text))
 
     async def _carry_out(self, operation: Operation, runs: list[str], by: str) -> None:
         done = refused = 0
