@@ -47,11 +47,12 @@ verify: $(STAMP) ## generated files are as generated
 	@$(BIN)/kronstream crds --check crds
 	@$(BIN)/kronstream openapi --check docs/openapi.json
 
-lint: $(STAMP) ## ruff, mypy strict, the layers
+lint: $(STAMP) ## ruff, mypy strict, the layers, the licences of the dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/licences.py
 
 format: $(STAMP) ## ruff, writing
 	@$(BIN)/ruff check --fix .

@@ -16,8 +16,8 @@ ENTRY = {"v": "1", "uid": "u", "namespace": "default", "name": "job", "nominal":
     [
         ({"task": "send-mail"}, 'no field "run"'),
         (ENTRY, 'no field "run"'),
-        ({**ENTRY, "run": "u-s1", "v": "9"}, "version 9 of the entry format; this worker reads 1"),
-        ({"run": "u-s1"}, "version nil of the entry format; this worker reads 1"),
+        ({**ENTRY, "run": "u-s1", "v": "9"}, "version 9 of the entry format; this worker reads up to 2"),
+        ({"run": "u-s1"}, "version nil of the entry format; this worker reads up to 2"),
     ],
 )
 async def test_a_garbage_entry_is_set_aside(store: Store, fields: dict[str, str], reason: str) -> None:

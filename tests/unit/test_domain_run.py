@@ -59,9 +59,11 @@ def test_a_work_is_read_as_it_was_stored(payload: object, platform: str | None, 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('{"v":2}', "work of version 2; this worker reads 1"),
-        ("{}", "work of version None; this worker reads 1"),
-        ("[1]", "work of version None; this worker reads 1"),
+        ('{"v":3}', "work of version 3; this worker reads up to 2"),
+        ('{"v":0}', "work of version 0; this worker reads up to 2"),
+        ('{"v":true}', "work of version True; this worker reads up to 2"),
+        ("{}", "work of version None; this worker reads up to 2"),
+        ("[1]", "work of version None; this worker reads up to 2"),
         ('{"v":1}', "not a stored work: 'retry'"),
         ('{"v":1,"retry":7}', "not a stored work: "),
         ('{"v":1,"retry":{"limit":3},"namespace":"a","name":"b"}', "not a stored work: "),
@@ -77,7 +79,7 @@ def test_what_a_newer_version_added_is_passed_over() -> None:
     work = Work("a", "b", "c", call={"url": "https://example.com"}, limits={"memory": 1})
     assert '"limits"' not in Work("a", "b", "c").dump()
     assert Work.load(work.dump()) == work
-    assert Work.load(work.dump().replace('{"v":1', '{"v":1,"colour":"red"')) == work
+    assert Work.load(work.dump().replace('{"v":1', '{"v":2,"colour":"red"')) == work
     assert Work.load(work.dump().replace('"retry":{', '"retry":{"colour":"red",')) == work
 
 

@@ -1,6 +1,7 @@
 """What a run executes: the part of a job's spec that travels to the worker, stored once per generation.
 
-The JSON form is versioned by ``v``; a worker that reads a higher one leaves the run to a newer worker.
+The JSON form is versioned by ``v``, which grows by one at most from one minor version to the next, and only by fields
+that can be passed over: whoever writes N reads everything up to N + 1. What is newer waits for a newer worker.
 """
 
 import json
@@ -44,15 +45,16 @@ class Work:
 
     @classmethod
     def load(cls, text: str | bytes) -> "Work":
-        """Read the stored form; raises ValueError for another version or shape.
+        """Read the stored form, of any older version, of this one or the next; raises ValueError for another or a shape
+        that is none.
 
         A field that a newer version added, here or in its retry, is passed over: what it adds to is another handler
         type, with a name that only newer workers offer, or can be done without.
         """
         raw = json.loads(text)
         version = raw.pop("v", None) if isinstance(raw, dict) else None
-        if version != VERSION:
-            raise ValueError(f"work of version {version!r}; this worker reads {VERSION}")
+        if type(version) is not int or not 1 <= version <= VERSION + 1:
+            raise ValueError(f"work of version {version!r}; this worker reads up to {VERSION + 1}")
         try:
             known = {name: raw[name] for name in _FIELDS & raw.keys()}
             return cls(**{**known, "retry": Retry.load(raw["retry"])})

@@ -13,6 +13,7 @@ from kronstream.domain.limits import Gate
 from kronstream.domain.plan import upcoming
 from kronstream.domain.run import Trigger, digest, run_id
 from kronstream.domain.schedule import Schedule
+from kronstream.domain.stored import known
 from kronstream.domain.when import When
 from kronstream.domain.work import Work
 from kronstream.operations.refused import Refused, Why, gone
@@ -177,7 +178,7 @@ def keys_of(stored: Stored, payload: str) -> tuple[Gate, ...]:
         return ()
     job = {"namespace": stored.namespace, "name": stored.name, "platformId": work.platform_id}
     try:
-        return keys.gates([KeyLimit(**raw) for raw in work.keys], job, json.loads(payload))
+        return keys.gates([known(KeyLimit, raw) for raw in work.keys], job, json.loads(payload))
     except (TypeError, ValueError) as fault:
         raise Refused(Why.INVALID, f"payload: spec.limits{fault}") from None
 

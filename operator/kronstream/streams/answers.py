@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from redis.asyncio import Redis
 
+from kronstream.domain.stored import known
 from kronstream.ports.answers import KEPT, UNDER_WAY, Before, Given
 from kronstream.streams.keys import Keys
 
@@ -22,12 +23,12 @@ class RedisAnswers:
     async def begin(self, key: str, request: str) -> Before | None:
         """See Answers."""
         text = json.dumps({"request": request})
-        known = await self._redis.set(self._keys.answer(key), text, nx=True, get=True, ex=UNDER_WAY)
-        if known is None:
+        before = await self._redis.set(self._keys.answer(key), text, nx=True, get=True, ex=UNDER_WAY)
+        if before is None:
             return None
-        raw = json.loads(str(known))
+        raw = json.loads(str(before))
         answer = raw.get("answer")
-        return Before(raw["request"], None if answer is None else Given(**answer))
+        return Before(raw["request"], None if answer is None else known(Given, answer))
 
     async def end(self, key: str, request: str, answer: Given) -> None:
         """See Answers."""

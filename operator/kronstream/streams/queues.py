@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from kronstream.domain.run import Lane
+from kronstream.domain.stored import known
 from kronstream.ports import Backlog, QueuePause
 from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import clean
@@ -34,7 +35,7 @@ class RedisQueues:
     async def paused(self) -> Mapping[str, QueuePause]:
         """See Queues."""
         found = await self._redis.hgetall(self._keys.queue_pauses)
-        return {str(queue): QueuePause(**json.loads(text)) for queue, text in sorted(found.items())}
+        return {str(queue): known(QueuePause, json.loads(text)) for queue, text in sorted(found.items())}
 
     async def backlogs(self, queues: Sequence[str]) -> list[Backlog]:
         """See Queues."""

@@ -1,6 +1,7 @@
 """The worker's side of the store, on Redis: one script call for a batch, each safe to repeat."""
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
@@ -18,12 +19,17 @@ from kronstream.ports import Claim, Epoch, LastSuccess, Outcome, Pulse, WorkerCa
 from kronstream.streams.cards import live_workers
 from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
+from kronstream.trouble import Trouble
+
+log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 256
 LEASE = 9_000
 """Milliseconds that a run stays a worker's without a heartbeat, so that a dead one's are found within ten seconds."""
 TURNS = 8  # see take.lua
 WORK = 8  # where an answer of take.lua has what a run executes
+LATER = 10_000
+"""Milliseconds after which a run is looked at again whose work only a newer worker can read."""
 WORKS = 256  # texts of work that are kept read; a payload has 64 KiB at most
 
 
@@ -44,6 +50,7 @@ class RedisRunQueue:
         self._stem = uuid4().hex[:16]
         self._calls = count()
         self._turns: Counter[str] = Counter()
+        self._newer = Trouble(log, "a run waits for a newer worker")
 
     async def take(self, card: WorkerCard, queue: str, slots: int) -> list[Claim]:
         """See RunQueue."""
@@ -67,11 +74,12 @@ class RedisRunQueue:
                 row[WORK] = rows[int(row[WORK][1:])][WORK]
             try:
                 claims.append(_claim(row))
-            except ValueError:
+            except ValueError as error:
                 # stored by a newer version: for a worker that can read it
                 unreadable += [row[0], row[1]]
+                self._newer.tell(f"{row[0]}: {error}")
         if unreadable:
-            await self._scripts.run("release", "", *unreadable)
+            await self._scripts.run("defer", LATER, *unreadable)
         return claims
 
     async def wait(self, queue: str, timeout: int) -> bool:

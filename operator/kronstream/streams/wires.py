@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from kronstream.domain.stored import known
 from kronstream.ports import Recall, Reply
 from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import clean
@@ -71,7 +72,7 @@ class RedisWires:
     async def recalls(self, count: int) -> list[tuple[Recall, str]]:
         """See Wires."""
         texts = await self._redis.lrange(self._keys.recalls, 0, count - 1)
-        found = [Recall(**json.loads(text)) for text in texts]
+        found = [known(Recall, json.loads(text)) for text in texts]
         if not found:
             return []
         pipe = self._redis.pipeline(transaction=False)

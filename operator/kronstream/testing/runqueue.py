@@ -26,6 +26,7 @@ HANDED = 5000
 MEDIUM_FIRST = (Lane.CRITICAL, Lane.MEDIUM, Lane.HIGH, Lane.LOW)
 ORDERS = {2: MEDIUM_FIRST, 5: MEDIUM_FIRST, 7: (Lane.CRITICAL, Lane.LOW, Lane.HIGH, Lane.MEDIUM)}
 LETTER_FIELDS, LETTER_TEXT = 16, 1024
+READ = ("1", "2")  # the versions of entries
 
 
 class MemoryRunQueue:
@@ -278,6 +279,6 @@ def gate_of(card: WorkerCard, kind: str, name: str) -> Gate | None:
 def _fault(fields: Fields) -> str | None:
     if "run" not in fields:
         return 'no field "run"; a dispatch entry has v, run, uid, namespace, name, nominal, generation'
-    if fields.get("v") != "1":
-        return f"version {fields.get('v', 'nil')[:20]} of the entry format; this worker reads 1"
+    if fields.get("v") not in READ:
+        return f"version {fields.get('v', 'nil')[:20]} of the entry format; this worker reads up to {READ[-1]}"
     return None

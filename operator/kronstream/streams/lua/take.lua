@@ -44,11 +44,18 @@ local function bury(stream, eid, fields, why)
   discard(stream, eid)
 end
 
+-- Entries of the next version have more fields and mean the same. Of one that is newer still, the run alone is known.
+local READ = 2
+local LATER = 10000
 local function understand(fields)
   local f = {}
   for i = 1, #fields, 2 do f[fields[i]] = fields[i + 1] end
   if not f.run then return nil, 'no field "run"; a dispatch entry has v, run, uid, namespace, name, nominal, generation' end
-  if f.v ~= '1' then return nil, 'version ' .. string.sub(tostring(f.v), 1, 20) .. ' of the entry format; this worker reads 1' end
+  local version = string.match(f.v or '', '^[1-9]%d?%d?$')
+  if not version or tonumber(version) > READ then
+    local why = 'version ' .. string.sub(tostring(f.v), 1, 20) .. ' of the entry format; this worker reads up to ' .. READ
+    return nil, why, version and f.run
+  end
   return f.run
 end
 
@@ -179,7 +186,15 @@ end
 local function consider(stream, entry, priority)
   local eid, fields = entry[1], entry[2]
   if not fields then return call('XACK', stream, group, eid) end
-  local id, why = understand(fields)
+  local id, why, newer = understand(fields)
+  if newer then
+    local r = load_run(newer)
+    if r and r.st == 'queued' and r.eid == eid then
+      r.q, r.ln = queue, priority
+      withdraw(newer, r)
+      return call('ZADD', P .. 'unfinished', num(now + LATER), newer)
+    end
+  end
   if not id then return bury(stream, eid, fields, why) end
   local r = load_run(id, QUEUED_FIELDS)
   if not r or r.eid ~= eid then return discard(stream, eid) end
