@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import ssl
 import urllib.error
 import urllib.request
@@ -107,3 +108,40 @@ def test_every_panel_has_data(busy: Calls, monitor: Prometheus) -> None:
                 return True
 
             eventually(data, within=WITHIN)
+
+
+def health(installation: Installation, path: str) -> dict[str, int]:
+    """What each process answers to a probe; 0 where nothing comes within a kubelet's second."""
+    answers = {}
+    for name, component in installation.components.items():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{component.port}{path}", timeout=1.5) as answer:
+                answers[name] = answer.status
+        except urllib.error.HTTPError as error:
+            answers[name] = error.code
+        except OSError:
+            answers[name] = 0
+    return answers
+
+
+def test_without_redis_nothing_is_ready_and_nothing_is_sick(doored: Installation) -> None:
+    doored.plane.processes["redis"].send(signal.SIGSTOP)
+    try:
+        eventually(lambda: set(health(doored, "/readyz").values()) == {503}, within=40)
+        assert set(health(doored, "/healthz").values()) == {200}
+    finally:
+        doored.plane.processes["redis"].send(signal.SIGCONT)
+    eventually(lambda: set(health(doored, "/readyz").values()) == {200}, within=40)
+
+
+def test_a_frozen_process_answers_no_probe(doored: Installation) -> None:
+    frozen = {"operator-1", "router-1", "worker-1", "api-3"}
+    for name in frozen:
+        doored.send(name, signal.SIGSTOP)
+    try:
+        answers = health(doored, "/healthz")
+    finally:
+        for name in frozen:
+            doored.send(name, signal.SIGCONT)
+    assert {name for name, answer in answers.items() if not answer} == frozen
+    eventually(lambda: set(health(doored, "/healthz").values()) == {200}, within=20)

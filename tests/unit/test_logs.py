@@ -66,7 +66,7 @@ def test_a_message_without_a_password_is_as_it_was() -> None:
 
 def test_fields_that_are_bound_are_in_every_line_of_their_context_alone(root: logging.Logger) -> None:
     def bound() -> str:
-        logs.bind({"run": "r1", "job": "n/j", "attempt": 2, "trace_id": "t"})
+        logs.bind(lambda: {"run": "r1", "job": "n/j", "attempt": 2, "trace_id": "t"})
         return written("json", "did it", extra={"run": "its own"})
 
     line = json.loads(contextvars.copy_context().run(bound))
