@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis envtest demo test test-fast coverage computed lint format manifests verify bench soak fuzz lock wheel clean
+.PHONY: help setup redis prometheus envtest demo test test-fast coverage computed lint format manifests verify bench soak fuzz lock wheel clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,19 +33,24 @@ setup: $(STAMP) ## make .venv with everything pinned by hash
 redis: ## see to it that a redis-server or valkey-server is there
 	@bash scripts/redis.sh
 
+prometheus: ## see to it that prometheus and promtool are there
+	@bash scripts/prometheus.sh
+
 envtest: $(STAMP) ## fetch or build kube-apiserver, etcd and kubectl into the cache
 	@$(BIN)/kronstream envtest --controller-manager
 
 demo: $(STAMP) redis ## run the main job on an embedded control plane (DEMO_SECONDS=N stops by itself)
 	@$(BIN)/kronstream dev --demo $(if $(DEMO_SECONDS),--for $(DEMO_SECONDS))
 
-manifests: $(STAMP) ## generate crds/ from the models, docs/openapi.json from the HTTP API
+manifests: $(STAMP) ## generate crds/, docs/openapi.json and the table of metrics from the code
 	@$(BIN)/kronstream crds --write crds
 	@$(BIN)/kronstream openapi --write docs/openapi.json
+	@$(BIN)/python -m kronstream.cli.metrictable --write docs/observe.md
 
 verify: $(STAMP) ## generated files are as generated
 	@$(BIN)/kronstream crds --check crds
 	@$(BIN)/kronstream openapi --check docs/openapi.json
+	@$(BIN)/python -m kronstream.cli.metrictable --check docs/observe.md
 
 lint: $(STAMP) ## ruff, mypy strict, the layers, the licences of the dependencies
 	@$(BIN)/ruff check .
@@ -63,11 +68,11 @@ coverage: $(STAMP) ## every branch of the decisions is tested
 	@$(BIN)/pytest -q -n 2 $(DECISIONS:%=tests/unit/test_%*.py) \
 		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-computed: $(STAMP) redis # tests that compute more than they wait; what coverage ran is not run again
+computed: $(STAMP) redis prometheus # tests that compute more than they wait; what coverage ran is not run again
 	@$(BIN)/pytest -q -n 2 tests --ignore tests/integration $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
 
 # those that wait for real parts leave much of the processors to those that compute, which run beside them, yielding
-test: lint verify envtest redis ## everything that must pass, on real parts
+test: lint verify envtest redis prometheus ## everything that must pass, on real parts
 	@nice $(MAKE) --no-print-directory coverage computed >.computed.log 2>&1 & computed=$$!; trap 'kill $$computed 2>/dev/null || true' EXIT; \
 	status=0; $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 tests/integration || status=$$?; \
 	wait $$computed || status=$$?; cat .computed.log; exit $$status

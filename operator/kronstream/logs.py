@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import chain
@@ -16,12 +16,12 @@ from typing import Any, TextIO
 _PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)(?P<user>[^\s:/@]{0,128}):\S{0,512}@", re.IGNORECASE)
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
 _INTERNAL = frozenset({"k8s_skip", "settings"})  # kopf's own, never for people
-_BOUND: ContextVar[Mapping[str, object] | None] = ContextVar("bound", default=None)
+_BOUND: ContextVar[Callable[[], Mapping[str, object]]] = ContextVar("bound", default=dict)
 TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def bind(fields: Mapping[str, object] | None) -> None:
-    """From now on every record of this context carries these fields as JSON, such as run and job; None: none."""
+def bind(fields: Callable[[], Mapping[str, object]]) -> None:
+    """From now on every record of this context carries these fields as JSON, such as run and job; asked for each."""
     _BOUND.set(fields)
 
 
@@ -69,7 +69,7 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        for key, value in chain(vars(record).items(), (_BOUND.get() or {}).items()):
+        for key, value in chain(vars(record).items(), _BOUND.get()().items()):
             if key not in _STANDARD and key not in _INTERNAL and key not in line:
                 line[key] = value
         return masked(json.dumps(line, default=str, ensure_ascii=False))

@@ -6,7 +6,15 @@ import time
 from pathlib import Path
 
 from cryptography import x509
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from kronstream import __version__
 
@@ -15,6 +23,8 @@ TRIPS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 def introduce(registry: CollectorRegistry) -> None:
     """The metrics of a process itself: its version, memory, processor time and descriptors."""
+    # it would be one more series for every counter and bucket, of which nobody asks anything
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     Info("kronstream_build", "The version of this process", registry=registry).info({"version": __version__})
     ProcessCollector(registry=registry)
 

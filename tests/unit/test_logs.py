@@ -1,5 +1,6 @@
 """Log lines: one a record, as text or JSON, without passwords."""
 
+import contextvars
 import io
 import json
 import logging
@@ -61,3 +62,13 @@ def test_passwords_of_urls_are_masked_also_in_tracebacks(root: logging.Logger, f
 def test_a_message_without_a_password_is_as_it_was() -> None:
     text = "see http://host:80/a and a:b@c, redis://host:6379/0"
     assert logs.masked(text) == text
+
+
+def test_fields_that_are_bound_are_in_every_line_of_their_context_alone(root: logging.Logger) -> None:
+    def bound() -> str:
+        logs.bind(lambda: {"run": "r1", "job": "n/j", "attempt": 2, "trace_id": "t"})
+        return written("json", "did it", extra={"run": "its own"})
+
+    line = json.loads(contextvars.copy_context().run(bound))
+    assert (line["run"], line["job"], line["attempt"], line["trace_id"]) == ("its own", "n/j", 2, "t")
+    assert "run" not in json.loads(written("json", "did it"))

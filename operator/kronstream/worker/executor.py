@@ -7,6 +7,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from signal import SIGXCPU
 
 from kronstream.domain.run import Reason
@@ -75,7 +76,7 @@ class Attempt:
         self.seat = Seat(slot)
         self.allowed = allowed(claim)
         context = contextvars.copy_context()
-        context.run(bind, marks(claim))
+        context.run(bind, partial(marks, claim))
         if function.is_async:
             body = self._in_loop(function)
             context.run(seat.set, self.seat)
