@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis prometheus envtest demo test test-fast coverage computed lint format manifests verify bench soak fuzz lock wheel clean
+.PHONY: help setup redis prometheus envtest demo test test-fast coverage computed lint format manifests chart verify bench soak fuzz lock wheel clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,8 @@ redis: ## see to it that a redis-server or valkey-server is there
 prometheus: ## see to it that prometheus and promtool are there
 	@bash scripts/prometheus.sh
 
-envtest: $(STAMP) ## fetch or build kube-apiserver, etcd and kubectl into the cache
-	@$(BIN)/kronstream envtest --controller-manager
+envtest: $(STAMP) ## fetch or build kube-apiserver, etcd, kubectl and helm into the cache
+	@$(BIN)/kronstream envtest --controller-manager --helm
 
 demo: $(STAMP) redis ## run the main job on an embedded control plane (DEMO_SECONDS=N stops by itself)
 	@$(BIN)/kronstream dev --demo $(if $(DEMO_SECONDS),--for $(DEMO_SECONDS))
@@ -47,8 +47,13 @@ manifests: $(STAMP) ## generate crds/, docs/openapi.json and the table of metric
 	@$(BIN)/kronstream openapi --write docs/openapi.json
 	@$(BIN)/python -m kronstream.cli.metrictable --write docs/observe.md
 
+chart: envtest ## generate what follows from crds/ and the settings in charts/, and deploy/ from the chart
+	@$(BIN)/python -m scripts.chart
+	@$(BIN)/python -m scripts.deploy
+
 verify: $(STAMP) ## generated files are as generated
 	@$(BIN)/kronstream crds --check crds
+	@$(BIN)/python -m scripts.chart --check
 	@$(BIN)/kronstream openapi --check docs/openapi.json
 	@$(BIN)/python -m kronstream.cli.metrictable --check docs/observe.md
 

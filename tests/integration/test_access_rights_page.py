@@ -25,8 +25,8 @@ from unit import docpage
 from unit.docpage import ROOT, code
 
 PAGE = ROOT / "docs" / "access-rights.md"
-ROLES = list(yaml.safe_load_all((ROOT / "deploy" / "rbac-users.yaml").read_text("utf-8")))
-EXECUTIONS = list(yaml.safe_load_all((ROOT / "deploy" / "runs-apiserver" / "rbac.yaml").read_text("utf-8")))
+ROLES = list(yaml.safe_load_all((ROOT / "deploy" / "base" / "rbac-users.yaml").read_text("utf-8")))
+EXECUTIONS = list(yaml.safe_load_all((ROOT / "deploy" / "runs-apiserver" / "rbac-runs.yaml").read_text("utf-8")))
 (TAKES,) = [table for table in docpage.tables(PAGE) if "calls" in table.columns]
 BLOCKS = docpage.blocks(PAGE)
 REVIEW = "kind: SubjectAccessReview"
