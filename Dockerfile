@@ -33,8 +33,8 @@ RUN /opt/build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --
 
 FROM ${BASE}
 COPY --from=build /opt/kronstream /opt/kronstream
-# HOME: libraries of handlers that keep a cache find a place that can be written to
-ENV PATH=/opt/kronstream/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+# HOME is where libraries of handlers keep caches, USER what they find instead of an entry in /etc/passwd
+ENV PATH=/opt/kronstream/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp USER=kronstream
 WORKDIR /
 # by number: the kubelet can tell that it is not root
 USER 65532:65532

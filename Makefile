@@ -93,7 +93,7 @@ image: ## build the image with docker, buildah or podman (IMAGE=, BASE=, PLATFOR
 	@bash scripts/image.sh
 
 e2e: $(STAMP) ## chart and image on the cluster that KUBECONFIG names (E2E_IMAGE=, E2E_LOAD=; docs/images.md)
-	@$(BIN)/pytest e2e $(E2E_OPTIONS)
+	@$(BIN)/pytest e2e --timeout 1800 $(E2E_OPTIONS)
 
 clean: ## remove what the tasks made here (not the cache of binaries)
 	rm -rf $(VENV) $(PEERS_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
