@@ -209,5 +209,5 @@ class Watch:
             stop_flag=stop_flag,
             standalone=True,
             # nobody asks for it; kopf would look for the user's name, which a user of a container may not have
-            identity=cast(Any, "kronstream"),
+            identity=cast("Any", "kronstream"),
         )
