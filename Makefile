@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests verify bench soak fuzz lock wheel image e2e clean
+.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests chart verify bench soak fuzz lock wheel image e2e clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,8 @@ setup: $(STAMP) ## make .venv with everything pinned by hash
 redis: ## see to it that a redis-server or valkey-server is there
 	@bash scripts/redis.sh
 
-envtest: $(STAMP) ## fetch or build kube-apiserver, etcd and kubectl into the cache
-	@$(BIN)/kronstream envtest --controller-manager
+envtest: $(STAMP) ## fetch or build kube-apiserver, etcd, kubectl and helm into the cache
+	@$(BIN)/kronstream envtest --controller-manager --helm
 
 demo: $(STAMP) redis ## run the main job on an embedded control plane (DEMO_SECONDS=N stops by itself)
 	@$(BIN)/kronstream dev --demo $(if $(DEMO_SECONDS),--for $(DEMO_SECONDS))
@@ -43,8 +43,13 @@ manifests: $(STAMP) ## generate crds/ from the models, docs/openapi.json from th
 	@$(BIN)/kronstream crds --write crds
 	@$(BIN)/kronstream openapi --write docs/openapi.json
 
+chart: envtest ## generate what follows from crds/ and the settings in charts/, and deploy/ from the chart
+	@$(BIN)/python -m scripts.chart
+	@$(BIN)/python -m scripts.deploy
+
 verify: $(STAMP) ## generated files are as generated
 	@$(BIN)/kronstream crds --check crds
+	@$(BIN)/python -m scripts.chart --check
 	@$(BIN)/kronstream openapi --check docs/openapi.json
 
 lint: $(STAMP) ## ruff, mypy strict, the layers

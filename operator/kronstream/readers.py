@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from kronstream.domain import address, duration, quantity, target
 from kronstream.domain.limits import Gate, Limits, function_gate, queue_gate
@@ -91,6 +91,13 @@ def visible(text: str) -> str:
     """Reads a name without blanks and control characters."""
     if not _VISIBLE.fullmatch(text):
         raise ValueError("write 1 to 255 printable ASCII characters without blanks")
+    return text
+
+
+def printed(text: str) -> str:
+    """Reads a secret that is one line of printable characters; its text is never part of a message."""
+    if not text.isprintable() or len(text) > 1_024:
+        raise ValueError("write at most 1,024 printable characters, without a newline at the end")
     return text
 
 
@@ -201,6 +208,14 @@ def redis_url(text: str) -> str:
     if not valid:
         raise ValueError(instead)
     return text
+
+
+def redis_login(url: str, username: str, password: str) -> str:
+    """A Redis URL with user and password in it, where it has none of its own."""
+    parts = urlsplit(url)
+    if not (username or password) or "@" in parts.netloc:
+        return url
+    return parts._replace(netloc=f"{quote(username, safe='')}:{quote(password, safe='')}@{parts.netloc}").geturl()
 
 
 def worker_limits(text: str) -> Limits:

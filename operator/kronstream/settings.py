@@ -18,7 +18,9 @@ from kronstream.readers import (
     host_port,
     listed,
     namespace_name,
+    printed,
     queue_slots,
+    redis_login,
     redis_url,
     resource_kinds,
     service_port,
@@ -51,14 +53,26 @@ class LogSettings:
 
 @dataclass(frozen=True)
 class RedisSettings:
-    """Where the streams are. The URL may hold a password and stays out of the repr."""
+    """Where the streams are. The URL may hold a password and stays out of the repr.
+
+    `username` and `password` become part of a URL that has neither: a Secret of others holds a password as it is.
+    """
 
     url: str = setting("KRONSTREAM_REDIS_URL", "where Redis is", redis_url, "redis://127.0.0.1:6379/0", secret=True)
+    username: str = setting(
+        "KRONSTREAM_REDIS_USERNAME", "user at Redis, where the URL names none", visible, "", shown="none"
+    )
+    password: str = setting(
+        "KRONSTREAM_REDIS_PASSWORD", "its password, where the URL has none", printed, "", secret=True, shown="none"
+    )
     base_stream: str = setting(
         "KRONSTREAM_STREAM_NAME", "stream of the default queue; every other key derives from it", stream_name,
         DEFAULT_STREAM,
     )  # fmt: skip
     group: str = setting("KRONSTREAM_CONSUMER_GROUP", "consumer group of the workers", visible, DEFAULT_GROUP)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", redis_login(self.url, self.username, self.password))
 
 
 @dataclass(frozen=True)

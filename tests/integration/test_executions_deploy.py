@@ -64,7 +64,8 @@ def test_two_replicas_of_this_version_meet_the_restricted_standard(
     settings = read_settings(RunsSettings, environ(container))
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert (settings.port, settings.metrics_port) == (ports["https"], ports["http"])
-    assert str(settings.certificate).startswith(container["volumeMounts"][0]["mountPath"])
+    (mount,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "tls"]
+    assert str(settings.certificate).startswith(mount)
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

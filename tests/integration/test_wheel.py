@@ -28,10 +28,11 @@ def test_the_wheel_holds_what_is_not_python(wheel: Path) -> None:
     for wanted in (
         "kronstream/_manifests/crds/kronstream.dev_eventhandlers.yaml",
         "kronstream/_manifests/crds/kronstream.dev_scheduledjobs.yaml",
-        "kronstream/_manifests/deploy/operator.yaml",
+        "kronstream/_manifests/deploy/base/operator.yaml",
         "kronstream/_manifests/examples/scheduledjob.yaml",
         "kronstream/streams/lua/dispatch.lua",
         "kronstream/dev/gomod/go.sum",
+        "kronstream/dev/gomod/helm/go.sum",
         "kronstream/py.typed",
     ):
         assert wanted in names

@@ -304,8 +304,9 @@ def test_figures_of_the_scripts_are_those_of_the_models() -> None:
 
 
 def test_the_manifest_gives_the_graces() -> None:
-    (text,) = [(ROOT / "deploy" / "worker.yaml").read_text("utf-8")]
-    pod = yaml.safe_load(text)["spec"]["template"]["spec"]
+    text = (ROOT / "deploy" / "base" / "worker.yaml").read_text("utf-8")
+    (deployment,) = [item for item in yaml.safe_load_all(text) if item["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
     grace = next(one["value"] for one in pod["containers"][0]["env"] if one["name"] == "KRONSTREAM_GRACE")
     whole = pod["terminationGracePeriodSeconds"]
     assert f"gives a grace of {grace} within a `terminationGracePeriodSeconds` of {whole}" in FLAT

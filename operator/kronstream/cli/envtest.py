@@ -8,8 +8,9 @@ import click
 
 @click.command()
 @click.option("--controller-manager", is_flag=True, help="kube-controller-manager too.")
+@click.option("--helm", is_flag=True, help="helm too.")
 @click.option("--print-path", is_flag=True, help="Print the folder of the programs, for KUBEBUILDER_ASSETS.")
-def envtest(*, controller_manager: bool, print_path: bool) -> None:
+def envtest(*, controller_manager: bool, helm: bool, print_path: bool) -> None:
     """Fetch or build kube-apiserver, etcd and kubectl.
 
     They are taken from KUBEBUILDER_ASSETS when that is set, else from the cache ($KRONSTREAM_CACHE, else
@@ -22,7 +23,7 @@ def envtest(*, controller_manager: bool, print_path: bool) -> None:
 
     progress = Progress(sys.stderr)
     try:
-        found = ensure(wanted(controller_manager=controller_manager), os.environ, progress, thorough=True)
+        found = ensure(wanted(controller_manager=controller_manager, helm=helm), os.environ, progress, thorough=True)
     except DevError as error:
         raise click.ClickException(str(error)) from error
     folders = sorted({str(path.parent) for path in found.paths.values()})

@@ -10,11 +10,15 @@ from pathlib import Path
 from kronstream.dev import setupenvtest
 from kronstream.dev.cache import Cache, cache_root, platform_name
 from kronstream.dev.errors import BinariesMissingError, DevError
+from kronstream.dev.gobuild import HELM as HELM_VERSION
 from kronstream.dev.gobuild import KUBERNETES, GoBuilder
 from kronstream.dev.progress import Progress
 
 CORE = ("etcd", "kube-apiserver", "kubectl")
 CONTROLLER_MANAGER = "kube-controller-manager"
+HELM = "helm"
+VERSIONS = {HELM: HELM_VERSION}  # of what does not follow the version that the cache's folder is named for
+QUESTIONS = {"kubectl": ["version", "--client"], "helm": ["version"]}
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ class Binaries:
             raise BinariesMissingError(f"{program} was not asked for: `kronstream envtest` fetches it") from None
 
 
-def wanted(*, controller_manager: bool) -> tuple[str, ...]:
-    """The programs of a control plane, with or without kube-controller-manager."""
-    return (*CORE, CONTROLLER_MANAGER) if controller_manager else CORE
+def wanted(*, controller_manager: bool, helm: bool = False) -> tuple[str, ...]:
+    """The programs of a control plane, with or without kube-controller-manager, and helm where it is asked for."""
+    return (*CORE, *((CONTROLLER_MANAGER,) if controller_manager else ()), *((HELM,) if helm else ()))
 
 
 def cache(environ: Mapping[str, str]) -> Cache:
@@ -50,8 +54,8 @@ def find(programs: Iterable[str], environ: Mapping[str, str], *, thorough: bool 
     if missing:
         raise BinariesMissingError(
             f"{', '.join(missing)}: missing or broken in {cache(environ).folder}.\n"
-            "Run `make envtest` (or `kronstream envtest --controller-manager`), which fetches or builds them once, "
-            "or set KUBEBUILDER_ASSETS to a folder that holds them."
+            "Run `make envtest` (or `kronstream envtest --controller-manager --helm`), which fetches or builds them "
+            "once, or set KUBEBUILDER_ASSETS to a folder that holds them."
         )
     return Binaries(paths)
 
@@ -82,7 +86,7 @@ def _search(
     for program in programs:
         if assets and answers(Path(assets) / program):
             paths[program] = Path(assets) / program
-        elif cached.sound(program, thorough=thorough):
+        elif cached.sound(program, VERSIONS.get(program, ""), thorough=thorough):
             paths[program] = cached.path(program)
         else:
             missing.append(program)
@@ -93,7 +97,7 @@ def answers(program: Path) -> bool:
     """Whether the program can be run and tells its version."""
     if not os.access(program, os.X_OK):
         return False
-    question = ["version", "--client"] if program.name == "kubectl" else ["--version"]
+    question = QUESTIONS.get(program.name, ["--version"])
     try:
         answer = subprocess.run([program, *question], capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -130,4 +134,4 @@ def _install(cached: Cache, program: str, built: Path, origin: str) -> None:
             f"{program} was {origin} for {platform_name()} but does not run here: is {cached.folder} on a "
             "file system mounted noexec? Set KRONSTREAM_CACHE to another folder."
         )
-    cached.install(program, built, origin)
+    cached.install(program, built, origin, VERSIONS.get(program, ""))

@@ -45,8 +45,8 @@ class Cache:
     def path(self, program: str) -> Path:
         return self.folder / program
 
-    def sound(self, program: str, *, thorough: bool = False) -> bool:
-        """Whether `program` is there, executable and as it was stamped.
+    def sound(self, program: str, version: str = "", *, thorough: bool = False) -> bool:
+        """Whether `program` is there in this version, executable and as it was stamped.
 
         An untouched file (same size and modification time) is believed; `thorough` reads every byte again.
         """
@@ -54,20 +54,22 @@ class Cache:
         if not isinstance(stamp, dict) or not os.access(file, os.X_OK) or not file.is_file():
             return False
         stat = file.stat()
-        if stat.st_size != stamp.get("size"):
+        if stat.st_size != stamp.get("size") or version != stamp.get("version", ""):
             return False
         if stat.st_mtime_ns == stamp.get("mtime_ns") and not thorough:
             return True
         return sha256(file) == stamp.get("sha256")
 
-    def install(self, program: str, built: Path, origin: str) -> Path:
+    def install(self, program: str, built: Path, origin: str, version: str = "") -> Path:
         """Moves `built`, a file in the same file system, into its place and stamps it. The lock must be held."""
         built.chmod(0o755)
         digest = sha256(built)
         target = self.path(program)
         built.replace(target)
         stat = target.stat()
-        stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest, "origin": origin}
+        stamp: dict[str, Any] = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest, "origin": origin}
+        if version:
+            stamp["version"] = version
         stamps = {**self._stamps(), program: stamp}
         half = self.folder / f".{STAMP}.{os.getpid()}"
         half.write_text(json.dumps(stamps, indent=2) + "\n", encoding="utf-8")

@@ -26,6 +26,7 @@ from kronstream.dev.process import Process
 from kronstream.dev.redisserver import find_redis
 
 NAMESPACE = "kronstream-system"
+DEV_FOLDER = "overlays/dev"  # of deploy/, what workers may do here beside the usual
 RUNS_FOLDER = "runs-apiserver"  # of deploy/, what the extension API server needs
 STOP_GRACE = 5.0  # seconds a part has to end after SIGTERM
 
@@ -118,7 +119,7 @@ class ControlPlane:
     def install(self) -> None:
         """Applies the CRDs and, of `deploy/`, namespace and RBAC; returns when the resources are served."""
         crds = manifests.crds()
-        objects = [*crds, *manifests.rights(RUNS_FOLDER if self._aggregation else "")]
+        objects = [*crds, *manifests.rights(DEV_FOLDER, *([RUNS_FOLDER] if self._aggregation else []))]
         if objects:
             everything = {"apiVersion": "v1", "kind": "List", "items": objects}
             self.apply(json.dumps(everything))

@@ -15,6 +15,7 @@ from kronstream.dev.progress import Progress
 from kronstream.dev.spawner import leashed
 
 KUBERNETES = "v1.37.2"
+HELM = "v4.3.1"
 GO = "1.26"
 MODULES = Path(__file__).resolve().parent / "gomod"
 
@@ -23,12 +24,17 @@ PACKAGES: Mapping[str, str] = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "helm": "helm.sh/helm/v4/cmd/helm",
 }
+# A module of its own below `gomod/`: what helm requires would change what the control plane is built from.
+APART = frozenset({"helm"})
+VERSIONS: Mapping[str, str] = {"etcd": "", "helm": HELM}
 
 # Without these the programs answer v0.0.0-master, which the API server takes for a version to be compatible with.
 LDFLAGS = (
     f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}"
     f" -X k8s.io/client-go/pkg/version.gitVersion={KUBERNETES}"
+    f" -X helm.sh/helm/v4/internal/version.version={HELM}"
 )
 
 
@@ -42,14 +48,17 @@ class GoBuilder:
         self._folder = folder
         self._environ = {**environ, "CGO_ENABLED": "0", "GOWORK": "off"}
         shutil.copytree(MODULES, folder, dirs_exist_ok=True)
+        (folder / "built").mkdir(exist_ok=True)
         self._check_version()
 
     def build(self, program: str) -> Path:
         """Builds one program and returns the file; raises DevError with the end of what Go said."""
-        target = self._folder / program
+        target = self._folder / "built" / program
         command = [self._go, "build", "-v", "-trimpath", "-mod=readonly", "-ldflags", LDFLAGS]
         command += ["-o", str(target), PACKAGES[program]]
-        code, said = self._run(command, f"building {program} {KUBERNETES if program != 'etcd' else ''}".rstrip())
+        folder = self._folder / program if program in APART else self._folder
+        what = f"building {program} {VERSIONS.get(program, KUBERNETES)}".rstrip()
+        code, said = self._run(command, folder, what)
         if code != 0 or not target.is_file():
             raise DevError(
                 f"building {program} from {PACKAGES[program]} failed (go build ended with {code}):\n"
@@ -70,13 +79,13 @@ class GoBuilder:
                 "kube-apiserver, etcd and kubectl."
             )
 
-    def _run(self, command: list[str], what: str) -> tuple[int, list[str]]:
+    def _run(self, command: list[str], folder: Path, what: str) -> tuple[int, list[str]]:
         """Runs `command` in a process group of its own and returns its code and its last lines."""
         self._progress.say(f"{what} (the first time takes minutes)")
         begun, compiled, said = time.monotonic(), 0, deque[str](maxlen=20)
         with subprocess.Popen(
             leashed(command),
-            cwd=self._folder,
+            cwd=folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

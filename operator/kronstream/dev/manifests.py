@@ -49,10 +49,9 @@ def crds() -> list[dict[str, Any]]:
     return [document for document in found if document["kind"] == "CustomResourceDefinition"]
 
 
-def rights(component: str = "") -> list[dict[str, Any]]:
-    """Namespace, service accounts and RBAC of `deploy/`, and of the folder of a component in it; namespaces first."""
-    files = yaml_files(manifests_dir("deploy"))
-    if component:
-        files += yaml_files(manifests_dir("deploy") / component)
+def rights(*more: str) -> list[dict[str, Any]]:
+    """Namespace, service accounts and RBAC of `deploy/base`, and of more folders of `deploy/`; namespaces first."""
+    folder = manifests_dir("deploy")
+    files = [file for name in ("base", *more) for file in yaml_files(folder / name)]
     found = [document for document in documents(files) if document["kind"] in RIGHTS]
     return sorted(found, key=lambda document: document["kind"] != "Namespace")

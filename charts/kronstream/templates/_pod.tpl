@@ -1,0 +1,149 @@
+{{/*
+What the Pods of all components have, under `spec`.
+(dict "root" $ "component" "api" "pool" "" "pods" overrides "account" name "token" true "grace" seconds "important" true)
+*/}}
+{{- define "kronstream.podspec" -}}
+{{- $root := .root -}}
+{{- $pods := mergeOverwrite (deepCopy $root.Values.pods) (deepCopy (.pods | default dict)) -}}
+serviceAccountName: {{ .account }}
+automountServiceAccountToken: {{ .token }}
+# a Service's variables, like KRONSTREAM_API_PORT, would be taken for settings
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ .grace }}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+{{- toYaml . | nindent 0 }}
+{{- end }}
+{{- if $pods.priorityClassName }}
+priorityClassName: {{ $pods.priorityClassName }}
+{{- else if and .important $root.Values.priorityClass.create }}
+priorityClassName: {{ include "kronstream.fullname" $root }}
+{{- end }}
+{{- with $pods.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ $pods.securityContext.runAsUser }}
+  runAsGroup: {{ $pods.securityContext.runAsGroup }}
+  fsGroup: {{ $pods.securityContext.fsGroup }}
+  seccompProfile:
+    type: RuntimeDefault
+{{- with $pods.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $pods.tolerations }}
+tolerations:
+{{- toYaml . | nindent 0 }}
+{{- end }}
+affinity:
+{{- if $pods.affinity }}
+  {{- toYaml $pods.affinity | nindent 2 }}
+{{- else }}
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- include "kronstream.selector" . | nindent 12 }}
+{{- end }}
+topologySpreadConstraints:
+{{- if $pods.topologySpreadConstraints }}
+{{- range $pods.topologySpreadConstraints }}
+- {{ toYaml . | nindent 2 | trim }}
+  {{- if not .labelSelector }}
+  labelSelector:
+    matchLabels:
+      {{- include "kronstream.selector" $ | nindent 6 }}
+  {{- end }}
+{{- end }}
+{{- else }}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "kronstream.selector" $ | nindent 6 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Metadata of those Pods. */}}
+{{- define "kronstream.podmeta" -}}
+{{- $pods := mergeOverwrite (deepCopy .root.Values.pods) (deepCopy (.pods | default dict)) -}}
+labels:
+  {{- include "kronstream.selector" . | nindent 2 }}
+  {{- with $pods.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $pods.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "kronstream.locked" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* Probes on a named port: alive is not the same as ready, which tells of Redis and the API server, too. */}}
+{{- define "kronstream.probes" -}}
+{{- $scheme := .scheme | default "HTTP" -}}
+startupProbe:
+  httpGet: {path: /healthz, port: {{ .port }}, scheme: {{ $scheme }}}
+  periodSeconds: 1
+  # a node that is busy takes its time; whoever is killed meanwhile starts from the beginning
+  failureThreshold: 300
+livenessProbe:
+  httpGet: {path: /healthz, port: {{ .port }}, scheme: {{ $scheme }}}
+  periodSeconds: 10
+  timeoutSeconds: 5
+readinessProbe:
+  httpGet: {path: /readyz, port: {{ .port }}, scheme: {{ $scheme }}}
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end -}}
+
+{{/* Environment by name and value, sorted, so that a diff shows what changed: a map. */}}
+{{- define "kronstream.settings" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ if kindIs "float64" $value }}{{ $value | int64 | toString | quote }}{{ else }}{{ $value | toString | quote }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kronstream.logenv" -}}
+- name: KRONSTREAM_LOG_FORMAT
+  value: {{ .Values.log.format }}
+- name: KRONSTREAM_LOG_LEVEL
+  value: {{ .Values.log.level }}
+{{- end -}}
+
+{{/* What keeps one replica when nodes are drained: arguments of the selector, "name", "budget", "replicas". */}}
+{{- define "kronstream.budget" -}}
+{{- if .budget.enabled }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "kronstream.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  # a Pod that is not ready holds nobody up
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "kronstream.selector" . | nindent 6 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,106 @@
+{{/* Exactly one way to Redis is said. */}}
+{{- define "kronstream.redis.check" -}}
+{{- $redis := .Values.redis -}}
+{{- $ways := 0 -}}
+{{- if $redis.existingSecret.name }}{{ $ways = add1 $ways }}{{ end -}}
+{{- if $redis.host }}{{ $ways = add1 $ways }}{{ end -}}
+{{- if $redis.embedded.enabled }}{{ $ways = add1 $ways }}{{ end -}}
+{{- if ne (int $ways) 1 -}}
+{{- fail (printf "redis: say exactly one of redis.host, redis.existingSecret.name (a Secret with the whole address) and redis.embedded.enabled=true (to try); %d are said" (int $ways)) -}}
+{{- end -}}
+{{- if and (not $redis.host) (or $redis.tls.enabled $redis.username $redis.passwordSecret.name) -}}
+{{- fail "redis.tls, redis.username and redis.passwordSecret belong to redis.host; a Secret of redis.existingSecret holds the whole address, as rediss://user:password@host:6379/0" -}}
+{{- end -}}
+{{- if and $redis.username (not $redis.passwordSecret.name) -}}
+{{- fail "redis.username needs a password: say redis.passwordSecret.name" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kronstream.redis.host" -}}
+{{- if .Values.redis.embedded.enabled }}{{ include "kronstream.fullname" . }}-redis{{ else }}{{ .Values.redis.host }}{{ end -}}
+{{- end -}}
+
+{{- define "kronstream.redis.embeddedsecret" -}}
+{{- .Values.redis.embedded.existingSecret | default (printf "%s-redis" (include "kronstream.fullname" .)) -}}
+{{- end -}}
+
+{{/* Environment that tells a program where Redis is. */}}
+{{- define "kronstream.redis.env" -}}
+{{- include "kronstream.redis.check" . -}}
+{{- $redis := .Values.redis -}}
+- name: KRONSTREAM_REDIS_URL
+{{- if $redis.existingSecret.name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $redis.existingSecret.name }}
+      key: {{ $redis.existingSecret.key }}
+{{- else if $redis.embedded.enabled }}
+  value: redis://{{ include "kronstream.redis.host" . }}:6379/0
+- name: KRONSTREAM_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "kronstream.redis.embeddedsecret" . }}
+      key: password
+{{- else }}
+  {{- $query := list }}
+  {{- if $redis.tls.enabled }}
+  {{- if $redis.tls.caSecret.name }}{{ $query = append $query "ssl_ca_certs=/etc/kronstream/redis-ca/ca.crt" }}{{ end }}
+  {{- if $redis.tls.clientSecret }}{{ $query = concat $query (list "ssl_certfile=/etc/kronstream/redis-client/tls.crt" "ssl_keyfile=/etc/kronstream/redis-client/tls.key") }}{{ end }}
+  {{- end }}
+  value: {{ printf "%s://%s:%d/%d%s%s" (ternary "rediss" "redis" $redis.tls.enabled) $redis.host (int $redis.port) (int $redis.database) (ternary "?" "" (gt (len $query) 0)) (join "&" $query) | quote }}
+{{- with $redis.username }}
+- name: KRONSTREAM_REDIS_USERNAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with $redis.passwordSecret.name }}
+- name: KRONSTREAM_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $redis.passwordSecret.key }}
+{{- end }}
+{{- end }}
+{{- if ne $redis.streamName "stream:scheduler:job.dispatch" }}
+- name: KRONSTREAM_STREAM_NAME
+  value: {{ $redis.streamName | quote }}
+{{- end }}
+{{- if ne $redis.consumerGroup "scheduler-workers" }}
+- name: KRONSTREAM_CONSUMER_GROUP
+  value: {{ $redis.consumerGroup | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "kronstream.redis.mounts" -}}
+{{- if .Values.redis.tls.enabled }}
+{{- if .Values.redis.tls.caSecret.name }}
+- name: redis-ca
+  mountPath: /etc/kronstream/redis-ca
+  readOnly: true
+{{- end }}
+{{- if .Values.redis.tls.clientSecret }}
+- name: redis-client
+  mountPath: /etc/kronstream/redis-client
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kronstream.redis.volumes" -}}
+{{- if .Values.redis.tls.enabled }}
+{{- with .Values.redis.tls.caSecret }}
+{{- if .name }}
+- name: redis-ca
+  secret:
+    secretName: {{ .name }}
+    items:
+    - {key: {{ .key }}, path: ca.crt}
+{{- end }}
+{{- end }}
+{{- with .Values.redis.tls.clientSecret }}
+- name: redis-client
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+{{- end -}}
