@@ -1,7 +1,10 @@
 """The command `kronstream`: it knows its subcommands by name and imports the one that is called."""
 
 import importlib
+import os
+import signal
 from dataclasses import dataclass
+from typing import NoReturn
 
 import click
 
@@ -83,6 +86,13 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="kronstream")
 def main() -> None:
     """kronstream schedules jobs on Kubernetes: apply a ScheduledJob, and it runs on time, once."""
+    if os.getpid() == 1:
+        # the first process of a container ignores what it has no handler for, and the imports take a while
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+    raise SystemExit(128 + number)
 
 
 def plugin() -> None:

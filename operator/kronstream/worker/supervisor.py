@@ -24,6 +24,7 @@ from kronstream.worker.consumer import CANCEL_GRACE, slots_for
 from kronstream.worker.exposition import Exposition, Readiness, Statistics
 from kronstream.worker.heart import Heart
 from kronstream.worker.loopprocess import LoopProcess
+from kronstream.worker.orphans import look_after
 from kronstream.worker.slate import TICK
 from kronstream.worker.store import REDIS, Store, opener
 from kronstream.worker.verdict import Verdict
@@ -89,7 +90,7 @@ class Supervisor:
                 registry = Exposition(self._statistics).registry()
                 port, host = self._settings.metrics_port, self._settings.metrics_host
                 stack.enter_context(ProbeServer(registry, self.readiness, port=port, host=host))
-            timers = [asyncio.create_task(timer) for timer in (self._heart.beat(), self._heart.sweep())]
+            timers = [asyncio.create_task(timer) for timer in (self._heart.beat(), self._heart.sweep(), look_after())]
             try:
                 return await self._keep_running()
             finally:
