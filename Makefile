@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests chart verify bench soak fuzz lock wheel image e2e clean
+.PHONY: help setup redis envtest demo test test-fast coverage lint format manifests chart verify bench soak fuzz lock wheel image e2e-image e2e clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ IMAGE ?= kronstream:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/kro
 export IMAGE BASE PLATFORM ARCHIVE BUILDER CONTEXT PIP_INDEX_URL
 image: ## build the image with docker, buildah or podman (IMAGE=, BASE=, PLATFORM=, ARCHIVE=file.tar)
 	@bash scripts/image.sh
+
+e2e-image: ## build the image of the e2e suite that has functions of its own, on $(IMAGE)
+	@IMAGE=$(IMAGE)-own BASE=$(IMAGE) CONTEXT=e2e/own bash scripts/image.sh
 
 e2e: $(STAMP) ## chart and image on the cluster that KUBECONFIG names (E2E_IMAGE=, E2E_LOAD=; docs/images.md)
 	@$(BIN)/pytest e2e --timeout 1800 $(E2E_OPTIONS)
