@@ -123,3 +123,12 @@ def test_a_program_that_fails_does_not_answer(tmp_path: Path) -> None:
     assert answers(program(tmp_path / "good"))
     assert not answers(program(tmp_path / "bad", code=1))
     assert not answers(tmp_path / "absent")
+
+
+def test_a_program_of_another_version_does_not_count(cache: Cache) -> None:
+    with cache.lock(print), cache.scratch() as scratch:
+        cache.install("helm", program(scratch / "helm"), "test", "v4.3.1")
+
+    assert cache.sound("helm", "v4.3.1")
+    assert not cache.sound("helm", "v4.4.0")
+    assert not cache.sound("helm")

@@ -12,6 +12,7 @@ from kronstream.cli.worker import worker
 from kronstream.domain.errors import Invalid
 from kronstream.setting import read_settings
 from kronstream.settings import OperatorSettings, RedisSettings, WorkerSettings
+from kronstream.streams.connection import connect
 
 
 def test_defaults_of_a_worker() -> None:
@@ -195,3 +196,33 @@ def test_flags_given_again_are_all_read() -> None:
     assert settings.queues == {"reports": 4, "default": 10}
     assert sorted(settings.limits.queues) == ["b", "reports"]
     assert settings.types.http_allow == ("private", "10.0.0.0/8")
+
+
+@pytest.mark.parametrize(
+    ("url", "username", "password", "login"),
+    [
+        ("redis://h:6379/0", "", "a/b+c=@:%", "redis://:a%2Fb%2Bc%3D%40%3A%25@h:6379/0"),
+        ("rediss://h/3?ssl_ca_certs=/x", "u", "p w", "rediss://u:p%20w@h/3?ssl_ca_certs=/x"),
+        ("unix:///run/redis.sock", "", "pw", "unix://:pw@/run/redis.sock"),
+        ("redis://x:y@h/0", "u", "other", "redis://x:y@h/0"),
+        ("redis://h/0", "", "", "redis://h/0"),
+    ],
+)
+def test_user_and_password_of_their_own_become_part_of_the_url(
+    url: str, username: str, password: str, login: str
+) -> None:
+    environ = {"URL": url, "USERNAME": username, "PASSWORD": password}
+    settings = read_settings(RedisSettings, {f"KRONSTREAM_REDIS_{name}": text for name, text in environ.items()})
+    assert settings.url == login
+    assert RedisSettings(**dataclasses.asdict(settings)) == settings
+    if password:
+        assert password not in repr(settings)
+    client = connect(settings.url).connection_pool.connection_kwargs
+    if "y@" not in url:
+        assert (client.get("username") or "", client.get("password") or "") == (username, password)
+
+
+def test_a_password_with_a_newline_is_refused_without_being_told() -> None:
+    with pytest.raises(Invalid, match="without a newline at the end") as caught:
+        read_settings(RedisSettings, {"KRONSTREAM_REDIS_PASSWORD": "hunter2\n"})
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,171 @@
+"""What helm says to values that cannot be used, and what certain values make."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.charting import CHART, Helm, HelmError, Object, pods
+
+HOST = {"redis": {"host": "redis"}}
+
+
+@pytest.fixture(scope="module")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(tmp_path_factory.mktemp("helm"))
+
+
+def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
+    text = helm("template", "kronstream", str(CHART), "-n", "sched", "-f", "-", stdin=yaml.safe_dump(values))
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"operator": {"replica": 3}}, r"/operator.*additional properties 'replica' not allowed"),
+        ({"operator": {"replicas": -1}}, r"/operator/replicas.*minimum: got -1, want 0"),
+        ({"operator": {"replicas": "two"}}, r"/operator/replicas.*got string, want integer"),
+        ({"log": {"level": "loud"}}, r"/log/level.*must be one of 'debug', 'info', 'warning', 'error'"),
+        ({"namespaces": ["Team A"]}, r"/namespaces/0.*does not match pattern"),
+        ({"namespaces": ["a", "a"]}, r"/namespaces.*items at 0 and 1 are equal"),
+        ({"image": {"digest": "latest"}}, r"/image/digest.*does not match pattern.*sha256"),
+        ({"image": {"pullPolicy": "Sometimes"}}, r"/image/pullPolicy.*must be one of"),
+        ({"redis": {"port": 70000}}, r"/redis/port.*maximum: got 70,?000, want 65,?535"),
+        ({"redis": {"host": "redis://h"}}, r"/redis/host.*does not match pattern"),
+        ({"redis": {"streamName": "a{b}"}}, r"/redis/streamName.*does not match pattern"),
+        ({"redis": {"embedded": {"command": "redis-cli"}}}, r"/redis/embedded/command.*must be one of"),
+        ({"workers": [{"queues": ["a"]}]}, r"/workers/0.*missing property 'name'"),
+        ({"workers": [{"name": "a", "queue": "b"}]}, r"/workers/0.*additional properties 'queue' not allowed"),
+        ({"workers": [{"name": "a", "queues": ["b=0"]}]}, r"/workers/0/queues/0.*does not match pattern"),
+        ({"workers": [{"name": "a", "queues": []}]}, r"/workers/0/queues.*minItems: got 0, want 1"),
+        ({"workers": [{"name": "a", "concurrency": 0}]}, r"/workers/0/concurrency.*minimum: got 0, want 1"),
+        ({"workers": [{"name": "a", "rights": {"impersonate": ["root"]}}]}, r"/rights/impersonate/0.*not match"),
+        ({"workers": [{"name": "a", "autoscaling": {"kind": "vpa"}}]}, r"/autoscaling/kind.*must be one of"),
+        ({"operator": {"settings": {"KRONSTREAM_STATUS_RAT": 5}}}, r"/operator/settings.*'KRONSTREAM_STATUS_RAT'"),
+        ({"operator": {"settings": {"KRONSTREAM_REDIS_URL": "x"}}}, r"/operator/settings.*'KRONSTREAM_REDIS_URL'"),
+        ({"webhook": {"failurePolicy": "Maybe"}}, r"/webhook/failurePolicy.*must be one of 'Ignore', 'Fail'"),
+        ({"webhook": {"timeoutSeconds": 60}}, r"/webhook/timeoutSeconds.*maximum: got 60, want 30"),
+        ({"certificates": {"source": "vault"}}, r"/certificates/source.*must be one of"),
+        ({"pods": {"securityContext": {"runAsUser": 0}}}, r"/pods/securityContext/runAsUser.*minimum: got 0, want 1"),
+        ({"networkPolicy": {"apiServer": {"cidrs": ["10.0.0.1"]}}}, r"/cidrs/0.*does not match pattern"),
+        # what a schema cannot say
+        ({"redis": {"host": ""}}, r"say exactly one of redis\.host, .*; 0 are said"),
+        ({"redis": {"host": "h", "embedded": {"enabled": True}}}, r"say exactly one of .*; 2 are said"),
+        ({"redis": {"host": "", "existingSecret": {"name": "s"}, "tls": {"enabled": True}}}, r"belong to redis\.host"),
+        ({"redis": {"host": "h", "username": "u"}}, r"redis\.username needs a password"),
+        ({"workers": [{"name": "a"}, {"name": "a"}]}, r"two pools are called a"),
+        ({"workers": [{"name": "a", "rights": {"impersonate": ["*", "b/c"]}}]}, r"leave out the others: b"),
+        (
+            {"workers": [{"name": "a", "autoscaling": {"kind": "hpa", "minReplicas": 0}}]},
+            r"minReplicas 0 needs .* keda",
+        ),
+        (
+            {"workers": [{"name": "a", "autoscaling": {"kind": "keda", "minReplicas": 9, "maxReplicas": 2}}]},
+            "9 is more",
+        ),
+        (
+            {
+                "redis": {"host": "", "existingSecret": {"name": "s"}},
+                "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}],
+            },
+            r"keda cannot read the address",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_refused(helm: Helm, values: dict[str, Any], says: str) -> None:
+    with pytest.raises(HelmError, match=says):
+        render(helm, {**HOST, **values})
+
+
+def named(objects: list[Object], kind: str, name: str) -> Object:
+    (found,) = [item for item in objects if (item["kind"], item["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def environ(objects: list[Object], deployment: str, container: int = 0) -> dict[str, Any]:
+    spec = named(objects, "Deployment", deployment)["spec"]["template"]["spec"]
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in spec["containers"][container]["env"]}
+
+
+def test_redis_by_address(helm: Helm) -> None:
+    objects = helm.render(values=CHART / "ci" / "address-values.yaml")
+    for name in ("kronstream-operator", "kronstream-worker", "kronstream-api"):
+        found = environ(objects, name)
+        assert found["KRONSTREAM_REDIS_URL"] == (
+            "rediss://redis.data.svc:6380/3?ssl_ca_certs=/etc/kronstream/redis-ca/ca.crt"
+            "&ssl_certfile=/etc/kronstream/redis-client/tls.crt&ssl_keyfile=/etc/kronstream/redis-client/tls.key"
+        )
+        assert found["KRONSTREAM_REDIS_USERNAME"] == "kronstream"
+        assert found["KRONSTREAM_REDIS_PASSWORD"] == {"secretKeyRef": {"name": "redis-password", "key": "secret"}}
+        assert found["KRONSTREAM_STREAM_NAME"] == "stream:team:dispatch"
+
+
+def test_a_list_of_namespaces_makes_no_right_in_the_cluster_but_to_review(helm: Helm) -> None:
+    objects = helm.render(values=CHART / "ci" / "namespaces-values.yaml")
+    bound = {item["roleRef"]["name"] for item in objects if item["kind"] == "ClusterRoleBinding"}
+    assert bound == {"kronstream-api-reviews"}
+    rules = {
+        (item["metadata"]["namespace"], item["metadata"]["name"]): item["rules"]
+        for item in objects
+        if item["kind"] == "Role"
+    }
+    (rule,) = rules["team-a", "kronstream-worker-reports-impersonate"]
+    assert (rule["verbs"], rule["resourceNames"]) == (["impersonate"], ["reader", "writer"])
+    (rule,) = rules["team-b", "kronstream-worker-team-b-impersonate"]
+    assert "resourceNames" not in rule
+    assert {place for place, name in rules if name == "kronstream-worker-team-b"} == {"team-b"}
+    assert ("team-a", "kronstream-worker-reports") not in rules
+    for name in ("kronstream-operator", "kronstream-api"):
+        assert environ(objects, name)["KRONSTREAM_NAMESPACES"] == "team-a,team-b"
+
+
+def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:
+    objects = helm.render(values=CHART / "ci" / "pools-values.yaml")
+    tokens = {
+        item["metadata"]["name"]: item["spec"]["template"]["spec"]["automountServiceAccountToken"]
+        for item in objects
+        if item["kind"] == "Deployment"
+    }
+    assert tokens["kronstream-worker"] is True
+    assert tokens["kronstream-worker-mounted"] is False
+    assert environ(objects, "kronstream-worker-mounted")["KRONSTREAM_HANDLERS"] == "/handlers"
+    assert environ(objects, "kronstream-worker-packages")["PYTHONPATH"] == "/packages"
+    own = named(objects, "Deployment", "kronstream-worker-own-image")["spec"]["template"]["spec"]
+    assert own["containers"][0]["image"] == "registry.example/team/kronstream:7"
+    assert (own["terminationGracePeriodSeconds"], environ(objects, "kronstream-worker")["KRONSTREAM_GRACE"]) == (
+        120,
+        "110s",
+    )
+
+
+def test_no_component_may_read_secrets(helm: Helm) -> None:
+    for values in sorted((CHART / "ci").glob("*-values.yaml")):
+        for item in helm.render(values=values):
+            for rule in item.get("rules") or ():
+                resources = rule.get("resources", ()) if item["kind"].endswith("Role") else ()
+                assert not {"secrets", "*"} & set(resources)
+                assert "*" not in rule.get("verbs", ())
+
+
+def test_crds_are_kept_where_it_is_said(helm: Helm) -> None:
+    def policies(*arguments: str) -> list[str | None]:
+        crds = [
+            item
+            for item in helm.render(*arguments, values=CHART / "ci" / "runs-values.yaml")
+            if item["kind"] == "CustomResourceDefinition"
+        ]
+        return [item["metadata"].get("annotations", {}).get("helm.sh/resource-policy") for item in crds]
+
+    assert policies() == ["keep", "keep"]
+    assert policies("--set", "crds.keep=false") == [None, None]
+    assert policies("--set", "crds.install=false") == []
+
+
+def test_a_digest_goes_before_a_tag(helm: Helm) -> None:
+    objects = helm.render(values=CHART / "ci" / "placed-values.yaml")
+    images = {container["image"] for pod in pods(objects) for container in pod["spec"]["containers"]}
+    assert images == {"registry.example/kronstream@sha256:" + "0123456789abcdef" * 4}
+    assert {item["metadata"]["name"] for item in objects if item["kind"] == "Deployment"} == {
+        *("sched-operator", "sched-worker", "sched-api"),
+    }
