@@ -10,10 +10,10 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis prometheus envtest demo test test-fast coverage computed lint format manifests chart verify bench soak fuzz lock wheel clean
+.PHONY: help setup redis prometheus envtest demo test test-fast coverage computed lint format manifests chart verify bench soak fuzz lock wheel image e2e-image e2e clean
 
 help: ## list the tasks
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kronstream needs Python 3.11 or newer: set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -98,10 +98,22 @@ lock: ## pin every dependency again, with hashes
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build -o requirements-build.lock
 	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header benchmarks/peers/$$peer.in -o benchmarks/peers/$$peer.lock; done
 
 wheel: $(STAMP) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+
+IMAGE ?= kronstream:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/kronstream/__init__.py)
+export IMAGE BASE PLATFORM ARCHIVE BUILDER CONTEXT PIP_INDEX_URL
+image: ## build the image with docker, buildah or podman (IMAGE=, BASE=, PLATFORM=, ARCHIVE=file.tar)
+	@bash scripts/image.sh
+
+e2e-image: ## build the image of the e2e suite that has functions of its own, on $(IMAGE)
+	@IMAGE=$(IMAGE)-own BASE=$(IMAGE) CONTEXT=e2e/own bash scripts/image.sh
+
+e2e: $(STAMP) ## chart and image on the cluster that KUBECONFIG names (E2E_IMAGE=, E2E_LOAD=; docs/images.md)
+	@$(BIN)/pytest e2e --timeout 1800 $(E2E_OPTIONS)
 
 clean: ## remove what the tasks made here (not the cache of binaries)
 	rm -rf $(VENV) $(PEERS_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

@@ -97,6 +97,10 @@ class TypeSettings:
         "KRONSTREAM_JOB_PATIENCE", "how long a Job's Pod may fail to start, say to pull its image, before the attempt "
         "ends", span("1s", "1d"), 300_000, shown="5m",
     )  # fmt: skip
+    namespaces: tuple[str, ...] = setting(
+        "KRONSTREAM_NAMESPACES", "namespaces in which the worker has rights, where it has none in the whole cluster: "
+        "Jobs are followed there (several: again, or between commas)", listed, (), shown="all",
+    )  # fmt: skip
     workflow_kinds: tuple[str, ...] = setting(
         "KRONSTREAM_WORKFLOW_KINDS", "kinds of resources that handler.workflow.resource may make, each as "
         "plural.group/version (several: again, or between commas)", resource_kinds, (), shown="none",

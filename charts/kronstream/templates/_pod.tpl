@@ -7,6 +7,8 @@ What the Pods of all components have, under `spec`.
 {{- $pods := mergeOverwrite (deepCopy $root.Values.pods) (deepCopy (.pods | default dict)) -}}
 serviceAccountName: {{ .account }}
 automountServiceAccountToken: {{ .token }}
+# a Service's variables, like KRONSTREAM_API_PORT, would be taken for settings
+enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .grace }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets:
@@ -98,7 +100,8 @@ securityContext:
 startupProbe:
   httpGet: {path: /healthz, port: {{ .port }}, scheme: {{ $scheme }}}
   periodSeconds: 1
-  failureThreshold: 60
+  # a node that is busy takes its time; whoever is killed meanwhile starts from the beginning
+  failureThreshold: 300
 livenessProbe:
   httpGet: {path: /healthz, port: {{ .port }}, scheme: {{ $scheme }}}
   periodSeconds: 10

@@ -155,7 +155,7 @@ class Server:
         settings = self._settings
         return uvicorn.Config(
             create_app(self._services),
-            host=settings.address or "::",
+            host=settings.address,  # '' makes a socket for either family; one for "::" would refuse IPv4
             port=settings.port,
             log_config=None,
             access_log=False,

@@ -1,7 +1,10 @@
 """The command `kronstream`: it knows its subcommands by name and imports the one that is called."""
 
 import importlib
+import os
+import signal
 from dataclasses import dataclass
+from typing import NoReturn
 
 import click
 
@@ -110,6 +113,13 @@ def main() -> None:
 
     `kronstream COMMAND --help` tells what a command does.
     """
+    if os.getpid() == 1:
+        # the first process of a container ignores what it has no handler for, and the imports take a while
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+    raise SystemExit(128 + number)
 
 
 def plugin() -> None:

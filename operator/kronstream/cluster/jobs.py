@@ -16,10 +16,11 @@ Object = dict[str, Any]
 class Jobs:
     """Makes, reads and deletes Jobs. All calls raise what ClusterApi raises."""
 
-    def __init__(self, api: ClusterApi, label: str) -> None:
-        """`label` marks the Jobs that are listed and watched, in all namespaces."""
+    def __init__(self, api: ClusterApi, label: str, namespace: str = "") -> None:
+        """`label` marks the Jobs that are listed and watched, in all namespaces or in one."""
         self._api = api
-        self._marked = "/apis/batch/v1/jobs?" + urlencode({"labelSelector": label})
+        path = _path(namespace) if namespace else "/apis/batch/v1/jobs"
+        self._marked = f"{path}?{urlencode({'labelSelector': label})}"
 
     async def create(self, job: Object) -> Object:
         """The Job as the server keeps it; ApiError 409 when there is one of that name."""

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -225,6 +225,8 @@ class Watch:
                 namespaces=self._namespaces,
                 stop_flag=stop_flag,
                 standalone=True,
+                # nobody asks for it; kopf would look for the user's name, which a user of a container may not have
+                identity=cast("Any", "kronstream"),
             )
         finally:
             turning.cancel()

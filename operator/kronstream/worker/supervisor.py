@@ -28,6 +28,7 @@ from kronstream.worker.consumer import CANCEL_GRACE, slots_for
 from kronstream.worker.exposition import Exposition, Readiness, Statistics
 from kronstream.worker.heart import Heart
 from kronstream.worker.loopprocess import LoopProcess
+from kronstream.worker.orphans import look_after
 from kronstream.worker.slate import TICK
 from kronstream.worker.store import REDIS, Store, opener
 from kronstream.worker.verdict import Verdict
@@ -97,7 +98,8 @@ class Supervisor:
                 port, host = self._settings.metrics_port, self._settings.metrics_host
                 health = Health((pace, self._heart.pace))
                 stack.enter_context(ProbeServer(self._registry, self.readiness, health, port=port, host=host))
-            timers = [asyncio.create_task(timer) for timer in (turn(pace), self._heart.beat(), self._heart.sweep())]
+            beats = (turn(pace), self._heart.beat(), self._heart.sweep(), look_after())
+            timers = [asyncio.create_task(timer) for timer in beats]
             try:
                 return await self._keep_running()
             finally:

@@ -42,13 +42,13 @@ class JobType:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._feed = JobFeed(self._jobs)
+        self._feeds: dict[str, JobFeed] = {}
         self._removals = Removals()
 
     async def execute(self, claim: Claim, run: Run) -> Any:
         """Make the Job, or find the one that an earlier worker of this attempt made; wait for its end."""
         job = BatchJob.model_validate(claim.work.call)
-        with self._feed.follow(claim.work.namespace, marks.object_name(claim)) as followed:
+        with self._feed(claim.work.namespace).follow(claim.work.namespace, marks.object_name(claim)) as followed:
             attempt = _Attempt(claim, job, self._jobs, followed, self._services.settings.job_patience)
             try:
                 return await attempt.carry_out(self._services)
@@ -69,11 +69,17 @@ class JobType:
 
     async def close(self) -> None:
         """See HandlerType."""
-        await self._feed.close()
+        for feed in self._feeds.values():
+            await feed.close()
         await self._removals.close()
 
-    async def _jobs(self) -> Jobs:
-        return Jobs(await self._services.cluster.api(), marks.RUN)
+    def _feed(self, namespace: str) -> JobFeed:
+        """One for all namespaces; where workers have rights in some alone, one for each that is used."""
+        place = namespace if self._services.settings.namespaces else ""
+        return self._feeds.setdefault(place, JobFeed(lambda: self._jobs(place)))
+
+    async def _jobs(self, namespace: str = "") -> Jobs:
+        return Jobs(await self._services.cluster.api(), marks.RUN, namespace)
 
 
 async def remove(jobs: Jobs, claim: Claim) -> None:

@@ -1,0 +1,270 @@
+"""The rights that the chart gives are those that are used: each component runs with a token of its own account."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Self
+
+import pytest
+
+from eventually import eventually
+from integration.auditing import ChartPlane, Right, covered
+from integration.calls import Calls
+from integration.eventbench import event, listening, send
+from integration.executions import APISERVICE
+from integration.httphook import Hook
+from integration.installation import Installation
+from integration.kubelet import Kubelet, template
+from integration.objects import MERGE, Object, Objects, RefusedError, ready, scheduled
+from integration.test_workflow_resources import GROUP, crd, flow, made, tell
+from kronstream.dev.extension import Extension
+from kronstream.dev.kubectl import KubectlError
+from kronstream.domain.run import State
+
+VALUES = {
+    "redis": {"host": "redis"},
+    "runs": {"enabled": True},
+    "workers": [{"name": "default", "rights": {"impersonate": ["default/maker"]}}],
+}
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+ENVIRON = {
+    "KRONSTREAM_JOB_PATIENCE": "2s",
+    "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
+    "KRONSTREAM_RUNS_PATIENCE": "5s",
+    "KRONSTREAM_HTTP_ALLOW": "private",
+}
+MAY_MAKE = ("auth", "can-i", "create", "widgets.kronstream.test", "--as=system:serviceaccount:default:maker")
+ACCOUNTS = ("operator", "api", "worker", "runs")
+# rights that only an accident needs, which this walk does not stage; each with the tests that do
+RARE: dict[str, dict[Right, str]] = {}
+# asked for and refused: what is said then is part of the feature
+HIDDEN: dict[Right, str] = {}
+
+
+class Site:
+    """One of each component on a plane, each with the token of its chart account; a context manager."""
+
+    def __init__(self, plane: ChartPlane) -> None:
+        self.plane = plane
+        self.extension = Extension(plane)
+        self.server = self.extension.component()
+        environ = {**ENVIRON, **self.extension.operator_environ}
+        self.installation = Installation(plane, operators=1, routers=1, workers=1, apis=["token"], environ=environ)
+        self.objects = self.installation.objects
+
+    def __enter__(self) -> Self:
+        self.plane.apply(json.dumps(self.extension.service))
+        self.server.process.start()
+        try:
+            self.installation.__enter__()
+            self.server.process.wait_until(self.server.ready, 30)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all; may be repeated."""
+        self.installation.close()
+        self.server.process.stop()
+
+    def begin(self, job: Object) -> tuple[Object, str]:
+        """Apply a job and ask for a run of it."""
+        (made,) = self.installation.apply(job)
+        uid = self.installation.wait(made, ready, within=30)["metadata"]["uid"]
+        return made, self.installation.ask(lambda service: service.runs.run_now(uid, "once")).run
+
+    def over(self, job: Object) -> State:
+        """How the one run of a job ended."""
+        found = eventually(
+            lambda: [run.state for run in self.installation.records(job) if run.state.terminal], 40,
+            because=f"{self.installation.records(job)}",
+        )  # fmt: skip
+        return found[0]
+
+
+def walk(site: Site) -> None:
+    """Everything that needs the API server, once."""
+    scheduling(site)
+    events(site)
+    calls(site)
+    batch_jobs(site)
+    as_another(site)
+    executions(site)
+
+
+def scheduling(site: Site) -> None:
+    """Watched, fired, told in status and Events; paused by ConfigMap; deleted when its time is over."""
+    objects = site.objects
+    (job,) = site.installation.apply(scheduled("fires", every="1s"))
+    job = site.installation.wait(job, lambda found: found["status"]["runs"]["succeeded"], within=30)
+    # a status that is ahead of the store's: it is read, and written over
+    ahead = {"status": {**job["status"], "seq": job["status"]["seq"] + 1_000}}
+    path = f"/apis/kronstream.dev/v1/namespaces/default/scheduledjobs/{job['metadata']['name']}/status"
+    objects.send("PATCH", path, ahead, MERGE)
+    site.installation.wait(job, lambda found: found["status"]["seq"] > ahead["status"]["seq"], within=30)
+    (bad,) = site.installation.apply(scheduled("raises", function="probe:raise", every="1s", retry={"limit": 0}))
+    eventually(lambda: objects.events(bad), 30)
+    (leaving,) = site.installation.apply(scheduled("goes", runAt="2020-01-01T00:00:00Z", ttlAfterFinished="1s"))
+    eventually(lambda: gone(objects, leaving), 40)
+
+
+def gone(objects: Objects, job: Object) -> bool:
+    """Whether it was deleted."""
+    try:
+        objects.get(job)
+    except RefusedError as error:
+        return error.status == 404
+    return False
+
+
+def events(site: Site) -> None:
+    """A handler makes a job; its status is told, and told again where it was ahead."""
+    objects = site.objects
+    action = {"createJob": {"handler": {"function": {"name": "echo"}}, "ttlAfterFinished": "1h"}}
+    spec = {"event": "walk.done", "action": action}
+    meta = {"name": "makes", "namespace": "default"}
+    (handler,) = site.installation.apply(
+        {"apiVersion": "kronstream.dev/v1", "kind": "EventHandler", "metadata": meta, "spec": spec}
+    )
+    site.installation.wait(handler, listening, within=30)
+    send(site.installation, event("walk.done"))
+    found = site.installation.wait(handler, lambda one: one["status"]["successCount"], within=30)
+    ahead = {"status": {**found["status"], "seq": found["status"]["seq"] + 1_000}}
+    objects.send("PATCH", "/apis/kronstream.dev/v1/namespaces/default/eventhandlers/makes/status", ahead, MERGE)
+    send(site.installation, event("walk.done"))
+    site.installation.wait(handler, lambda one: one["status"]["seq"] > ahead["status"]["seq"], within=30)
+
+
+def calls(site: Site) -> None:
+    """The API: who calls is asked about; jobs are made, read, given another time, deleted."""
+    objects, account = site.objects, "/api/v1/namespaces/default/serviceaccounts"
+    objects.send("POST", account, {"metadata": {"name": "caller"}})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "kronstream-edit"}
+    subject = {"kind": "ServiceAccount", "name": "caller", "namespace": "default"}
+    objects.send("POST", f"{RBAC}/rolebindings", {"metadata": {"name": "c"}, "roleRef": role, "subjects": [subject]})
+    token = objects.send("POST", f"{account}/caller/token", {"spec": {}})["status"]["token"]
+    with Calls(site.installation.url("api-1"), token) as caller:
+        made = eventually(lambda: caller.make(name="by call"), 20)
+        listed = eventually(lambda: caller.get("/jobs").json(), 20)
+        assert listed
+        answer = caller.put(f"/jobs/{made['id']}/schedule", json={"schedule": "0 3 * * *"})
+        assert answer.status_code == 200, answer.text
+        answer = caller.delete(f"/jobs/{made['id']}")
+        assert answer.status_code == 204, answer.text
+
+
+def batch_jobs(site: Site) -> None:
+    """handler.job: a success, a failure with its log, and one that is cancelled."""
+    kubelet = Kubelet(site.objects)
+    for name, code in (("good", 0), ("bad", 3)):
+        job, _ = site.begin(batch(name))
+        kubelet.ends(kubelet.pod(kubelet.made(job)), code)
+        assert site.over(job) is (State.FAILED if code else State.SUCCESS)
+    job, run = site.begin(batch("stopped"))
+    made = kubelet.made(job)
+    kubelet.runs(kubelet.pod(made))
+    site.installation.ask(lambda service: service.runs.cancel(run, "test"))
+    eventually(lambda: kubelet.gone(made), 30)
+
+
+def batch(name: str) -> Object:
+    """A job, run when asked, that makes a Job."""
+    made = scheduled(name, retry={"limit": 0})
+    made["spec"]["handler"] = {"job": {"template": template()}}
+    return made
+
+
+def as_another(site: Site) -> None:
+    """handler.workflow.resource makes a resource, and handler.http reads a Secret, as the account maker."""
+    objects = site.objects
+    objects.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd("Widget", "widgets"))
+    eventually(lambda: site.plane.api.ok(f"/apis/{GROUP}/v1/widgets"), 20)
+    objects.send("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "maker"}})
+    rules = [
+        {"apiGroups": [GROUP], "resources": ["widgets"], "verbs": ["create", "get", "delete"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["hook"], "verbs": ["get"]},
+    ]
+    objects.send("POST", f"{RBAC}/roles", {"metadata": {"name": "maker"}, "rules": rules})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "maker"}
+    subject = {"kind": "ServiceAccount", "name": "maker", "namespace": "default"}
+    objects.send("POST", f"{RBAC}/rolebindings", {"metadata": {"name": "m"}, "roleRef": role, "subjects": [subject]})
+    eventually(lambda: site.plane.kubectl(*MAY_MAKE).strip() == "yes", 20)
+    data = {"token": base64.b64encode(b"Bearer hunter2").decode()}
+    objects.send("POST", "/api/v1/namespaces/default/secrets", {"metadata": {"name": "hook"}, "data": data})
+    job, run = site.begin(flow("flows"))
+    tell(site.installation, made(site.installation, run), phase="Succeeded")
+    assert site.over(job) is State.SUCCESS
+    with Hook() as hook:
+        asks = scheduled("asks", serviceAccountName="maker", retry={"limit": 0})
+        header = {"name": "Authorization", "secretKeyRef": {"name": "hook", "key": "token"}}
+        asks["spec"]["handler"] = {"http": {"url": f"{hook.url}/hook", "headersFrom": [header]}}
+        job, _ = site.begin(asks)
+        assert site.over(job) is State.SUCCESS
+        assert hook.calls[0].headers["authorization"] == "Bearer hunter2"
+
+
+def executions(site: Site) -> None:
+    """kubectl get executions; the APIService is removed when its server is away."""
+    eventually(lambda: "fires" in site.plane.kubectl("get", "executions"), 40)
+    site.server.process.stop()
+    eventually(lambda: APISERVICE not in site.plane.kubectl("get", "apiservices", "-o", "name"), 40)
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartPlane]:
+    with ChartPlane(tmp_path_factory.mktemp("chart"), VALUES) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def site(plane: ChartPlane) -> Iterator[Site]:
+    with Site(plane) as site:
+        yield site
+
+
+def test_granted_is_used_and_nothing_else(site: Site, plane: ChartPlane) -> None:
+    walk(site)
+    site.close()  # what was watched is written down when it ends
+
+    for account in ACCOUNTS:
+        done = list(plane.used(f"kronstream-{account}"))
+        refused = {right for right, event in done if event.get("responseStatus", {}).get("code") == 403}
+        granted = plane.granted(f"kronstream-{account}")
+        used = covered((right for right, _ in done), granted)
+        if account == "runs":
+            # of the cluster's own role for those whom kube-apiserver passes requests on to
+            used = {right for right in used if right.resource != "configmaps"}
+        assert refused - set(HIDDEN) == set(), f"{account} lacks"
+        assert used - granted - set(HIDDEN) == set(), f"{account} uses what the chart does not give"
+        assert granted - used == set(RARE.get(account, ())), f"{account} does not use all that the chart gives"
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+@pytest.mark.parametrize("verb", ["get", "list", "watch"])
+def test_nobody_reads_secrets(plane: ChartPlane, account: str, verb: str) -> None:
+    who = f"--as=system:serviceaccount:kronstream-system:kronstream-{account}"
+    for place in (("-A",), ("-n", "kronstream-system"), ("-n", "default")):
+        with pytest.raises(KubectlError) as said:
+            plane.kubectl("auth", "can-i", verb, "secrets", who, *place)
+        assert said.value.code == 1
+
+
+def test_a_worker_can_be_no_other_account(plane: ChartPlane) -> None:
+    who = "--as=system:serviceaccount:kronstream-system:kronstream-worker"
+    for name, place, allowed in (
+        ("serviceaccounts/maker", "default", True),
+        ("serviceaccounts/default", "default", False),
+        ("serviceaccounts/maker", "kube-system", False),
+        ("users/admin", "default", False),
+        ("groups/system:masters", "default", False),
+    ):
+        try:
+            answer = plane.kubectl("auth", "can-i", "impersonate", name, who, "-n", place).strip()
+        except KubectlError as said:
+            assert said.code == 1  # noqa: PT017
+            answer = "no"
+        assert (name, place, answer) == (name, place, "yes" if allowed else "no")

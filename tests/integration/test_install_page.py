@@ -1,0 +1,141 @@
+"""docs/install.md and docs/configure.md: every command run, every block of values rendered and applied, on a bare
+control plane; and what upgrades keep.
+"""
+
+import base64
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.charting import CHART, ROOT, Helm, HelmError, listed
+from integration.foreign import definitions
+from kronstream.dev.binaries import find
+from kronstream.dev.controlplane import ControlPlane
+from unit.docpage import Block, blocks
+
+INSTALL, CONFIGURE = ROOT / "docs" / "install.md", ROOT / "docs" / "configure.md"
+# what waits for Pods needs nodes: the end-to-end suite has them
+WAITS = ("helm test", "kubectl -n kronstream-system rollout")
+COMMANDS = [line.removeprefix("$ ") for block in blocks(INSTALL) if block.language == "console" for line in block.lines]
+VALUES = [block for block in blocks(CONFIGURE) if block.language == "yaml"]
+MADE = "kronstream.dev/certificate-made"
+
+
+class BarePlane(ControlPlane):
+    """A cluster before anybody has installed kronstream."""
+
+    def install(self) -> None:
+        """Nothing but the kinds of others that the chart may make."""
+        self.apply(json.dumps(listed(definitions())))
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[BarePlane]:
+    with BarePlane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def helm(bare: BarePlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(tmp_path_factory.mktemp("helm"), bare.kubeconfig)
+
+
+def run(command: str, bare: BarePlane, home: Path) -> str:
+    """A command of the page, in the repository, as the cluster's administrator."""
+    programs = {name: str(find([name], os.environ).path(name)) for name in ("helm", "kubectl")}
+    program, *arguments = shlex.split(command)
+    environ = {**os.environ, "KUBECONFIG": str(bare.kubeconfig), "HOME": str(home)}
+    done = subprocess.run(
+        [programs[program], *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_the_commands_in_their_order(bare: BarePlane, tmp_path: Path) -> None:
+    said = {command: run(command, bare, tmp_path) for command in COMMANDS if not command.startswith(WAITS)}
+
+    assert len(said) > 12
+    assert "helm test kronstream" in said[COMMANDS[2]]  # the notes
+    (uninstalled,) = [text for command, text in said.items() if command.startswith("helm uninstall")]
+    assert 'release "kronstream" uninstalled' in uninstalled
+    assert "CustomResourceDefinition" in uninstalled  # kept, and told so
+    assert "kronstream-worker" in said["kubectl apply --server-side -k deploy"]
+
+
+def test_some_commands_wait_for_pods() -> None:
+    assert [command for command in COMMANDS if command.startswith(WAITS)]
+
+
+@pytest.mark.parametrize("block", VALUES, ids=lambda block: f"{block.heading}-{block.line}")
+def test_values_of_the_page_can_be_used(block: Block, helm: Helm, bare: BarePlane) -> None:
+    text = helm("template", "page", str(CHART), "-n", "default", "--no-hooks", "-f", "-", stdin=block.text)
+    objects = [item for item in yaml.safe_load_all(text) if item]
+    namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in ("team-a", "team-b")]
+    bare.kubectl("apply", "-f", "-", stdin=json.dumps(listed(namespaces)))
+    said = bare.kubectl("apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+    assert said.count("serverside-applied") == len(objects)
+
+
+def secrets(bare: BarePlane, namespace: str) -> dict[str, Any]:
+    found = json.loads(bare.kubectl("get", "secrets", "-n", namespace, "-o", "json"))["items"]
+    return {item["metadata"]["name"]: item for item in found if item["type"] != "helm.sh/release.v1"}
+
+
+@pytest.mark.timeout(300)
+def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(bare: BarePlane, helm: Helm) -> None:
+    name = "keeps"
+    arguments = (name, str(CHART), "-n", name, "--set", "redis.embedded.enabled=true,runs.enabled=true")
+    arguments += ("--set", "webhook.enabled=true,crds.install=false")
+    helm("install", *arguments, "--create-namespace")
+    first = secrets(bare, name)
+    assert set(first) == {f"{name}-kronstream-{one}" for one in ("redis", "runs-tls", "webhook-tls")}
+
+    helm("upgrade", *arguments, "--set", "operator.replicas=3")
+    assert {key: item["data"] for key, item in secrets(bare, name).items()} == {
+        key: item["data"] for key, item in first.items()
+    }
+
+    old = str(int(time.time()) - 366 * 86_400)
+    bare.kubectl("annotate", "secret", f"{name}-kronstream-webhook-tls", "-n", name, "--overwrite", f"{MADE}={old}")
+    helm("upgrade", *arguments)
+    third = secrets(bare, name)
+    renewed = third[f"{name}-kronstream-webhook-tls"]
+    assert renewed["data"]["tls.crt"] != first[f"{name}-kronstream-webhook-tls"]["data"]["tls.crt"]
+    assert third[f"{name}-kronstream-runs-tls"]["data"] == first[f"{name}-kronstream-runs-tls"]["data"]
+    found = json.loads(bare.kubectl("get", "validatingwebhookconfigurations", "-o", "json"))["items"]
+    (bundle,) = [item["webhooks"][0]["clientConfig"]["caBundle"] for item in found]
+    assert bundle == renewed["data"]["ca.crt"]
+    pods = json.loads(bare.kubectl("get", "deployments", "-n", name, "-o", "json"))["items"]
+    assert {item["metadata"]["name"] for item in pods} == {
+        f"{name}-kronstream-{one}" for one in ("operator", "worker", "api", "runs", "webhook")
+    }
+    helm("uninstall", name, "-n", name, "--no-hooks")
+    assert secrets(bare, name) == {}
+
+
+def test_a_certificate_made_by_helm_names_its_service(helm: Helm) -> None:
+    from cryptography import x509
+
+    objects = helm.render("--set", "redis.host=h,webhook.enabled=true", namespace="sched")
+    (secret,) = [item for item in objects if item["kind"] == "Secret"]
+    read = [x509.load_pem_x509_certificate(base64.b64decode(secret["data"][key])) for key in ("tls.crt", "ca.crt")]
+    names = read[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "kronstream-webhook.sched.svc" in names.get_values_for_type(x509.DNSName)
+    read[0].verify_directly_issued_by(read[1])
+    assert (read[0].not_valid_after_utc - read[0].not_valid_before_utc).days == 730
+
+
+def test_what_another_owns_is_not_taken(helm: Helm, bare: BarePlane) -> None:
+    bare.kubectl("apply", "--server-side", "-f", str(ROOT / "crds" / "kronstream.dev_eventhandlers.yaml"))
+    with pytest.raises(HelmError, match="cannot be imported into the current release"):
+        helm("install", "other", str(CHART), "-n", "default", "--set", "redis.host=h")
