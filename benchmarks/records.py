@@ -11,8 +11,9 @@ from kronstream.streams.keys import Keys
 
 BATCH = 2_000
 COPY = """
-local P, template, uid, name, history = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local P, template, uid, name, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local first, count, ttl = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local lists = state == 'success' and { 'good:' .. uid } or { 'bad:' .. uid, 'bad:' .. uid .. ':' .. state }
 local fields, at = redis.call('HGETALL', P .. 'run:' .. template), {}
 for i = 1, #fields, 2 do at[fields[i]] = i + 1 end
 fields[at.uid], fields[at.nm] = uid, name
@@ -27,10 +28,10 @@ for n = 0, count - 1 do
   redis.call('PEXPIRE', P .. 'run:' .. id, ttl)
   scored[#scored + 1], scored[#scored + 2] = fields[at.fin], id
 end
-for i = 1, #scored, 1000 do
-  redis.call('ZADD', P .. history .. uid, unpack(scored, i, math.min(i + 999, #scored)))
+for _, list in ipairs(lists) do
+  for i = 1, #scored, 1000 do redis.call('ZADD', P .. list, unpack(scored, i, math.min(i + 999, #scored))) end
+  redis.call('PEXPIRE', P .. list, ttl)
 end
-redis.call('PEXPIRE', P .. history .. uid, ttl)
 """
 TTL = 7 * 86_400_000
 
@@ -51,10 +52,10 @@ async def copy(redis: Redis, good: str, bad: str, owners: Sequence[Owner], each:
     script = redis.register_script(COPY)
     before = int((await redis.info("memory"))["used_memory"])
     for owner in owners:
-        for history, template, late in (("good:", good, 0), ("bad:", bad, 500)):
+        for state, template, late in (("success", good, 0), ("failed", bad, 500)):
             for start in range(0, each, BATCH):
                 count = min(BATCH, each - start)
                 first = last + late - start * 1000
-                await script(args=[prefix, template, owner.uid, owner.name, history, first, count, TTL])
+                await script(args=[prefix, template, owner.uid, owner.name, state, first, count, TTL])
     after = int((await redis.info("memory"))["used_memory"])
     return (after - before) / (2 * each * len(owners))

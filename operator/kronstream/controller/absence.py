@@ -52,6 +52,7 @@ class Absence:
         self._relisted = asyncio.Event()
         self.answered: Callable[[], None] = _nothing
         self.complete: Callable[[], None] = _nothing
+        self.forgotten: Callable[[], None] = _nothing
         self._unknown: set[str] = set()
         self._absent: set[str] = set()
 
@@ -101,6 +102,7 @@ class Absence:
             forgotten = await self._ledger.forget(uids, before)
             self._measures.forgotten.inc(forgotten)
             if forgotten:
+                self.forgotten()
                 log.info("%d job(s) were deleted while nobody watched; forgotten", forgotten)
         self._look_closer(listed, known)
 

@@ -293,6 +293,17 @@ class Ledger(Protocol):
         """Forget deleted jobs adopted before the instant; how many were known."""
         ...
 
+    async def past(self) -> list[str]:
+        """Namespaces of deleted jobs of whose history something is left."""
+        ...
+
+    async def purge(self, namespace: str, before: int | None = None, limit: int = 1_000) -> tuple[int, int]:
+        """Delete the history of deleted jobs of a namespace, first adopted before the instant, but for runs that go on.
+
+        How many records were deleted, ``limit`` at most, and of how many jobs something is left.
+        """
+        ...
+
     async def known(self, *, handlers: bool = False) -> list[str]:
         """UIDs of all jobs (or event handlers, ``eh.<uid>``) adopted and not forgotten."""
         ...
