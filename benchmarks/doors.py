@@ -22,7 +22,7 @@ import uvloop
 from benchmarks.bare import JOBS, create, job
 from benchmarks.events import PATH as HANDLERS
 from benchmarks.events import TYPE, handler, listening
-from benchmarks.httpload import Ask, Door
+from benchmarks.httpload import Ask, Door, Rush
 from benchmarks.installation import control_plane, running
 from benchmarks.records import Owner, copy
 from benchmarks.report import Report, judged, middle, share_of, spread
@@ -86,9 +86,10 @@ def jobs() -> list[dict[str, Any]]:
     """Jobs as people write them; the first of them keep a long history, the last one is what events run."""
     made = []
     for number in range(COUNT - 1):
+        tags = [f"tag-{number % TAGS}", "nightly"]
         body = job(
-            f"job-{number:05}", schedule=f"{number % 60} 2 * * *", displayName=f"Job {number}",
-            payload={"number": number}, tags=[f"tag-{number % TAGS}", "nightly"], platformId=f"platform-{number % 100}", createdBy="admin",
+            f"job-{number:05}", schedule=f"{number % 60} 2 * * *", displayName=f"Job {number}", tags=tags,
+            payload={"number": number}, platformId=f"platform-{number % 100}", createdBy="admin",
         )  # fmt: skip
         if number < OWNERS:
             body["spec"]["history"] = {"successful": EACH, "failed": EACH}
@@ -143,7 +144,8 @@ async def furnished(report: Report) -> AsyncIterator[Doors]:
             context = ssl.create_default_context(cafile=str(plane.authority))
             admin = plane.folder / "pki" / "admin"
             context.load_cert_chain(admin.with_suffix(".crt"), admin.with_suffix(".key"))
-            yield Doors(plane, Door(api.port), Door(plane.ports.apiserver, context), owners, named[0], last)
+            ours, server = Door(api.port, api.process.pid), Door(plane.ports.apiserver, None, context)
+            yield Doors(plane, ours, server, owners, named[0], last)
         await redis.aclose(close_connection_pool=True)
 
 
@@ -213,19 +215,23 @@ async def measured(call: Call, bare: Door, sizes: dict[str, int], doors: Doors, 
     """The rates of all three in turn, then how long an answer takes at an even pace."""
     method = "POST" if call.body else "GET"
     plain = bare.request(method, f"/{sizes[call.what]}", call.body)
-    ours, theirs, servers = list[float](), list[float](), list[float]()
+    ours, theirs, servers = list[Rush](), list[Rush](), list[float]()
     for _ in range(ROUNDS):
-        ours.append(await call.door.rate(call.ask, call.wanted, SECONDS))
-        theirs.append(await bare.rate(lambda _: plain, 200, SECONDS))
+        ours.append(await call.door.rush(call.ask, call.wanted, SECONDS))
+        theirs.append(await bare.rush(lambda _: plain, 200, SECONDS))
         if call.server is not None:
-            servers.append(await doors.server.rate(call.server, call.server_wanted, SECONDS))
-    ratio = middle([one / other for one, other in zip(ours, theirs, strict=True)])
+            servers.append((await doors.server.rush(call.server, call.server_wanted, SECONDS)).rate)
+    ratio = middle([one.rate / other.rate for one, other in zip(ours, theirs, strict=True)])
     goal = "" if call.share is None else judged(ratio, at_least=call.share)
-    report.add(call.what, middle(ours), "/s", ratio, f"{goal}; {spread(ours)}".lstrip("; "))
+    rates, limits = [one.rate for one in ours], [one.rate for one in theirs]
+    report.add(call.what, middle(rates), "/s", ratio, f"{goal}; {spread(rates)}".lstrip("; "))
+    # what others do on the machine changes this less than the rate
+    each, least = middle([one.each for one in ours]), middle([one.each for one in theirs])
+    report.add("  processor time an answer", each, "us", least / each, f"bare: {least:,.0f} us")
     await paced(call, report)
-    report.add("  bare route", middle(theirs), "/s", 1.0, f"{sizes[call.what]:,} bytes; {spread(theirs)}")
+    report.add("  bare route", middle(limits), "/s", 1.0, f"{sizes[call.what]:,} bytes; {spread(limits)}")
     if servers:
-        share = middle([one / other for one, other in zip(servers, theirs, strict=True)])
+        share = middle([one / other for one, other in zip(servers, limits, strict=True)])
         report.add("  the API server", middle(servers), "/s", share, spread(servers))
 
 
@@ -263,7 +269,7 @@ async def executions(doors: Doors, report: Report) -> None:
     rates: dict[str, list[float]] = {what: [] for what in asks}
     for _ in range(ROUNDS):
         for what, ask in asks.items():
-            rates[what].append(await server.rate(ask, 200, SECONDS, lanes=4))
+            rates[what].append((await server.rush(ask, 200, SECONDS, lanes=4)).rate)
     own = middle(rates[list(asks)[-1]])
     for what, ask in asks.items():
         report.add(what, middle(rates[what]), "/s", middle(rates[what]) / own, spread(rates[what]))
@@ -279,7 +285,7 @@ async def bare_api(folder: Path, sizes: Sequence[int]) -> AsyncIterator[Door]:
     command = [sys.executable, "-m", "benchmarks.bareapi", str(port), *map(str, sorted(set(sizes)))]
     process = Process("bare", command, folder / "bare.log", environ=dict(os.environ), folder=ROOT_FOLDER)
     async with running([Component(process, port)]):
-        yield Door(port)
+        yield Door(port, process.pid)
 
 
 async def measure(report: Report) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from benchmarks.meter import processor_time
+
 LANES = 16
 END = b"\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -24,15 +26,35 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Rush:
+    """So many answers in so many seconds; ``cost`` is the processor time that the server had meanwhile, in seconds."""
+
+    answers: int
+    seconds: float
+    cost: float
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return self.answers / self.seconds
+
+    @property
+    def each(self) -> float:
+        """Microseconds of processor time an answer."""
+        return self.cost / self.answers * 1e6
+
+
 class Unwanted(Exception):  # noqa: N818 - an answer
     """An answer of another status than the wanted one."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """A server on loopback."""
+    """A server on loopback; ``pid`` is the process whose processor time is told."""
 
     port: int
+    pid: int | None = None
     context: ssl.SSLContext | None = None
 
     def request(self, method: str, path: str, body: bytes = b"", accept: str = "application/json") -> bytes:
@@ -47,14 +69,14 @@ class Door:
         async with self._lanes(1) as (lane,):
             return await lane.ask(request)
 
-    async def rate(self, ask: Ask, wanted: int, seconds: float, lanes: int = LANES) -> float:
-        """Answers a second while every one of some connections asks again as soon as it was answered.
+    async def rush(self, ask: Ask, wanted: int, seconds: float, lanes: int = LANES) -> Rush:
+        """Every one of some connections asks again as soon as it was answered.
 
         ``ask`` is given numbers from 0. Raises Unwanted.
         """
         count = 0
         async with self._lanes(lanes) as opened:
-            begin = time.perf_counter()
+            begin, before = time.perf_counter(), self._cost()
 
             async def go(lane: _Lane) -> None:
                 nonlocal count
@@ -63,30 +85,32 @@ class Door:
                     _judge(await lane.ask(ask(number)), wanted)
 
             await asyncio.gather(*(go(lane) for lane in opened))
-            return count / (time.perf_counter() - begin)
+            return Rush(count, time.perf_counter() - begin, self._cost() - before)
+
+    def _cost(self) -> float:
+        return processor_time(self.pid) if self.pid is not None else 0.0
 
     async def paced(self, ask: Ask, wanted: int, rate: float, seconds: float) -> list[float]:
         """Milliseconds from the instant at which each request was to be sent until its answer was there.
 
         They are sent at even distances, whether those before were answered or not. Raises Unwanted.
         """
-        loop = asyncio.get_running_loop()
         free: asyncio.LifoQueue[_Lane] = asyncio.LifoQueue()
         took: list[float] = []
 
         async def go(number: int, due: float) -> None:
             lane = await free.get()
             _judge(await lane.ask(ask(number)), wanted)
-            took.append((loop.time() - due) * 1000)
+            took.append((time.perf_counter() - due) * 1000)
             free.put_nowait(lane)
 
         async with self._lanes(LANES) as opened, asyncio.TaskGroup() as group:
             for lane in opened:
                 free.put_nowait(lane)
-            begin = loop.time() + 0.1
+            begin = time.perf_counter() + 0.1
             for number in range(round(rate * seconds)):
                 due = begin + number / rate
-                await asyncio.sleep(due - loop.time())
+                await asyncio.sleep(due - time.perf_counter())
                 group.create_task(go(number, due))
         return took
 

@@ -1,5 +1,6 @@
 """The history of deleted jobs: told until it ends, and gone with its namespace."""
 
+import asyncio
 import json
 
 from eventually import eventually
@@ -21,7 +22,6 @@ def make(kubectl: Kubectl) -> None:
 
 def listed(installation: Installation, namespace: str) -> list[JobName]:
     """The jobs whose executions are listed."""
-    import asyncio
 
     async def read() -> list[JobName]:
         redis = connect(installation.plane.redis_url)
