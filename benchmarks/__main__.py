@@ -1,8 +1,8 @@
-"""``python -m benchmarks [cron] [due] [latency] [events] [workers] [peers]``: all of them by default."""
+"""``python -m benchmarks [cron] [due] [latency] [events] [doors] [workers] [peers]``: all of them by default."""
 
 import sys
 
-from benchmarks import against, cron, due, events, latency, workers
+from benchmarks import against, cron, doors, due, events, latency, workers
 from benchmarks.entrants import PeerFailed
 
 ALL = {
@@ -10,6 +10,7 @@ ALL = {
     "due": due.main,
     "latency": latency.main,
     "events": events.main,
+    "doors": doors.main,
     "workers": workers.main,
     "peers": against.main,
 }

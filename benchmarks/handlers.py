@@ -19,6 +19,12 @@ async def nothing(payload: Any) -> Any:
     return payload
 
 
+@handler("bench:broken")
+async def broken() -> None:
+    """Fails."""
+    raise ValueError("there is no such table: traces")
+
+
 @handler("bench:sync")
 def nothing_blocking(payload: Any) -> Any:
     """Returns its payload, in a child process."""

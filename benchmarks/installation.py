@@ -12,9 +12,9 @@ from kronstream.dev.controlplane import ControlPlane
 
 
 @asynccontextmanager
-async def control_plane() -> AsyncIterator[tuple[ControlPlane, ClusterApi]]:
+async def control_plane(*, aggregation: bool = False) -> AsyncIterator[tuple[ControlPlane, ClusterApi]]:
     """A control plane and an admin's client of it."""
-    with ControlPlane() as plane:
+    with ControlPlane(aggregation=aggregation) as plane:
         api = await ClusterApi.connect(connections=128, kubeconfig=str(plane.kubeconfig))
         try:
             yield plane, api

@@ -51,7 +51,7 @@ for _, key in ipairs(call('KEYS', '*')) do
     call('HINCRBY', key, 's', -ms)
   end
 end
-local timed = { 'unfinished', 'workers', 'jobs', 'backfills', 'ewait', 'etend', 'routers', 'orders' }
+local timed = { 'unfinished', 'workers', 'jobs', 'backfills', 'ewait', 'etend', 'routers', 'orders', 'gone' }
 for _, key in ipairs(call('KEYS', '*')) do
   local name = string.sub(key, #P + 1)
   timed[#timed + 1] = string.match(name, '^eitems:.*') or string.match(name, '^eopen:.*')
@@ -233,9 +233,11 @@ class RedisStore(Store):
         for key in await self.redis.keys("*"):
             if uid in key and await self.redis.pttl(key) == -1:
                 found.add(key)
+        # until something of it is left, a deleted job is listed
+        past = set(await self.redis.zrange(f"{{{self.keys.base}}}:gone", 0, -1))
         for name in ("unfinished", "jobs", "byname", "dirty", "backfills", "etend"):
             for member in await self.redis.zrange(f"{{{self.keys.base}}}:{name}", 0, -1):
-                if uid in member:
+                if uid in member and not (name == "byname" and member in past):
                     found.add(f"{name}:{member}")
         found |= {f"name:{name}" for name, known in (await self.redis.hgetall(self.keys.names)).items() if known == uid}
         for kind in ("group", "gwait", "backfill", "ei"):

@@ -188,12 +188,16 @@ class Installation:
         return int(self.redis.xpending(stream, group)["pending"]) if self.redis.exists(stream) else 0
 
     def lasting(self, job: Object) -> list[str]:
-        """What in Redis names a job and would stay for ever: keys without time to live, members of other keys."""
+        """What in Redis names a job and would stay for ever: keys without time to live, members of other keys.
+
+        A deleted job is listed as long as its history is.
+        """
         uid, found = job["metadata"]["uid"], []
+        listed = (SEEN, SPANS, *((self.keys.gone, self.keys.by_name) if self.redis.exists(self.keys.past(uid)) else ()))
         for key in self.redis.scan_iter(count=1_000):
             if uid in key:
                 found += [key] if self.redis.pttl(key) < 0 else []
-            elif key not in (SEEN, SPANS) and uid in str(self._content(key)):
+            elif key not in listed and uid in str(self._content(key)):
                 found.append(key)
         return found
 

@@ -20,11 +20,13 @@ from kronstream.runsapi.measures import Measures
 from kronstream.runsapi.names import ROOT
 from kronstream.runsapi.trust import Trust
 from kronstream.testing import MemoryListing
+from unit.fakecluster import UID
 from unit.office import Office
 
 ANNA = {"X-Remote-User": "anna"}
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 DEFAULT = f"{ROOT}/namespaces/default/executions"
+JOB = f"job-{UID[:8]}"
 
 
 def config(authority: Path, *names: str) -> dict[str, Any]:
@@ -117,3 +119,15 @@ class Door:
             yield events
         finally:
             task.cancel()
+
+
+def execution(**spec: Any) -> dict[str, Any]:
+    """An execution, as it is created."""
+    return {"apiVersion": "runs.kronstream.dev/v1", "kind": "Execution", "spec": spec}
+
+
+async def made(door: Door, **spec: Any) -> dict[str, Any]:
+    """An execution of the job, created."""
+    status, told = await door.ask("POST", DEFAULT, execution(job=JOB, **spec))
+    assert status == 201, told
+    return dict(told)

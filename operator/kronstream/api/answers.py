@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -53,12 +52,9 @@ def page(request: Request, body: bytes, total: int, limit: int, offset: int) -> 
         places["prev"] = max(0, min(offset - limit, last))
     rest = [(name, text) for name, text in request.query_params.multi_items() if name not in ("limit", "offset")]
     path = request.scope.get("raw_path", b"").decode("ascii", "replace") or request.url.path
-    links = [_link(path, [*rest, ("limit", limit), ("offset", at)], name) for name, at in places.items()]
+    begin = f"<{path}?{urlencode(rest)}{'&' if rest else ''}limit={limit}&offset="
+    links = [f'{begin}{at}>; rel="{name}"' for name, at in places.items()]
     return raw(body, 200, X_Total_Count=str(total), Link=", ".join(links))
-
-
-def _link(path: str, query: Sequence[tuple[str, Any]], name: str) -> str:
-    return f'<{path}?{urlencode(query)}>; rel="{name}"'
 
 
 def faults(*more: int) -> dict[int | str, dict[str, Any]]:

@@ -71,6 +71,21 @@ class Desk:
             raise no_job()
         return row
 
+    async def history(self, text: str, act: Act) -> tuple[str, Row | None]:
+        """The UID of the job that a path names, and the job; of a deleted one, named by its UID, there is none.
+
+        Raises Problem, Refused.
+        """
+        try:
+            row = await self.job(text, act)
+        except Refused:
+            owner = await self.services.executions.owner(text) if _UID.fullmatch(text) else None
+            if owner is None:
+                raise
+            await self.may(act, *owner)
+            return text, None
+        return row.uid, row
+
     async def handler(self, text: str, act: Act) -> Kept:
         """The EventHandler that a path names, by UID or as namespace:name, if the caller may."""
         namespace, colon, name = text.partition(":")
@@ -108,7 +123,7 @@ class Desk:
             await asyncio.sleep(LOOK)
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     return Desk(request.app.state.services, request.state.caller, request.state.key)
 
 

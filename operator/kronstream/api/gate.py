@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kronstream.api import idempotency
+from kronstream.api.departure import Departure
 from kronstream.api.faults import problem_of
 from kronstream.api.intake import MAX_BYTES, Left, judge_json, read_body
 from kronstream.api.measures import Measures
@@ -146,20 +147,21 @@ class Gate:
             await gone.wait()
             return {"type": "http.disconnect"}
 
-        task = asyncio.ensure_future(self._app(scope, given, answer))
-        watching = asyncio.ensure_future(_leaves(receive, gone)) if scope["method"] in ("GET", "HEAD") else None
+        departure = Departure(receive, gone) if scope["method"] in ("GET", "HEAD") else None
         try:
-            waited = {task, watching} if watching is not None else {task}
-            await asyncio.wait(waited, timeout=TIME_LIMIT, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done() and gone.is_set():
-                raise Left
-            if not task.done():
-                raise away(f"the request took longer than {TIME_LIMIT:.0f} s and was given up")
-            task.result()
+            async with asyncio.timeout(TIME_LIMIT) as limit:
+                await self._app(scope, given, answer)
+        except asyncio.CancelledError:
+            if departure is None or not departure.told():
+                raise
+            raise Left from None
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise away(f"the request took longer than {TIME_LIMIT:.0f} s and was given up") from None
         finally:
-            for one in (task, watching):
-                if one is not None and not one.done():
-                    one.cancel()
+            if departure is not None:
+                departure.close()
 
     async def _tell(self, scope: Scope, receive: Receive, answer: _Answer, error: Exception) -> None:
         told = scope.get("state", {}).get("told", False)
@@ -170,10 +172,8 @@ class Gate:
     def _measure(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "") or "none"
         method = scope["method"] if scope["method"] in METHODS else "other"
-        self._measures.requests.labels(method, route, str(status)).inc()
         told = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
-        trace = named(told)
-        self._measures.durations.labels(method, route).observe(seconds, {"trace_id": trace} if trace else None)
+        self._measures.count(method, route, status, seconds, named(told))
 
 
 class _Answer:
@@ -207,12 +207,6 @@ def unforeseen(error: BaseException) -> Problem:
     number = uuid.uuid4().hex[:12]
     log.error("a request failed unforeseen (%s)", number, exc_info=error)
     return Problem(500, f"something unforeseen happened; the log tells more under {number}")
-
-
-async def _leaves(receive: Receive, gone: asyncio.Event) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    gone.set()
 
 
 def _judge_neighbour(headers: dict[str, str], origins: tuple[str, ...]) -> None:

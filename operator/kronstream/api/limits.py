@@ -16,8 +16,8 @@ from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
-"""Requests for which the store is asked at a time: it need not be asked for each."""
+AT_ONCE = 100
+"""Requests for which the store is asked at a time, of a caller who makes so many: it need not be asked for each."""
 PAUSE = 1.0
 PATIENCE = 0.25
 """Seconds that a request waits for the store's word."""
@@ -31,31 +31,33 @@ class CallerLimit:
     def __init__(self, limiter: RateLimiter, rate: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limiter = limiter
         self._item = RateLimitItemPerMinute(rate)
-        self._chunk = max(1, min(AT_ONCE, rate // 50))
+        self._most = max(1, min(AT_ONCE, rate // 100))
         self._clock = clock
-        self._left: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._left: OrderedDict[str, tuple[int, int, float]] = OrderedDict()
         self._away_until = 0.0
         self._trouble = Trouble(log, "callers are not held back: their requests cannot be counted")
 
     async def count(self, caller: str) -> None:
         """One request. Raises Problem 429."""
         now = self._clock()
-        left, until = self._left.pop(caller, (0, 0.0))
+        left, chunk, until = self._left.pop(caller, (0, 0, 0.0))
         if left > 0 and now < until:
-            self._left[caller] = left - 1, until
+            self._left[caller] = left - 1, chunk, until
             return
+        # who used up what was asked for is asked for with more, so that who comes seldom is charged for nothing else
+        chunk = max(1, min(4 * chunk, self._most)) if now < until else 1
         if now < self._away_until:
             return
         try:
             async with asyncio.timeout(PATIENCE):
-                allowed = await self._limiter.hit(self._item, caller, cost=self._chunk)
+                allowed = await self._limiter.hit(self._item, caller, cost=chunk)
                 window = None if allowed else await self._limiter.get_window_stats(self._item, caller)
         except Exception as error:  # noqa: BLE001 - whatever the counter's library raises, requests go on
             self._away_until = now + PAUSE
             self._trouble.tell(error)
             return
         if window is None:
-            self._left[caller] = self._chunk - 1, now + USED_WITHIN
+            self._left[caller] = chunk - 1, chunk, now + USED_WITHIN
             while len(self._left) > MOST:
                 self._left.popitem(last=False)
             return

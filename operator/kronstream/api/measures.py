@@ -18,4 +18,15 @@ class Measures:
             "kronstream_api_request_seconds", "From a request until its answer", ["method", "route"],
             buckets=DURATIONS, registry=registry,
         )  # fmt: skip
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.under_way = Gauge("kronstream_api_requests_under_way", "Requests not yet answered", registry=registry)
+
+    def count(self, method: str, route: str, status: int, seconds: float, trace: str | None = None) -> None:
+        """A request was answered; the trace that it belongs to is told beside its duration."""
+        key = method, route, status
+        known = self._known.get(key)
+        if known is None:
+            counter = self.requests.labels(method, route, str(status))
+            known = self._known[key] = counter, self.durations.labels(method, route)
+        known[0].inc()
+        known[1].observe(seconds, {"trace_id": trace} if trace else None)

@@ -54,6 +54,7 @@ class Absence:
         self.complete: Callable[[], None] = _nothing
         # why the lists were not compared the last time
         self.fault = ""
+        self.forgotten: Callable[[], None] = _nothing
         self._unknown: set[str] = set()
         self._absent: set[str] = set()
 
@@ -105,6 +106,7 @@ class Absence:
             forgotten = await self._ledger.forget(uids, before)
             self._measures.forgotten.inc(forgotten)
             if forgotten:
+                self.forgotten()
                 log.info("%d job(s) were deleted while nobody watched; forgotten", forgotten)
         self._look_closer(listed, known)
 

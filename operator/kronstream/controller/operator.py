@@ -15,6 +15,7 @@ from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.events import Events
 from kronstream.cluster.identity import cluster_id
+from kronstream.cluster.namespaces import Namespaces
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
@@ -32,6 +33,7 @@ from kronstream.controller.offers import Offers
 from kronstream.controller.pausemap import PauseMap
 from kronstream.controller.pauses import Pauses
 from kronstream.controller.pauseswitch import PauseSwitch
+from kronstream.controller.purging import Purging
 from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
@@ -124,6 +126,8 @@ class Operator:
             self._roster, ledger, jobs, self._clock, self._reconciler, self._measures, settings.relist / 1000
         )
         self._replicas.departed = self._absence.relisted
+        self._purging = Purging(ledger, Namespaces(api), jobs.covers, settings.relist / 1000)
+        self._reconciler.forgotten = self._absence.forgotten = self._purging.forgotten
         self._rebuild = Rebuild(self._roster, ledger, jobs, self._reconciler, self._replicas, settings.grace)
         self._rebuild.pauses = self._fill_in_pauses
         self._watched(registry)
@@ -177,6 +181,7 @@ class Operator:
                     self._expiring.run,
                     self._deafness.run,
                     self._absence.run,
+                    self._purging.run,
                     self._rebuild.run,
                     self._rebuild.run_comparison,
                     self._sweep,

@@ -36,6 +36,10 @@ def _nothing(job: Job) -> None:
     """Stands where the composition puts who starts runs that an annotation asks for."""
 
 
+def _nobody() -> None:
+    """Stands where the composition puts who is told that jobs were forgotten."""
+
+
 class Reconciler:
     """Takes objects in, adopts them in batches, and keeps the roster.
 
@@ -67,6 +71,7 @@ class Reconciler:
         self._questions: dict[str, Question] = {}
         self._seqs: dict[str, int] = {}
         self.asked: Callable[[Job], None] = _nothing
+        self.forgotten: Callable[[], None] = _nobody
         self._work = asyncio.Event()
         self._question = asyncio.Event()
 
@@ -151,6 +156,7 @@ class Reconciler:
             uids = list(self._forget)[:BATCH]
             await self._ledger.forget(uids)
             self._forget.difference_update(uids)
+            self.forgotten()
         await self.adopt(list(self._pending.values())[:BATCH])
 
     def _put(self, uid: str, question: Question) -> None:

@@ -30,6 +30,10 @@ class Executions:
         """A job's records, the newest first, and how many there are."""
         return await self._records.page(uid, limit, offset, state)
 
+    async def owner(self, uid: str) -> tuple[str, str] | None:
+        """Namespace and name of a deleted job of whose history something is left."""
+        return await self._records.owner(uid)
+
     async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
         """How a job's runs went that ended at ``since`` (ms) or later: the last ``limit`` of the good and the bad."""
         return await self._records.timings(uid, since, limit)

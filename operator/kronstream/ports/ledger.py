@@ -48,8 +48,7 @@ class Adoption:
     ``deliveries`` how often it may end the process that executes it. ``function`` is what workers offer, ``keys`` are
     the gates of its runs' keys, by the payload of the spec.
     ``depth`` is how many events led to the job, one after the other, ``platform`` the one it belongs to.
-    ``end_runs`` and ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures in
-    a row.
+    ``end_runs``, ``end_successes`` end the job after so many, ``suspend_after`` pauses it after as many failures in a row.
     """
 
     uid: str
@@ -291,6 +290,17 @@ class Ledger(Protocol):
 
     async def forget(self, uids: Sequence[str], before: int | None = None) -> int:
         """Forget deleted jobs adopted before the instant; how many were known."""
+        ...
+
+    async def past(self) -> list[str]:
+        """Namespaces of deleted jobs of whose history something is left."""
+        ...
+
+    async def purge(self, namespace: str, before: int | None = None, limit: int = 1_000) -> tuple[int, int]:
+        """Delete the history of deleted jobs of a namespace, first adopted before the instant, but for runs that go on.
+
+        How many records were deleted, ``limit`` at most, and of how many jobs something is left.
+        """
         ...
 
     async def known(self, *, handlers: bool = False) -> list[str]:

@@ -42,7 +42,12 @@ class Listing(Protocol):
         ...
 
     async def jobs(self, namespace: str | None, after: JobName | None, limit: int) -> list[JobName]:
-        """The next adopted jobs of a namespace (None: of all) in order."""
+        """The next jobs of a namespace (None: of all) in order: adopted ones, and deleted ones of whose history
+        something is left."""
+        ...
+
+    async def jobs_named(self, namespace: str, name: str) -> list[JobName]:
+        """Those of one name: of several one is adopted, the others were deleted."""
         ...
 
     async def job_named(self, namespace: str, name: str) -> str | None:
@@ -58,7 +63,7 @@ class Listing(Protocol):
     ) -> list[list[Place]]:
         """For each (job's uid, place): the places that follow in the list of that job (None: from its beginning).
 
-        Of runs that cannot be in one of ``states`` some may be left out.
+        Of runs that cannot be in one of ``states`` some may be left out, and all of those that are over.
         """
         ...
 

@@ -80,9 +80,12 @@ class RunRecords(Protocol):
         """A job's records, and how many there are in all: those that wait, those that have started, then the ended ones
         by their ends, each the newest first. With ``state`` only those in it.
 
-        Found by indexes; of a state that shares one (failed, cancelled, dead; running, retrying) by what that index
-        holds, which ``history`` and ``maxBacklog`` bound.
+        Found by indexes; of a state that shares one (queued, running, retrying) by what that index holds.
         """
+        ...
+
+    async def owner(self, uid: str) -> tuple[str, str] | None:
+        """Namespace and name of a deleted job of whose history something is left."""
         ...
 
     async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:

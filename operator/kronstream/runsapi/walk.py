@@ -40,13 +40,12 @@ class Page:
 
 
 async def jobs_of(listing: Listing, scope: Scope, after: JobName | None = None) -> AsyncIterator[JobName]:
-    """The adopted jobs whose executions can be wanted, in order."""
+    """The jobs, deleted ones too, whose executions can be wanted, in order."""
     named = scope.selection.job
     if scope.namespace is not None and named is not None:
-        uid = await listing.job_named(scope.namespace, named)
-        job = None if uid is None else JobName(scope.namespace, named, uid)
-        if job is not None and (after is None or job > after) and scope.selection.wants_job(named):
-            yield job
+        for job in await listing.jobs_named(scope.namespace, named) if scope.selection.wants_job(named) else ():
+            if after is None or job > after:
+                yield job
         return
     while True:
         found = await listing.jobs(scope.namespace, after, JOBS)

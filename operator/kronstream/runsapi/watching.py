@@ -22,6 +22,7 @@ from kronstream.runsapi.walk import jobs_of
 from kronstream.runsapi.wish import Form, Wish
 
 EVERY, SHARE = 1.0, 10
+UNSEEN = -1
 MOST = 10_000
 TOGETHER = 100
 BOOKMARK = 30.0
@@ -32,10 +33,14 @@ STORE_AWAY = (RedisError, OSError, TimeoutError)
 
 @dataclass(slots=True)
 class _Job:
-    """What was told of a job: its runs by id, as they were at its mark."""
+    """What was told of a job: its runs by id, as they were at its mark (None for a deleted job, which has none)."""
 
-    mark: int | None = None
+    mark: int | None = UNSEEN
     told: dict[str, Execution] = field(default_factory=dict)
+
+    def moved(self, mark: int | None) -> bool:
+        """Whether its runs may have become otherwise; the ends of a deleted job's runs move no mark."""
+        return self.mark != mark or (mark is None and not all(run.state.terminal for run in self.told.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class Watching:
     async def _batch(self, names: Sequence[JobName], since: int | None) -> None:
         marks = await self._listing.marks([name.uid for name in names])
         jobs = [self._jobs.setdefault(name.uid, _Job()) for name in names]
-        moved = [one for one in zip(names, jobs, marks, strict=True) if one[1].mark is None or one[1].mark != one[2]]
+        moved = [one for one in zip(names, jobs, marks, strict=True) if one[1].moved(one[2])]
         if not moved:
             return
         listed = await self._listing.places([(name.uid, None) for name, _, _ in moved], MOST + 1)

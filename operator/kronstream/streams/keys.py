@@ -5,6 +5,7 @@ All keys carry the hash tag of the base stream's name, so that they share its sl
 
 from dataclasses import dataclass
 
+from kronstream.domain.run import State
 from kronstream.settings import DEFAULT_STREAM
 
 DEFAULT_BASE = DEFAULT_STREAM
@@ -61,6 +62,10 @@ class Keys:
         """Sorted set: a job's other finished runs by the instant they ended."""
         return self._of(f"bad:{uid}")
 
+    def bad_in(self, uid: str, state: State) -> str:
+        """Sorted set: of those the ones in a state."""
+        return f"{self.bad(uid)}:{state.value}"
+
     def active(self, uid: str) -> str:
         """Sorted set: a job's unfinished runs; negative scores have not started."""
         return self._of(f"active:{uid}")
@@ -76,6 +81,10 @@ class Keys:
     def order(self, order: str) -> str:
         """Hash: an order about many runs."""
         return self._of(f"order:{order}")
+
+    def past(self, uid: str) -> str:
+        """Hash: whose a deleted job was, as long as something of its history is left."""
+        return self._of(f"past:{uid}")
 
     def made(self, uid: str) -> str:
         """String: namespace and name of a job that was made a moment ago."""
@@ -116,8 +125,14 @@ class Keys:
 
     @property
     def by_name(self) -> str:
-        """Sorted set: `namespace name uid` of adopted jobs, all of score 0: in this order."""
+        """Sorted set: `namespace name uid` of adopted jobs, and of deleted ones of whose history something is left, all
+        of score 0: in this order."""
         return self._of("byname")
+
+    @property
+    def gone(self) -> str:
+        """Sorted set: `namespace name uid` of deleted jobs by the instant at which the last of their history ends."""
+        return self._of("gone")
 
     @property
     def jobs(self) -> str:

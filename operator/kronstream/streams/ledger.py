@@ -34,6 +34,8 @@ from kronstream.streams.scripts import Scripts
 EARLY = 50
 SCAN = 2000
 
+LET_GO = 1_000  # deleted jobs whose history has ended, at a time
+
 
 class RedisLedger:
     """Ledger on one Redis."""
@@ -96,6 +98,15 @@ class RedisLedger:
         if not uids:
             return 0
         return int(await self._scripts.run("forget", "" if before is None else before, *uids))
+
+    async def past(self) -> list[str]:
+        """See Ledger."""
+        return [str(namespace) for namespace in await self._scripts.run("past", LET_GO)]
+
+    async def purge(self, namespace: str, before: int | None = None, limit: int = 1_000) -> tuple[int, int]:
+        """See Ledger."""
+        taken, left = await self._scripts.run("purge", namespace, _text(before), limit)
+        return int(taken), int(left)
 
     async def known(self, *, handlers: bool = False) -> list[str]:
         """See Ledger."""

@@ -1,6 +1,7 @@
 """Lists of execution records on Redis: one index of jobs by name, and the sets of runs that each job has anyway."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -14,8 +15,10 @@ BRIEF = (
     "uid", "ns", "nm", "st", "nom", "gen", "att", "at", "sta", "fin", "dur", "why", "err", "wk", "of", "by", "tr", "pv",
     "atts", "sl",
 )  # fmt: skip
+BAD = frozenset(state for state in State if state.terminal) - {State.SUCCESS}
 BATCH = 200
 TIED = 200
+NAMESAKES = 1_000
 NONE = -(2**31)  # the end of a range that has nothing
 
 
@@ -37,6 +40,12 @@ class RedisListing:
         first = f"({_member(after)}" if after else f"[{namespace} " if namespace else "-"
         last = f"({namespace}!" if namespace else "+"
         found = await self._redis.zrangebylex(self._keys.by_name, first, last, 0, limit)
+        return [JobName(*str(member).split(" ", 2)) for member in found]
+
+    async def jobs_named(self, namespace: str, name: str) -> list[JobName]:
+        """See Listing."""
+        first, last = f"[{namespace} {name} ", f"({namespace} {name}!"
+        found = await self._redis.zrangebylex(self._keys.by_name, first, last, 0, NAMESAKES)
         return [JobName(*str(member).split(" ", 2)) for member in found]
 
     async def job_named(self, namespace: str, name: str) -> str | None:
@@ -61,8 +70,7 @@ class RedisListing:
         if not asked:
             return []
         active = any(not state.terminal for state in states)
-        histories = [self._keys.good] * (State.SUCCESS in states)
-        histories += [self._keys.bad] * any(state.terminal and state is not State.SUCCESS for state in states)
+        histories = self._histories(states)
         pipe = self._redis.pipeline(transaction=False)
         for uid, after in asked:
             pipe.zrange(self._keys.active(uid), 0, -1 if active else NONE)
@@ -79,6 +87,14 @@ class RedisListing:
             ended.sort(key=lambda place: (place.ended or 0, place.run), reverse=True)
             found.append([place for place in (*first, *ended) if after is None or after.precedes(place)][:limit])
         return found
+
+    def _histories(self, states: frozenset[State]) -> list[Callable[[str], str]]:
+        """The lists, by job, that hold ended runs of these states and no others."""
+        bad = sorted(BAD & states)
+        lists: list[Callable[[str], str]] = [self._keys.good] * (State.SUCCESS in states)
+        if len(bad) == len(BAD):
+            return [*lists, self._keys.bad]
+        return [*lists, *(partial(self._keys.bad_in, state=state) for state in bad)]
 
     async def _ended(self, key: str, rows: Sequence[Any], after: Place | None, limit: int) -> list[Place]:
         """The places of what was read, and more of it where very many runs ended in the millisecond of ``after``."""

@@ -11,9 +11,6 @@ from kronstream.settings import DEFAULT_GROUP
 from kronstream.streams.keys import Keys
 from kronstream.streams.scripts import Scripts
 
-# by state the list that has it, and whether that has no other
-LISTS = {State.QUEUED: ("active", False), State.RUNNING: ("active", False), State.RETRYING: ("active", False),
-         State.SUCCESS: ("good", True)}  # fmt: skip
 CHUNK = 500
 
 
@@ -68,6 +65,11 @@ def _attempts(fields: Mapping[str, str]) -> Iterator[Attempt]:
         yield Attempt(number, fields.get("wk"), int(fields["sta"]), finished, reason, error)
 
 
+def paired(row: Sequence[str]) -> dict[str, str]:
+    """Fields and values that come by turns."""
+    return dict(zip(row[::2], row[1::2], strict=True))
+
+
 def _timing(row: Sequence[str | None]) -> Timing:
     state, finished = str(row[0]), int(row[1] or 0)
     nominal, started, duration = (int(text) if text else None for text in row[2:])
@@ -91,20 +93,20 @@ class Records:
         self, uid: str, limit: int, offset: int = 0, state: State | None = None
     ) -> tuple[list[Execution], int]:
         """See RunRecords."""
-        which, whole = ("all", True) if state is None else LISTS.get(state, ("bad", False))
-        if whole or state is None:
-            total, runs = await self._scripts.run("page", uid, offset, limit, which)
-        else:
-            found = await self._in_state(uid, which, state)
-            total, runs = len(found), found[offset : offset + limit]
-        return await self._read([str(run) for run in runs]), int(total)
+        if state is not None and not state.terminal:
+            found = await self._in_state(uid, state)
+            return await self._read(found[offset : offset + limit]), len(found)
+        which = "all" if state is None else state.value
+        total, runs, rows = await self._scripts.run("page", uid, offset, limit, which, 1)
+        records = [execution_of(str(run), paired(row)) for run, row in zip(runs, rows, strict=True) if row]
+        return records, int(total)
 
-    async def _in_state(self, uid: str, which: str, state: State) -> list[str]:
-        """Ids of a list whose records are in a state; a chunk at a time, so that nobody waits for long."""
+    async def _in_state(self, uid: str, state: State) -> list[str]:
+        """Ids of unfinished runs that are in a state; a chunk at a time, so that nobody waits for long."""
         found: list[str] = []
         total, offset = 1, 0
         while offset < total:
-            total, runs = await self._scripts.run("page", uid, offset, CHUNK, which)
+            total, runs, _ = await self._scripts.run("page", uid, offset, CHUNK, "active", 0)
             offset += CHUNK
             pipe = self._redis.pipeline(transaction=False)
             for run in runs:
@@ -120,6 +122,11 @@ class Records:
         for run in runs:
             pipe.hgetall(self._keys.run(run))
         return [execution_of(run, fields) for run, fields in zip(runs, await pipe.execute(), strict=True) if fields]
+
+    async def owner(self, uid: str) -> tuple[str, str] | None:
+        """See RunRecords."""
+        namespace, name = await self._redis.hmget(self._keys.past(uid), "ns", "nm")
+        return None if namespace is None or name is None else (str(namespace), str(name))
 
     async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
         """See RunRecords."""

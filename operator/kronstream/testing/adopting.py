@@ -80,6 +80,8 @@ def _refusal(job: Job, a: Adoption) -> Stale | Conflict | None:
 
 
 def _take(store: MemoryStore, job: Job, a: Adoption, cursor: int, *, fresh: bool) -> None:
+    if fresh:
+        store.past.pop(a.uid, None)
     # an edit ends a pause that the job's failures had brought about
     if not fresh and a.generation > job.generation and job.pause and job.pause.failures:
         job.pause, job.consecutive_failures = Pause(job.pause.since, store.now), 0

@@ -8,7 +8,7 @@ from kronstream.domain.retry import backoff
 from kronstream.domain.run import Reason, Skip, State
 from kronstream.domain.work import Work
 from kronstream.ports import Attempt, LastRun, LastSuccess, Outcome, Pause, Recall
-from kronstream.testing import gates
+from kronstream.testing import gates, past
 from kronstream.testing.model import Job, Run
 from kronstream.testing.outcomes import tell
 from kronstream.testing.slots import release_waiting, vacate
@@ -47,6 +47,7 @@ def settle(
     job = store.jobs.get(run.uid)
     if job is None:
         run.expires = store.now + ORPHAN_AGE
+        past.remember(store, run)
         tell(store, KINDS[state], run, message)
         return
     if job.expected is not None and duration is not None and not run.slow and duration > job.expected:

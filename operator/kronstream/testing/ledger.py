@@ -18,6 +18,7 @@ from kronstream.ports import (
     Verdict,
     WorkerCard,
 )
+from kronstream.testing import past
 from kronstream.testing.adopting import adopt
 from kronstream.testing.dispatching import dispatch
 from kronstream.testing.ending import end_backfill, settle
@@ -137,10 +138,19 @@ class MemoryLedger:
                 end_backfill(store, backfill.id, "cancelled")
         store.unfinished.pop(f"@{uid}", None)
         store.works[uid].expires = store.now + RECHECK
+        past.keep(store, job)
         # what still runs stays active: the job may come back
         del store.jobs[uid]
         store.dirty.pop(uid, None)
         store.tombs[uid] = store.now + TOMB
+
+    async def past(self) -> list[str]:
+        """See Ledger."""
+        return past.namespaces(self._store)
+
+    async def purge(self, namespace: str, before: int | None = None, limit: int = 1_000) -> tuple[int, int]:
+        """See Ledger."""
+        return past.purge(self._store, namespace, before, limit)
 
     async def known(self, *, handlers: bool = False) -> list[str]:
         """See Ledger."""

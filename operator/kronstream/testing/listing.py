@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from kronstream.domain.run import State
 from kronstream.ports import EVERY_STATE, Execution, JobName, Place
+from kronstream.testing.past import listed
 from kronstream.testing.records import MemoryRecords
 from kronstream.testing.store import MemoryStore
 
@@ -22,9 +23,17 @@ class MemoryListing:
 
     async def jobs(self, namespace: str | None, after: JobName | None, limit: int) -> list[JobName]:
         """See Listing."""
-        known = sorted(JobName(*name, uid) for name, uid in self._store.names.items())
+        known = self._known()
         wanted = [job for job in known if namespace in (None, job.namespace) and (after is None or job > after)]
         return wanted[:limit]
+
+    def _known(self) -> list[JobName]:
+        there = [JobName(*name, uid) for name, uid in self._store.names.items()]
+        return sorted([*there, *(JobName(*past) for past in listed(self._store))])
+
+    async def jobs_named(self, namespace: str, name: str) -> list[JobName]:
+        """See Listing."""
+        return [job for job in self._known() if (job.namespace, job.name) == (namespace, name)]
 
     async def job_named(self, namespace: str, name: str) -> str | None:
         """See Listing."""
@@ -46,7 +55,8 @@ class MemoryListing:
         over = {state for state in states if state.terminal}
         first = sorted(store.active[uid], reverse=True) if states - over else []
         kinds = [*[True] * (State.SUCCESS in over), *[False] * bool(over - {State.SUCCESS})]
-        ended = sorted((one for good in kinds for one in store.history[uid, good]), reverse=True)
+        listed = sorted((one for good in kinds for one in store.history[uid, good]), reverse=True)
+        ended = [(at, run) for at, run in listed if (known := store.run(run)) is None or known.state in over]
         places = [*(Place(None, run) for run in first), *(Place(at, run) for at, run in ended)]
         return [place for place in places if after is None or after.precedes(place)]
 

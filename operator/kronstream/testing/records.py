@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from kronstream.domain.run import State, trigger_of
 from kronstream.ports import Attempt, Execution, Timing
 from kronstream.testing.model import Run
+from kronstream.testing.past import known
 from kronstream.testing.store import MemoryStore
 
 
@@ -74,6 +75,11 @@ class MemoryRecords:
         found = [await self.get(run) for run in (*waiting, *started, *(run for _, _, run in ended))]
         known = [run for run in found if run is not None and state in (None, run.state)]
         return known[offset : offset + limit], len(known)
+
+    async def owner(self, uid: str) -> tuple[str, str] | None:
+        """See RunRecords."""
+        past = known(self._store, uid)
+        return None if past is None else (past.namespace, past.name)
 
     async def timings(self, uid: str, since: int, limit: int) -> list[Timing]:
         """See RunRecords."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from itertools import count
+from typing import Any
 
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import Lane, State
@@ -61,6 +62,7 @@ class MemoryStore:
         self.history: dict[tuple[str, bool], list[tuple[int, str]]] = defaultdict(list)
         self.dirty: dict[str, int] = {}
         self.tombs: dict[str, int] = {}
+        self.past: dict[str, Any] = {}  # deleted jobs of which something is left
         self.lanes: dict[tuple[str, Lane], LaneStream] = defaultdict(LaneStream)
         self.dead: list[Mapping[str, str]] = []
         self.ended: Counter[tuple[str, str]] = Counter()  # runs by state and reason
@@ -101,7 +103,7 @@ class MemoryStore:
 
     def birth(self) -> str:
         """A mark that no other adoption has, also not one of a store that was lost."""
-        return str(next(self._births))
+        return f"{self.now}.{next(self._births)}"
 
     def run(self, run: str) -> Run | None:
         """A run whose retention has not ended."""

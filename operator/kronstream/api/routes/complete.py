@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
 from kronstream.api.answers import faults, told
 from kronstream.api.bodies.orders import CompletionBody
 from kronstream.api.desk import AtDesk
 from kronstream.api.problem import Problem, invalid
+from kronstream.api.queries import judge_query
 from kronstream.api.routes.control import Said
 from kronstream.api.routes.parameters import BASE, RunId
 from kronstream.operations.refused import Refused, Why
 from kronstream.operations.reply import Unreadable, read
 
-router = APIRouter(prefix=BASE, tags=["Executions"])
+router = APIRouter(prefix=BASE, tags=["Executions"], dependencies=[Depends(judge_query)])
 
 
 @router.post(

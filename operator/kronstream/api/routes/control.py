@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from kronstream.api.bodies.base import moment
 from kronstream.api.bodies.orders import PauseBody, PreviewBody, RunBody
 from kronstream.api.desk import AtDesk
 from kronstream.api.problem import Problem, invalid
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, JobId
 from kronstream.api.views.preview import PreviewView, preview_view
@@ -23,7 +24,7 @@ from kronstream.operations.nextruns import next_runs
 from kronstream.operations.runs import NOT_GIVEN
 from kronstream.resources import instant
 
-router = APIRouter(prefix=BASE, tags=["Jobs"])
+router = APIRouter(prefix=BASE, tags=["Jobs"], dependencies=[Depends(judge_query)])
 
 
 class Said(BaseModel):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from kronstream.api.answers import faults, told
 from kronstream.api.desk import AtDesk
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.parameters import BASE, IdempotencyKey
 from kronstream.operations.ingest import Rejected, read_request
 from kronstream.resources.cloudevent import Unreadable
 
-router = APIRouter(prefix=BASE, tags=["Events"])
+router = APIRouter(prefix=BASE, tags=["Events"], dependencies=[Depends(judge_query)])
 
 EVENT = {
     "specversion": "1.0",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from kronstream.api.answers import faults, page, told
 from kronstream.api.desk import AtDesk
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.control import Said
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, JobId, Limit, Offset, RunId
-from kronstream.api.views.execution import ExecutionView, execution_view
+from kronstream.api.views.execution import ExecutionView, execution_view, spec_of
 from kronstream.domain.run import State
 
-router = APIRouter(prefix=BASE, tags=["Executions"])
+router = APIRouter(prefix=BASE, tags=["Executions"], dependencies=[Depends(judge_query)])
 
 
 class RetriedView(BaseModel):
@@ -41,10 +42,14 @@ async def of_job(
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> Response:
-    """A job's executions, the newest first: those that wait or run, then the ended ones."""
-    row = await desk.job(job_id, Act.LIST_RUNS)
-    found, total = await desk.services.executions.page(row.uid, limit, offset, status)
-    views = told([execution_view(run, row) for run in found])
+    """A job's executions, the newest first: those that wait or run, then the ended ones.
+
+    Those of a deleted job are listed by its UID until their retention ends, or its namespace is deleted.
+    """
+    uid, row = await desk.history(job_id, Act.LIST_RUNS)
+    found, total = await desk.services.executions.page(uid, limit, offset, status)
+    spec = spec_of(row)
+    views = told([execution_view(run, spec) for run in found])
     return page(request, bytes(views.body), total, limit, offset)
 
 
@@ -54,7 +59,7 @@ async def of_job(
 async def get(execution_id: RunId, desk: AtDesk) -> Response:
     """An execution, also one whose job was deleted, until its retention ends."""
     run = await desk.execution(execution_id, Act.GET_RUN)
-    return told(execution_view(run, desk.services.catalogue.get(run.uid)))
+    return told(execution_view(run, spec_of(desk.services.catalogue.get(run.uid))))
 
 
 @router.post(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from kronstream.api.answers import faults, told
 from kronstream.api.bodies.orders import PauseBody
 from kronstream.api.desk import AtDesk, Desk
 from kronstream.api.problem import invalid
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.control import Said
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, JobId
@@ -20,7 +21,7 @@ from kronstream.domain import duration
 from kronstream.operations.figures import figures
 from kronstream.ports import Backlog, QueuePause, WorkerCard
 
-router = APIRouter(prefix=BASE, tags=["Figures"])
+router = APIRouter(prefix=BASE, tags=["Figures"], dependencies=[Depends(judge_query)])
 
 LOOKED_AT = 5_000
 LONGEST = 366 * 86_400_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from kronstream.api.answers import faults, page, told
 from kronstream.api.bodies.base import Body, shown
 from kronstream.api.desk import AtDesk
 from kronstream.api.problem import Problem, invalid
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.jobs import ALL
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, Limit, Namespace, Offset
@@ -28,7 +29,7 @@ from kronstream.domain.run import digest
 from kronstream.operations.refused import Refused, Why
 from kronstream.resources.cloudevent import CloudEvent, Unreadable, of_value
 
-router = APIRouter(prefix=BASE, tags=["Events"])
+router = APIRouter(prefix=BASE, tags=["Events"], dependencies=[Depends(judge_query)])
 
 SOURCE = "/kronstream/api"
 NAMES = {"type": "event_name", "id": "event_id", "platformid": "platform_id", "traceid": "trace_id"}

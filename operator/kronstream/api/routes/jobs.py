@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from kronstream.api.answers import faults, page, raw
@@ -12,6 +12,7 @@ from kronstream.api.bodies.base import moment
 from kronstream.api.bodies.job import CronBody, JobBody, OnceBody, ScheduleBody
 from kronstream.api.desk import AtDesk, Desk
 from kronstream.api.problem import Problem, invalid
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, JobId, Limit, Namespace, Offset
 from kronstream.api.views.job import JobView, job_bytes, jobs_bytes
@@ -19,7 +20,7 @@ from kronstream.operations.catalogue import Wanted
 from kronstream.operations.jobs import Draft, When
 from kronstream.operations.rows import Form, Standing
 
-router = APIRouter(prefix=BASE, tags=["Jobs"])
+router = APIRouter(prefix=BASE, tags=["Jobs"], dependencies=[Depends(judge_query)])
 ALL = "*"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from kronstream.api.answers import faults, told
 from kronstream.api.desk import AtDesk
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.parameters import BASE, IdempotencyKey
 from kronstream.api.views.handler import AnswerView, answer_view
@@ -17,7 +18,7 @@ from kronstream.api.views.stamps import stamp
 from kronstream.operations.refused import Refused, Why
 from kronstream.ports import EventLetter, Letter
 
-router = APIRouter(prefix=BASE, tags=["Dead letters"])
+router = APIRouter(prefix=BASE, tags=["Dead letters"], dependencies=[Depends(judge_query)])
 
 Kind = Literal["run", "event"]
 LetterId = Annotated[str, Path(min_length=1, max_length=80, description="The letter's id, as the list tells it.")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from kronstream.api.bodies.base import moment
 from kronstream.api.bodies.orders import BackfillBody, FilterBody
 from kronstream.api.desk import AtDesk, Desk
 from kronstream.api.problem import invalid
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.jobs import ALL
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, JobId
@@ -23,7 +24,7 @@ from kronstream.operations.bulk import PREFIX, Filter, Order, OrderKind
 from kronstream.operations.refused import Refused, Why
 from kronstream.ports import Backfill
 
-router = APIRouter(prefix=BASE, tags=["Operations"])
+router = APIRouter(prefix=BASE, tags=["Operations"], dependencies=[Depends(judge_query)])
 
 
 class BegunView(BaseModel):

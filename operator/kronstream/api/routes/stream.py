@@ -7,23 +7,24 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from redis.exceptions import RedisError
 from starlette.responses import Response, StreamingResponse
 
 from kronstream.api.answers import faults
 from kronstream.api.desk import AtDesk, Desk
 from kronstream.api.problem import Problem, away
+from kronstream.api.queries import judge_query
 from kronstream.api.rights import Act
 from kronstream.api.routes.parameters import BASE
-from kronstream.api.views.execution import execution_view
+from kronstream.api.views.execution import execution_view, spec_of
 from kronstream.api.views.job import job_bytes
 from kronstream.operations.refused import Refused
 from kronstream.operations.rows import Row
 from kronstream.ports import Execution
 from kronstream.ports.jobstore import StoreAway
 
-router = APIRouter(prefix=BASE, tags=["Executions"])
+router = APIRouter(prefix=BASE, tags=["Executions"], dependencies=[Depends(judge_query)])
 
 LOOK = 0.5
 QUIET = 15.0
@@ -87,7 +88,7 @@ async def _execution(desk: Desk, run: Execution) -> AsyncIterator[str]:
             break
         except (RedisError, OSError, TimeoutError):
             continue  # it is followed again when Redis is there again
-        text = _dump(execution_view(run, desk.services.catalogue.get(run.uid)))
+        text = _dump(execution_view(run, spec_of(desk.services.catalogue.get(run.uid))))
         yield _event("execution", text) if text != told else ""
         told = text
         if run.state.terminal:
@@ -107,7 +108,7 @@ async def _job(desk: Desk, row: Row) -> AsyncIterator[str]:
             runs, _ = await desk.services.executions.page(row.uid, SHOWN)
         except (RedisError, OSError, TimeoutError):
             continue
-        texts |= {run.id: _dump(execution_view(run, known)) for run in reversed(runs)}
+        texts |= {run.id: _dump(execution_view(run, spec_of(known))) for run in reversed(runs)}
         changes = [(key, text) for key, text in texts.items() if told.get(key) != text]
         yield "".join(_event("execution" if key else "job", text) for key, text in changes)
         told = texts

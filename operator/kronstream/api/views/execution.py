@@ -74,9 +74,14 @@ class ExecutionView(BaseModel):
     attempts: list[dict[str, Any]]
 
 
-def execution_view(run: Execution, job: Row | None) -> dict[str, Any]:
-    """A record's fields; what only the job knows is told as long as there is one."""
-    spec = job.object["spec"] if job is not None else {}
+def spec_of(job: Row | None) -> dict[str, Any] | None:
+    """What its executions tell of a job; None for one that is not there any more."""
+    return None if job is None else dict(job.object["spec"])
+
+
+def execution_view(run: Execution, known: dict[str, Any] | None) -> dict[str, Any]:
+    """A record's fields; what only the job knows (``spec_of``) is told as long as there is one."""
+    spec = known or {}
     error = dict(run.error) if run.error else None
     return {
         "id": run.id,
@@ -88,7 +93,7 @@ def execution_view(run: Execution, job: Row | None) -> dict[str, Any]:
         "reason": run.reason,
         "trigger": TRIGGERS[run.trigger],
         "attempt": run.attempt,
-        "max_attempts": (spec.get("retry") or {}).get("limit", 3) + 1 if job is not None else None,
+        "max_attempts": (spec.get("retry") or {}).get("limit", 3) + 1 if known is not None else None,
         "scheduled_at": stamp(run.nominal),
         "started_at": stamp(run.started),
         "completed_at": stamp(run.finished),
@@ -100,7 +105,7 @@ def execution_view(run: Execution, job: Row | None) -> dict[str, Any]:
         "trace_id": run.trace,
         "worker_id": run.worker,
         "retry_of": run.retry_of,
-        "priority": spec.get("priority") or ("medium" if job is not None else None),
+        "priority": spec.get("priority") or ("medium" if known is not None else None),
         "platform_id": spec.get("platformId"),
         "requested_by": run.requested_by,
         "attempts": [

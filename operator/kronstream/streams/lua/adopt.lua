@@ -106,6 +106,8 @@ local function adopt(a)
   local behind = tonumber(call('HGET', job, 'seq') or '0') < seq
   if fresh then
     call('PERSIST', P .. 'active:' .. a.uid)
+    call('DEL', P .. 'past:' .. a.uid)
+    call('ZREM', P .. 'gone', a.ns .. ' ' .. a.name .. ' ' .. a.uid)
     call('HSET', job, 'born', num(now) .. '.' .. clock[2] % 1000)
   else
     local rank = order(a, stored)

@@ -1,20 +1,53 @@
 -- Ends of runs: history, counters, and what follows from them.
--- Keeps a list of a job's finished runs within its bounds.
+-- Keeps a list of a job's finished runs within its bounds. Answers the runs that were too many.
 local function trim(key, limit, age)
-  local over = call('ZCARD', key) - limit
+  local over, olds = call('ZCARD', key) - limit, {}
   if over > 0 then
-    for _, old in ipairs(call('ZRANGE', key, 0, over - 1)) do call('DEL', P .. 'run:' .. old) end
+    olds = call('ZRANGE', key, 0, over - 1)
+    for _, old in ipairs(olds) do call('DEL', P .. 'run:' .. old) end
     call('ZREMRANGEBYRANK', key, 0, over - 1)
   end
   call('ZREMRANGEBYSCORE', key, '-inf', num(now - age))
   call('PEXPIRE', key, num(age))
+  return olds
 end
 
-local function remember(uid, id, good, limit, age)
-  local key = P .. (good and 'good:' or 'bad:') .. uid
-  call('ZADD', key, num(now), id)
-  trim(key, limit, age)
+-- Of runs that did not succeed each state has a list of its own besides: it is asked for by itself.
+local BAD = { 'failed', 'cancelled', 'skipped', 'dead' }
+local REMOVED = 1000
+local function trim_bad(uid, limit, age)
+  local key = P .. 'bad:' .. uid
+  local olds = trim(key, limit, age)
+  for _, state in ipairs(BAD) do
+    local list = key .. ':' .. state
+    if call('EXISTS', list) == 1 then
+      for i = 1, #olds, REMOVED do call('ZREM', list, unpack(olds, i, math.min(i + REMOVED - 1, #olds))) end
+      call('ZREMRANGEBYSCORE', list, '-inf', num(now - age))
+      call('PEXPIRE', list, num(age))
+    end
+  end
+end
+
+local function remember(uid, id, state, limit, age)
+  if state == 'success' then
+    call('ZADD', P .. 'good:' .. uid, num(now), id)
+    trim(P .. 'good:' .. uid, limit, age)
+  else
+    call('ZADD', P .. 'bad:' .. uid, num(now), id)
+    call('ZADD', P .. 'bad:' .. uid .. ':' .. state, num(now), id)
+    trim_bad(uid, limit, age)
+  end
   call('PEXPIRE', P .. 'run:' .. id, num(age))
+end
+
+-- The run of a deleted job, which ends after it: it joins what is left of the job's history.
+local function remember_late(uid, id, state)
+  local lists = { 'good:' .. uid }
+  if state ~= 'success' then lists = { 'bad:' .. uid, 'bad:' .. uid .. ':' .. state } end
+  for _, list in ipairs(lists) do
+    call('ZADD', P .. list, num(now), id)
+    if call('PTTL', P .. list) < 0 then call('PEXPIRE', P .. list, ORPHAN_TTL) end
+  end
 end
 
 -- Counts instants that make no run; `n:skipped` is the caller's.
@@ -106,6 +139,7 @@ local function settle(id, r, state, why, duration, message)
   if j[13] and duration and not r.sl and tonumber(duration) > tonumber(j[13]) then mark_slow(id, job) end
   if not j[1] then
     call('PEXPIRE', key, ORPHAN_TTL)
+    if call('EXISTS', P .. 'past:' .. r.uid) == 1 then remember_late(r.uid, id, state) end
     tell(kind_of(state), id, message)
     return
   end
@@ -132,7 +166,7 @@ local function settle(id, r, state, why, duration, message)
   end
   if j[5] == id then call('HSET', job, 'done', num(now)) end
   tell(kind_of(state), id, message)
-  remember(r.uid, id, state == 'success', tonumber(state == 'success' and j[2] or j[3]) or 10, tonumber(j[4]) or ORPHAN_TTL)
+  remember(r.uid, id, state, tonumber(state == 'success' and j[2] or j[3]) or 10, tonumber(j[4]) or ORPHAN_TTL)
   if r.gen ~= j[1] then drop_works(r.uid, j[1]) end
   release_waiting(r.uid)
   touch(r.uid)

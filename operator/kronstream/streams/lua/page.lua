@@ -1,5 +1,6 @@
 -- Ids of a job's runs, newest first: those that wait, those that have started, then the ended ones by their ends.
--- ARGV: group, uid, offset, limit, which (all, active, good, bad). Answers {total, {ids}}. It only reads.
+-- ARGV: group, uid, offset, limit, which (all, active, success, or another state in which a run is over), 1 for the
+-- records as well. Answers {total, {ids}, {records, in the same order}}. It only reads.
 local uid, offset, limit, which = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local active, good, bad = P .. 'active:' .. uid, P .. 'good:' .. uid, P .. 'bad:' .. uid
 local ids = {}
@@ -59,10 +60,18 @@ local function merged(from, most, goods, bads)
   return found
 end
 
-if which == 'good' then ended(good) elseif which == 'bad' then ended(bad) end
+if which == 'success' then
+  ended(good)
+elseif which ~= 'all' and which ~= 'active' then
+  ended(bad .. ':' .. which)
+end
 if which == 'all' then
   local goods, bads = call('ZCARD', good), call('ZCARD', bad)
   total = total + goods + bads
   add(goods + bads, function(from, most) return merged(from, most, goods, bads) end)
 end
-return { total, ids }
+local records = {}
+if ARGV[6] == '1' then
+  for i, id in ipairs(ids) do records[i] = call('HGETALL', P .. 'run:' .. id) end
+end
+return { total, ids, records }
