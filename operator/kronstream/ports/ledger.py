@@ -48,7 +48,7 @@ class Adoption:
     ``deliveries`` how often it may end the process that executes it. ``function`` is what workers offer, ``keys`` are
     the gates of its runs' keys, by the payload of the spec.
     ``depth`` is how many events led to the job, one after the other, ``platform`` the one it belongs to.
-    ``end_runs``, ``end_successes`` end the job after so many, ``suspend_after`` pauses it after as many failures in a row.
+    ``end_runs``, ``end_successes`` end the job after so many, ``suspend_after`` pauses it after so many failures.
     """
 
     uid: str
