@@ -23,7 +23,7 @@ def calls(doored: Installation):
 
 def in_force(calls: Calls, name: str) -> dict[str, object]:
     """A handler that a router has in force, too."""
-    found = eventually(lambda: calls.get(f"/event-handlers/default:{name}").json())
+    found = eventually(lambda: (told := calls.get(f"/event-handlers/default:{name}")).is_success and told.json())
     probe = {**EVENT, "event_name": str(found["event"])}
 
     def acted_on() -> bool:

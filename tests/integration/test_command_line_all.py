@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -58,7 +59,8 @@ def test_each_command_is_on_the_list() -> None:
 
 
 def test_the_crds_are_what_the_cluster_takes(controlplane: ControlPlane) -> None:
-    printed = subprocess.run(["kronstream", "crds"], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-m", "kronstream.cli.main", "crds"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     said = controlplane.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=printed)
 

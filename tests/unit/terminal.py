@@ -15,8 +15,13 @@ from types import TracebackType
 from typing import Self
 
 LIMIT = 30.0
-# the terminal becomes the one whose Ctrl-C the program gets
-CONTROLLED = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+# the terminal becomes the one whose Ctrl-C the program gets, and what a background job is started with ends here
+CONTROLLED = """
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Terminal:

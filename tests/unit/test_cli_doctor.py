@@ -127,6 +127,7 @@ def test_replicas_are_called_as_people_call_them_and_tell_how_they_plan() -> Non
 
 def test_routers_are_needed_where_there_are_handlers() -> None:
     assert [one.level for one in of_routers({}, 0, 0)] == ["ok"]
+    assert [one.level for one in of_routers({"r": 0}, 20_000, 0)] == ["ok"]
     (found,) = of_routers({}, 0, 1)
     assert (found.level, found.text) == ("wrong", "no router lives: events wait for 1 EventHandler")
     assert found.do.startswith("start one: `kronstream router`")

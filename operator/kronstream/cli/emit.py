@@ -40,8 +40,7 @@ def emit(
     """Send an event of TYPE, such as workflow.completed, to the EventHandlers that listen for it.
 
     Prints the event's id; with -o json or yaml the event. Sent again with the same --id and --source, it is the same
-    event. --direct is for those who reach Redis and no API: it takes no right but
-    Redis' own.
+    event. --direct is for those who reach Redis and no API: it takes no right but Redis' own.
     """
     from kronstream.resources.cloudevent import write_event
 

@@ -37,7 +37,7 @@ def of_operators(beats: Mapping[str, int], now: int, *, whole: bool) -> Iterator
 
 def of_routers(beats: Mapping[str, int], now: int, handlers: int) -> Iterator[Finding]:
     """Routers by their last heartbeat; where there are no EventHandlers none is needed."""
-    if handlers or beats:
+    if handlers or any(now - at <= ALIVE for at in beats.values()):
         missing = f"events wait for {handlers} EventHandler{'' if handlers == 1 else 's'}"
         yield from _of_replicas("Routers", "router", beats, now, missing=missing)
     else:
