@@ -23,7 +23,7 @@ from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.dev.loopback import free_ports
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "webhook"
-DENIED = 'admission webhook "admission.kronstream.dev" denied the request: '
+DENIED = 'admission webhook "validate.kronstream.dev" denied the request: '
 INVALID = 'The ScheduledJob "report" is invalid: '
 SPACE = "admission"
 
@@ -97,7 +97,7 @@ def webhook(controlplane: ControlPlane) -> Iterator[Webhook]:
         eventually(lambda: INVALID in hook.dry(BAD), 20)
         yield hook
     finally:
-        kubectl("delete", "validatingwebhookconfiguration", "kronstream")
+        kubectl("delete", "validatingwebhookconfiguration", "kronstream-webhook.kronstream-system")
         hook.process.process.stop()
         kubectl("delete", "scheduledjobs,eventhandlers", "--all", "-n", SPACE)
     text = hook.log.read_text(encoding="utf-8")
@@ -118,7 +118,7 @@ def test_its_component_is_taken_by_the_api_server(kubectl: Kubectl, tmp_path: Pa
         "serviceaccount/kronstream-webhook",
     ):
         assert name in said
-    assert "validatingwebhookconfiguration.admissionregistration.k8s.io/kronstream" in said
+    assert "validatingwebhookconfiguration.admissionregistration.k8s.io/kronstream-webhook.kronstream-system" in said
     deployment = next(
         one
         for one in yaml.safe_load_all(rendered)
