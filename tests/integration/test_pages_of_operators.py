@@ -49,7 +49,7 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    with ControlPlane() as plane:
+    with ControlPlane(controller_manager=True) as plane:
         Objects(plane).apply(scheduled("report", every="1h"))
         yield Shell(plane, tmp_path_factory.mktemp("admin"))
 
@@ -58,6 +58,7 @@ def test_there_are_commands() -> None:
     assert len(BLOCKS) >= 9
 
 
+@pytest.mark.timeout(400)
 def test_the_commands_of_the_pages_one_after_the_other(shell: Shell) -> None:
     keys = Keys()
     shell(f"redis-cli -u $REDIS_URL set '{keys.installation}' other")
