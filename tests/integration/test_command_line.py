@@ -193,6 +193,7 @@ def test_doctor(doored: Installation, shell: Shell, job: Callable[..., str]) -> 
     assert "ok     CRDs: scheduledjobs.kronstream.dev is in force" in said
     assert re.search(r"ok +RBAC: kronstream-system:kronstream-operator has the \d+ rights", "\n".join(said))
     assert "ok     Redis: persistent by its append-only file" in said
+    assert "ok     Installation: the data in Redis belongs to this cluster" in said
     at = said.index("look   Workers: no worker serves queue nobody-serves-it")
     assert said[at + 1].strip() == "start one with `kronstream worker --queue nobody-serves-it`"
     doored.objects.send("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kronstream-api")
