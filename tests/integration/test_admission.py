@@ -21,9 +21,11 @@ from kronstream.dev.components import Component, component
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.dev.loopback import free_ports
+from unit import docpage
 
+PAGE = docpage.ROOT / "docs" / "admission.md"
 FOLDER = Path(__file__).parents[2] / "deploy" / "webhook"
-DENIED = 'admission webhook "admission.kronstream.dev" denied the request: '
+DENIED = 'admission webhook "validate.kronstream.dev" denied the request: '
 INVALID = 'The ScheduledJob "report" is invalid: '
 SPACE = "admission"
 
@@ -97,7 +99,7 @@ def webhook(controlplane: ControlPlane) -> Iterator[Webhook]:
         eventually(lambda: INVALID in hook.dry(BAD), 20)
         yield hook
     finally:
-        kubectl("delete", "validatingwebhookconfiguration", "kronstream")
+        kubectl("delete", "validatingwebhookconfiguration", "kronstream-webhook.kronstream-system")
         hook.process.process.stop()
         kubectl("delete", "scheduledjobs,eventhandlers", "--all", "-n", SPACE)
     text = hook.log.read_text(encoding="utf-8")
@@ -118,7 +120,7 @@ def test_its_component_is_taken_by_the_api_server(kubectl: Kubectl, tmp_path: Pa
         "serviceaccount/kronstream-webhook",
     ):
         assert name in said
-    assert "validatingwebhookconfiguration.admissionregistration.k8s.io/kronstream" in said
+    assert "validatingwebhookconfiguration.admissionregistration.k8s.io/kronstream-webhook.kronstream-system" in said
     deployment = next(
         one
         for one in yaml.safe_load_all(rendered)
@@ -131,6 +133,8 @@ def test_its_component_is_taken_by_the_api_server(kubectl: Kubectl, tmp_path: Pa
 
 def test_a_dry_run_gives_the_message_of_validate(webhook: Webhook) -> None:
     assert webhook.dry(BAD).startswith(f"{INVALID}spec.schedule: '61 * * * *': the minute field '61' is not valid")
+    (sample,) = [block for block in docpage.blocks(PAGE) if block.language == "console"]
+    assert webhook.dry(BAD).strip() == sample.lines[1]
     said = webhook.dry(job("report", only(schedule="0 9 * * 1", timeZone="Europe/Berln")))
     assert said.startswith(f"{INVALID}spec.timeZone: 'Europe/Berln' is not in the tz database")
 

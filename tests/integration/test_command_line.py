@@ -200,6 +200,7 @@ def test_doctor(doored: Installation, shell: Shell, job: Callable[..., str]) -> 
         assert any(one.startswith(f"ok     {line}") for one in said), said
     for area in ("Operators", "Routers"):
         assert any(one.startswith(f"ok     {area}: 1 live: ") for one in said), said
+    assert "ok     Installation: the data in Redis belongs to this cluster" in said
     at = said.index("look   Workers: no worker serves queue nobody-serves-it")
     assert said[at + 1].strip() == "start one with `kronstream worker --queue nobody-serves-it`"
     doored.objects.send("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kronstream-api")
