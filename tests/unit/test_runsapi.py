@@ -437,3 +437,23 @@ async def test_too_many_executions_are_not_watched(door: Door, monkeypatch: pyte
         last = await got(events)
         assert (last["type"], last["object"]["reason"]) == ("ERROR", "TooManyRequests")
         assert await got(events) is None
+
+
+# -- what is measured ---------------------------------------------------------------------------------------------
+
+
+async def test_requests_are_counted_by_what_they_ask_for(door: Door) -> None:
+    async with door.open():
+        await made(door)
+        for method, path, told in (
+            ("GET", DEFAULT, 200), ("GET", f"{DEFAULT}/none", 404), ("GET", ROOT, 200), ("GET", "/healthz", 200),
+            ("PUT", DEFAULT, 405), ("GET", "/else", 404),
+        ):  # fmt: skip
+            assert (await door.ask(method, path))[0] == told
+    value = door.registry.get_sample_value
+    name = "kronstream_runs_apiserver_requests_total"
+    for verb, code in (("create", "201"), ("list", "200"), ("get", "404"), ("discovery", "200"), ("probe", "200")):
+        assert value(name, {"verb": verb, "code": code}) == 1
+    assert (value(name, {"verb": "other", "code": "405"}), value(name, {"verb": "other", "code": "404"})) == (1, 1)
+    assert value("kronstream_runs_apiserver_request_seconds_count", {"verb": "create"}) == 1
+    assert value("kronstream_runs_apiserver_watches") == 0

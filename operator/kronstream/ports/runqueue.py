@@ -45,7 +45,7 @@ class Claim:
     started: int | None = None
     trace: str | None = None
     spent: int = 0
-    waited: int | None = None
+    waited: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
