@@ -1,44 +1,31 @@
-"""Spans of a real worker at a collector that speaks OTLP."""
+"""Spans of a real worker and a real operator at a collector that speaks OTLP."""
 
 from __future__ import annotations
 
 import json
-import queue
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from contract.conftest import redis_socket  # noqa: F401 - a fixture
 from eventually import eventually
+from integration.collector import Collector, collecting
+from integration.installation import START, Installation
+from integration.objects import scheduled
 from integration.workerbench import Bench, Worker
+from kronstream.dev.components import component
 from kronstream.domain.retry import Retry
 from kronstream.domain.run import State
 from kronstream.domain.trace import dispatch, trace_id, traceparent
 
 
 @pytest.fixture
-def collector() -> Iterator[tuple[str, queue.Queue[bytes]]]:
-    """Its address, and what it was sent."""
-    bodies: queue.Queue[bytes] = queue.Queue()
-
-    class Collect(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.put(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collect)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", bodies
-    server.shutdown()
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
 
 
 def lines(worker: Worker, message: str) -> list[dict[str, Any]]:
@@ -70,19 +57,43 @@ def test_what_a_handler_logs_carries_its_run_job_attempt_and_trace(
 def test_a_runs_span_is_exported_before_the_worker_ends(
     tmp_path: Path,
     redis_socket: Path,  # noqa: F811
-    collector: tuple[str, queue.Queue[bytes]],
+    collector: Collector,
 ) -> None:
-    address, bodies = collector
     bench = Bench(tmp_path, redis_socket)
     try:
-        worker = bench.worker(OTEL_EXPORTER_OTLP_ENDPOINT=address, OTEL_EXPORTER_OTLP_COMPRESSION="none").ready()
+        worker = bench.worker(**collector.environ).ready()
         (run,) = bench.dispatch("sync:echo", 1)
         assert bench.over(run).state is State.SUCCESS
         assert worker.stop() == 0
-        request = ExportTraceServiceRequest.FromString(bodies.get(timeout=10))
+        (span,) = eventually(collector.spans)
     finally:
         bench.close()
-    (span,) = request.resource_spans[0].scope_spans[0].spans
     assert span.name == "run sync:echo"
     assert f"{span.trace_id.hex()}-{span.span_id.hex()}" == traceparent(run, 1)[3:52]
     assert span.parent_span_id.hex() == dispatch(run)[36:52]
+
+
+def test_an_operator_tells_of_its_adoptions_and_dispatches(doored: Installation, collector: Collector) -> None:
+    operator = component(doored.plane, "operator", 9, environ=collector.environ)
+    operator.process.start()
+    try:
+        operator.process.wait_until(operator.ready, START)
+        jobs = [doored.objects.apply(scheduled(f"traced-{n}", "default", "api:echo", every="1s")) for n in range(8)]
+        uids = {job["metadata"]["uid"]: job for job in jobs}
+
+        def told() -> tuple[Span, Span] | None:
+            """The dispatch of a job whose adoption was told, too; the replica tells of its share."""
+            spans = collector.spans()
+            adoptions = {span.span_id: span for span in spans if span.name == "adopt"}
+            return next(
+                ((adoptions[span.links[0].span_id], span) for span in spans
+                 if span.name == "dispatch" and span.links[0].span_id in adoptions), None,
+            )  # fmt: skip
+
+        adopt, sent = eventually(told, within=60)
+    finally:
+        operator.process.stop()
+    named = {one.key: one.value.string_value for one in sent.attributes}
+    assert named["kronstream.uid"] in uids
+    assert sent.trace_id.hex() == trace_id(named["kronstream.run"])
+    assert adopt.end_time_unix_nano <= sent.end_time_unix_nano

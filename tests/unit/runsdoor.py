@@ -51,9 +51,9 @@ class Door:
         self.client = self.front.issue("client", "front-proxy-client")
         self.pair = self.cluster.issue("server", "kronstream-runs", server=True)
         self.doorway = Doorway(self.pair.certificate, self.pair.key)
-        self.answering = Answering(
-            listing or MemoryListing(office.stage.store), office.runs, Measures(CollectorRegistry())
-        )
+        self.registry = CollectorRegistry()
+        listed = listing or MemoryListing(office.stage.store)
+        self.answering = Answering(listed, office.runs, Measures(self.registry))
         (self.port,) = free_ports(1)
         self.trust(Trust.read(config(self.front.pair.certificate)))
 

@@ -275,3 +275,21 @@ async def test_probes_metrics_and_documents(bench: ApiBench) -> None:
     page = (await bench.client.get("/docs")).text
     assert "http://" not in page.replace("http://localhost", "")
     assert "https://" not in page.replace("https://kronstream.dev", "")
+
+
+async def test_a_call_that_belongs_to_a_trace_is_an_example_of_its_duration(bench: ApiBench) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for told in (f"00-{trace}-00f067aa0ba902b7-01", "nonsense", None):
+        assert (await bench.call("GET", "/jobs", headers={"traceparent": told} if told else {})).status_code == 200
+    accept = "application/openmetrics-text; version=1.0.0"
+    text = (await bench.client.get("/metrics", headers={"Accept": accept})).text
+    assert text.count(f'# {{trace_id="{trace}"}}') == 1
+    assert text.count("# {") == 1
+
+
+async def test_a_process_that_is_sick_says_so_and_one_that_waits_does_not(bench: ApiBench) -> None:
+    assert (await bench.client.get("/healthz")).status_code == 200
+    sick = ApiBench(healthy=lambda: (False, "the watch stands still for 91 s"))
+    answer = await sick.client.get("/healthz")
+    await sick.close()
+    assert (answer.status_code, answer.text) == (503, "the watch stands still for 91 s\n")

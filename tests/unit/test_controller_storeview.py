@@ -64,6 +64,8 @@ async def test_a_look_tells_queues_workers_and_totals() -> None:
         'kronstream_queue_waiting{lane="low",queue="default"} 0.0',
         'kronstream_queue_taken{lane="medium",queue="default"} 0.0',
         'kronstream_queue_oldest_age_seconds{lane="medium",queue="default"} 5.0',
+        'kronstream_queue_entries{queue="default"} 2.0',
+        'kronstream_queue_entries{queue="reports"} 0.0',
         'kronstream_queue_workers{queue="default"} 1.0',
         'kronstream_queue_slots{queue="default"} 10.0',
         'kronstream_queue_paused{queue="reports"} 1.0',

@@ -1,5 +1,6 @@
 """The extension API server over a store in memory, asked as kube-apiserver asks: every answer, also of bad requests."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -332,3 +333,22 @@ async def test_a_lost_store_takes_no_orders(door: Door, office: Office) -> None:
         office.stage.store.epoch = None
         status, told = await door.ask("POST", DEFAULT, execution(job=JOB))
         assert (status, told["reason"]) == (503, "ServiceUnavailable")
+
+
+async def test_requests_are_counted_by_what_they_ask_for(door: Door) -> None:
+    async with door.open():
+        await made(door)
+        for method, path, told in (
+            ("GET", DEFAULT, 200), ("GET", f"{DEFAULT}/none", 404), ("GET", ROOT, 200),
+            ("PUT", DEFAULT, 405), ("GET", "/else", 404),
+        ):  # fmt: skip
+            assert (await door.ask(method, path))[0] == told
+        with contextlib.suppress(ValueError):  # a probe is answered by a word
+            await door.ask("GET", "/healthz")
+    value = door.registry.get_sample_value
+    name = "kronstream_runs_apiserver_requests_total"
+    for verb, code in (("create", "201"), ("list", "200"), ("get", "404"), ("discovery", "200"), ("probe", "200")):
+        assert value(name, {"verb": verb, "code": code}) == 1
+    assert (value(name, {"verb": "other", "code": "405"}), value(name, {"verb": "other", "code": "404"})) == (1, 1)
+    assert value("kronstream_runs_apiserver_request_seconds_count", {"verb": "create"}) == 1
+    assert value("kronstream_runs_apiserver_watches") == 0

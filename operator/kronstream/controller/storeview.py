@@ -78,6 +78,11 @@ def families(look: Look) -> Iterator[Metric]:
         slots.update(card.queues)
         served.update(card.queues.keys())
     names = sorted({*slots, *look.paused, *(backlog.queue for backlog in look.backlogs)})
+    entries: Counter[str] = Counter()
+    for backlog in look.backlogs:
+        entries[backlog.queue] += backlog.entries
+    yield _gauge("queue_entries", "Runs of a queue that wait or execute, of all lanes: what its workers are scaled by",
+                 {(q,): entries[q] for q in names}, "queue")  # fmt: skip
     yield _gauge("queue_workers", "Live workers that take runs of a queue", {(q,): served[q] for q in names}, "queue")
     yield _gauge("queue_slots", "Runs of a queue that live workers may execute at a time, all together",
                  {(q,): slots[q] for q in names}, "queue")  # fmt: skip
