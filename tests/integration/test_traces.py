@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,11 +74,21 @@ def test_a_runs_span_is_exported_before_the_worker_ends(
     assert span.parent_span_id.hex() == dispatch(run)[36:52]
 
 
+def serves(port: int) -> bool:
+    """Whether an operator says that it has a share of the jobs."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return "kronstream_operator_serving 1.0" in answer.read().decode()
+    except OSError:
+        return False
+
+
 def test_an_operator_tells_of_its_adoptions_and_dispatches(doored: Installation, collector: Collector) -> None:
     operator = component(doored.plane, "operator", 9, environ=collector.environ)
     operator.process.start()
     try:
-        operator.process.wait_until(operator.ready, START)
+        # it has a share once it knows every job
+        operator.process.wait_until(lambda: serves(operator.port), START)
         jobs = [doored.objects.apply(scheduled(f"traced-{n}", "default", "api:echo", every="1s")) for n in range(8)]
         uids = {job["metadata"]["uid"]: job for job in jobs}
 
