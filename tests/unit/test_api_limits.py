@@ -1,5 +1,6 @@
 """How often the store is asked for a caller's requests, and what they are charged."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class Charged:
     async def hit(self, item: object, caller: str, *, cost: int) -> bool:
         del item, caller
         self.costs.append(cost)
+        await asyncio.sleep(0)
         return True
 
 
@@ -44,3 +46,11 @@ async def test_who_comes_seldom_is_charged_for_nothing_else() -> None:
         now = float(second)
         await limit.count("anna")
     assert charged.costs == [1] * 20
+
+
+async def test_requests_at_the_same_time_are_asked_for_together() -> None:
+    charged: Any = Charged()
+    limit = CallerLimit(charged, 30_000, lambda: 100.0)
+    for _ in range(4):
+        await asyncio.gather(*(limit.count("anna") for _ in range(50)))
+    assert charged.costs == [1, 4, 16, 64, 100, 100]
