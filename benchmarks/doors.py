@@ -137,8 +137,10 @@ async def furnished(report: Report) -> AsyncIterator[Doors]:
                 owners = [Owner(one["metadata"]["uid"], _name(one)) for one in named[:OWNERS]]
                 # an operator that ends takes the APIService with it
                 last = int(time.time() - 60) * 1000
-                size = await copy(redis, good, bad, owners, EACH, last)
-                report.add("Redis memory a record", size, "bytes", size / 1000, judged(size, below=1000))
+                size = await copy(redis, good, "success", owners, EACH, last)
+                report.add("Redis memory a success", size, "bytes", size / 1000, judged(size, below=1000))
+                size = await copy(redis, bad, "failed", owners, EACH, last + 500)
+                report.add("Redis memory a failure", size, "bytes", size / 1000, "with its traceback")
                 for one in keepers[:1]:
                     one.process.stop(9)
             context = ssl.create_default_context(cafile=str(plane.authority))

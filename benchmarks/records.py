@@ -44,18 +44,16 @@ class Owner:
     name: str
 
 
-async def copy(redis: Redis, good: str, bad: str, owners: Sequence[Owner], each: int, last: int) -> float:
-    """Give each job ``each`` records like the run ``good`` and as many like ``bad``, due at every second before
-    ``last`` (milliseconds); bytes of memory a record."""
+async def copy(redis: Redis, run: str, state: str, owners: Sequence[Owner], each: int, last: int) -> float:
+    """Give each job ``each`` records like that of a run, which ended in a state, due at every second before ``last``
+    (milliseconds); bytes of memory a record."""
     keys = Keys()
     prefix = keys.jobs.removesuffix("jobs")
     script = redis.register_script(COPY)
     before = int((await redis.info("memory"))["used_memory"])
     for owner in owners:
-        for state, template, late in (("success", good, 0), ("failed", bad, 500)):
-            for start in range(0, each, BATCH):
-                count = min(BATCH, each - start)
-                first = last + late - start * 1000
-                await script(args=[prefix, template, owner.uid, owner.name, state, first, count, TTL])
+        for start in range(0, each, BATCH):
+            first, count = last - start * 1000, min(BATCH, each - start)
+            await script(args=[prefix, run, owner.uid, owner.name, state, first, count, TTL])
     after = int((await redis.info("memory"))["used_memory"])
-    return (after - before) / (2 * each * len(owners))
+    return (after - before) / (each * len(owners))

@@ -274,6 +274,22 @@ def test_only_kube_apiserver_is_answered(served: Served, tmp_path: Path) -> None
         served.direct(path, (admin / "admin.crt", admin / "admin.key"), X_Remote_User="anna")
 
 
+def test_the_executions_of_a_deleted_job_are_listed(served: Served) -> None:
+    (job,) = served.installation.apply(scheduled("former", TEAM))
+    name = served.run(TEAM, "former")
+    served.kubectl("wait", "-n", TEAM, "--for=condition=Finished", f"execution/{name}", "--timeout=20s")
+    served.installation.delete(job)
+    eventually(lambda: served.installation.redis.exists(served.installation.keys.past(job["metadata"]["uid"])))
+    labels = "kronstream.dev/job=former,kronstream.dev/status=success"
+    for arguments in ((), ("--field-selector", "spec.job=former"), ("-l", labels)):
+        assert name in [one["metadata"]["name"] for one in served.executions("-n", TEAM, *arguments)]
+    assert "not found" in refused(
+        served.kubectl, "create", "-n", TEAM, "-f", "-",
+        stdin=json.dumps({"apiVersion": "runs.kronstream.dev/v1", "kind": "Execution",
+                          "metadata": {"generateName": "now-"}, "spec": {"job": "former"}}),
+    )  # fmt: skip
+
+
 def test_without_redis_discovery_goes_on(served: Served) -> None:
     plane = served.plane
     plane.stop_part("redis")

@@ -58,6 +58,8 @@ def test_its_death_harms_nothing_else(served: Served) -> None:
     eventually(served.available, within=30)
     kubectl("create", "namespace", DOOMED)
     assert served.executions("-n", DOOMED) == []
+    with pytest.raises(KubectlError, match="not found"):
+        kubectl("get", "execution", "-n", DOOMED, name)
 
     # nobody would look after it any more
     served.installation.stop("operator-1")

@@ -22,6 +22,7 @@ LASTING = (
     "jobs",
     "names",
     "byname",
+    "gone",
     "epoch",
     "workers",
     "dead",

@@ -34,20 +34,38 @@ class CallerLimit:
         self._most = max(1, min(AT_ONCE, rate // 100))
         self._clock = clock
         self._left: OrderedDict[str, tuple[int, int, float]] = OrderedDict()
+        self._asking: dict[str, asyncio.Event] = {}
         self._away_until = 0.0
         self._trouble = Trouble(log, "callers are not held back: their requests cannot be counted")
 
     async def count(self, caller: str) -> None:
         """One request. Raises Problem 429."""
+        while not self._covered(caller):
+            asking = self._asking.get(caller)
+            if asking is None:
+                self._asking[caller] = asked = asyncio.Event()
+                try:
+                    await self._ask(caller, self._clock())
+                    return
+                finally:
+                    del self._asking[caller]
+                    asked.set()
+            # another request of the same caller asks, for this one, too
+            await asking.wait()
+
+    def _covered(self, caller: str) -> bool:
+        """Whether the store was asked for this request with an earlier one, or need not be asked."""
         now = self._clock()
-        left, chunk, until = self._left.pop(caller, (0, 0, 0.0))
+        left, chunk, until = self._left.get(caller, (0, 0, 0.0))
         if left > 0 and now < until:
             self._left[caller] = left - 1, chunk, until
-            return
+            return True
+        return now < self._away_until
+
+    async def _ask(self, caller: str, now: float) -> None:
+        _, chunk, until = self._left.pop(caller, (0, 0, 0.0))
         # who used up what was asked for is asked for with more, so that who comes seldom is charged for nothing else
         chunk = max(1, min(4 * chunk, self._most)) if now < until else 1
-        if now < self._away_until:
-            return
         try:
             async with asyncio.timeout(PATIENCE):
                 allowed = await self._limiter.hit(self._item, caller, cost=chunk)
