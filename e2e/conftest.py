@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -77,7 +78,7 @@ def witness(release: Release) -> Iterator[Witness]:
 @pytest.fixture
 def load_of(jobs: Cluster, witness: Witness, request: pytest.FixtureRequest) -> Iterator[Load]:
     """Four jobs a second, started and running; after the test they are stopped and deleted."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:40]
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[:40].strip("-")
     made = Load(jobs, witness, name, jobs=4, seconds=0.3)
     made.start()
     yield made

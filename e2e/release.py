@@ -37,13 +37,14 @@ def values() -> dict[str, Any]:
             }
         },
         "workerDefaults": {
+            "replicas": None,  # one, and as many as somebody scales it to
             "handlers": {"configMap": HANDLERS},
             "env": [
                 {"name": "WITNESS_PASSWORD", "valueFrom": {"secretKeyRef": password}},
                 {"name": "WITNESS_HOST", "value": f"{NAME}-redis"},
             ],
         },
-        "workers": [{"name": "default", "replicas": 1}],
+        "workers": [{"name": "default"}],
         "runs": {"enabled": True},
         "webhook": {"enabled": True},
     }

@@ -2,12 +2,12 @@
 
 from e2e.cluster import Cluster, RefusedError
 from e2e.load import Load
-from e2e.release import Release
+from e2e.release import NAME, Release
 
 from eventually import eventually
 
 # the single Redis of the release is for trying: it goes with its Pod
-OURS = "app.kubernetes.io/part-of=kronstream,app.kubernetes.io/component!=redis"
+OURS = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component!=redis"
 
 
 def test_an_operators_pod_is_deleted(release: Release, load_of: Load) -> None:
@@ -31,6 +31,7 @@ def test_a_node_is_drained_as_budgets_allow(release: Release, load_of: Load) -> 
     try:
         drained = drain(release.cluster, node, limit=30 if alone else 300)
         assert drained is not alone
+        assert release.cluster.read("node", node)["spec"]["unschedulable"] is True
         for component in ("operator", "worker", "api"):
             assert release.cluster.ready(component) >= 1, component
         load_of.run_on(5)
@@ -46,6 +47,7 @@ def test_all_pods_are_gone_for_some_seconds(release: Release, load_of: Load) -> 
     node = release.cluster.pods("operator")[0]["spec"]["nodeName"]
     try:
         assert drain(release.cluster, node, "--disable-eviction", limit=300)
+        assert node not in {pod["spec"].get("nodeName") for pod in release.cluster.pods("operator")}
     finally:
         release.cluster("uncordon", node)
         release.rolled_out()

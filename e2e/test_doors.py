@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,9 +40,8 @@ def test_the_webhook_says_what_validate_says(jobs: Cluster, tmp_path: Path) -> N
     message = "a field must not hold blanks: write '22,10'"
     assert message in said.stdout
 
-    with pytest.raises(RefusedError, match=r"validate\.kronstream\.dev") as refused:
+    with pytest.raises(RefusedError, match=re.escape(message)):
         jobs.apply(bad, dry=True)
-    assert message in str(refused.value)
 
 
 def test_a_run_is_started_looked_at_and_over_by_kubectl(jobs: Cluster) -> None:
@@ -66,12 +66,10 @@ def user(release: Release, jobs: Cluster, tmp_path_factory: pytest.TempPathFacto
         {"apiGroups": [""], "resources": ["services", "pods"], "verbs": ["get", "list"]},
         {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create"]},
     ]
-    jobs.apply(
-        service_account(USER, jobs.namespace),
-        binding(USER, jobs.namespace, ("ClusterRole", "edit"), account),
-        role(USER, system.namespace, *forward),
-        binding(USER, system.namespace, ("Role", USER), account),
-    )
+    edit = binding(USER, jobs.namespace, ("ClusterRole", "edit"), account)
+    jobs.apply(service_account(USER, jobs.namespace), edit)
+    may_forward = binding(USER, system.namespace, ("Role", USER), account)
+    system.apply(role(USER, system.namespace, *forward), may_forward)
     token = jobs("create", "token", USER).strip()
     config = json.loads(jobs("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
     config["users"] = [{"name": USER, "user": {"token": token}}]
@@ -97,5 +95,5 @@ def test_the_command_line_reaches_the_api_through_a_forwarded_port(
     assert "asked" in kronstream("get", "jobs")
     ran = kronstream("run", "asked").strip()
     eventually(lambda: "success" in kronstream("show", ran), within=60)
-    with pytest.raises(RefusedError, match=r"forbidden|may not|403"):
+    with pytest.raises(RefusedError, match="lacks the right: list scheduledjobs"):
         kronstream("get", "jobs", "-n", release.cluster.namespace)

@@ -30,9 +30,9 @@ def pools(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ours = values()["image"]
     image = f"{ours['repository']}:{ours['tag']}"
     own = image_values(os.environ.get("E2E_OWN_IMAGE", f"{image}-own"))
-    release.upgrade(workers=[{"name": "default", "replicas": 1}, built_on_ours(own), installed(image, wheel.name)])
+    release.upgrade(workers=[{"name": "default"}, built_on_ours(own), installed(image, wheel.name)])
     yield
-    release.upgrade(workers=[{"name": "default", "replicas": 1}])
+    release.upgrade(workers=[{"name": "default"}])
 
 
 def config_map(wheel: Path) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def config_map(wheel: Path) -> dict[str, Any]:
 
 
 def built_on_ours(image: dict[str, str]) -> dict[str, Any]:
-    pool = {"name": "own", "queues": ["own"], "replicas": 1, "image": image}
+    pool = {"name": "own", "queues": ["own"], "image": image}
     return {**pool, "handlers": {"configMap": ""}}
 
 
@@ -62,7 +62,6 @@ def installed(image: str, wheel: str) -> dict[str, Any]:
     return {
         "name": "installed",
         "queues": ["installed"],
-        "replicas": 1,
         "handlers": {"configMap": ""},
         "initContainers": [install],
         "volumes": [{"name": "own-packages", "emptyDir": {}}, {"name": "wheel", "configMap": {"name": WHEEL}}],

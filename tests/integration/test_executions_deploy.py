@@ -91,7 +91,8 @@ def test_the_operators_look_after_its_service(rendered: list[dict[str, Any]]) ->
     [
         ("operator", "delete", "apiservices/v1.runs.kronstream.dev", True),
         ("operator", "patch", "apiservices/v1.runs.kronstream.dev", True),
-        ("operator", "create", "apiservices", True),
+        ("operator", "create", "apiservices", False),
+        ("operator", "create", "apiservices/v1.runs.kronstream.dev", True),
         ("operator", "delete", "apiservices/v1.apps", False),
         ("operator", "list", "apiservices", False),
         ("operator", "get", "executions.runs.kronstream.dev", False),

@@ -106,7 +106,13 @@ def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(bare: BarePl
     }
 
     old = str(int(time.time()) - 366 * 86_400)
-    bare.kubectl("annotate", "secret", f"{name}-kronstream-webhook-tls", "-n", name, "--overwrite", f"{MADE}={old}")
+    aged = first[f"{name}-kronstream-webhook-tls"]
+    kept = ("name", "namespace", "labels", "annotations")
+    aged["metadata"] = {key: aged["metadata"][key] for key in kept}
+    aged["metadata"]["annotations"][MADE] = old
+    # as helm, or the two would quarrel about the annotation
+    apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-")
+    bare.kubectl(*apply, stdin=json.dumps(aged))
     helm("upgrade", *arguments)
     third = secrets(bare, name)
     renewed = third[f"{name}-kronstream-webhook-tls"]
