@@ -26,11 +26,14 @@ from kronstream.domain.run import State
 
 VALUES = {
     "redis": {"host": "redis"},
+    # of the two the narrower: the same rules as Roles; all other tests have them as ClusterRoles, from deploy/
+    "namespaces": ["default"],
     "runs": {"enabled": True},
     "workers": [{"name": "default", "rights": {"impersonate": ["default/maker"]}}],
 }
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
 ENVIRON = {
+    "KRONSTREAM_NAMESPACES": "default",
     "KRONSTREAM_JOB_PATIENCE": "2s",
     "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
     "KRONSTREAM_RUNS_PATIENCE": "5s",
