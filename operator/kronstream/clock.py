@@ -3,6 +3,7 @@
 import time
 
 WEIGHT = 8
+SKEW = 1_000  # milliseconds by which a clock may be off before it is told
 
 
 class StoreClock:
@@ -19,6 +20,10 @@ class StoreClock:
         """Milliseconds since the epoch, by the store's clock."""
         return int(time.monotonic() * 1000 + self._offset)
 
+    def skew(self) -> int:
+        """How far this machine's clock is ahead of the store's, in milliseconds; negative when it is behind."""
+        return int(time.time() * 1000 - time.monotonic() * 1000 - self._offset)
+
     def observe(self, sent: float, received: float, micros: int) -> None:
         """A heartbeat: monotonic seconds when it was sent and answered, and the store's clock (microseconds) between.
 
@@ -31,3 +36,35 @@ class StoreClock:
         else:
             self._offset += (offset - self._offset) / WEIGHT
         self._best *= 1.02
+
+
+class DateClock:
+    """How far this machine's clock is from that of a server whose answers carry a date, which tells whole seconds."""
+
+    def __init__(self) -> None:
+        self._low, self._high = float("-inf"), float("inf")
+
+    def observe(self, sent: float, received: float, date: float) -> None:
+        """An answer: when it was asked for and came, by this machine's clock, and its date; seconds since the epoch.
+
+        Each tells bounds, and many narrow ones; those that contradict what was known tell that a clock was set.
+        """
+        low, high = (sent - date - 1) * 1000, (received - date) * 1000
+        if low > self._high or high < self._low:
+            self._low, self._high = low, high
+        else:
+            self._low, self._high = max(low, self._low), min(high, self._high)
+
+    def skew(self) -> int:
+        """How far this machine's clock is ahead at least, in milliseconds; negative when it is behind; 0: unknown."""
+        return int(self._low if self._low > 0 else min(self._high, 0)) if self._low > float("-inf") else 0
+
+
+def told(store: int, server: int) -> str:
+    """What is said of clocks that are off: how far ours is ahead of Redis's, of the API server's. '' of good ones."""
+    off = [
+        f"{abs(skew) / 1000:.1f} s {'ahead of' if skew > 0 else 'behind'} {whose}"
+        for skew, whose in ((store, "Redis's"), (server, "the API server's"))
+        if abs(skew) > SKEW
+    ]
+    return f"this machine's clock is {' and '.join(off)}: set it by NTP" if off else ""

@@ -6,14 +6,23 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, TextIO
 
 # every repetition is bounded: a text made to be slow must not be
 _PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)(?P<user>[^\s:/@]{0,128}):\S{0,512}@", re.IGNORECASE)
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
 _INTERNAL = frozenset({"k8s_skip", "settings"})  # kopf's own, never for people
+_BOUND: ContextVar[Mapping[str, object] | None] = ContextVar("bound", default=None)
 TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def bind(fields: Mapping[str, object] | None) -> None:
+    """From now on every record of this context carries these fields as JSON, such as run and job; None: none."""
+    _BOUND.set(fields)
 
 
 def masked(text: str) -> str:
@@ -46,7 +55,8 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `ts`, `level`, `logger`, `message`, `exception` and the record's extra fields."""
+    """One JSON object a line: `ts`, `level`, `logger`, `message`, `exception`, the record's extra fields, and those
+    that are bound where it was made (`run`, `job`, `attempt`, `trace_id` in a handler)."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -59,7 +69,7 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        for key, value in vars(record).items():
+        for key, value in chain(vars(record).items(), (_BOUND.get() or {}).items()):
             if key not in _STANDARD and key not in _INTERNAL and key not in line:
                 line[key] = value
         return masked(json.dumps(line, default=str, ensure_ascii=False))

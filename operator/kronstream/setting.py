@@ -29,7 +29,7 @@ def setting(
 
     A secret one stays out of the settings' repr.
     """
-    flag = env.removeprefix("KRONSTREAM_").removeprefix("API_").lower()
+    flag = env.removeprefix("KRONSTREAM_").removeprefix("API_").removeprefix("WEBHOOK_").lower()
     shown = str(default) if shown is None else shown
     metadata = {"env": env, "flag": flag, "help": help, "read": read, "shown": shown}
     if make is not None:

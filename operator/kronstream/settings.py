@@ -209,6 +209,10 @@ class OperatorSettings:
         "KRONSTREAM_PAUSES", "ConfigMap with a key for each paused namespace, or _all for all jobs", config_map_name,
         "kronstream-pauses",
     )  # fmt: skip
+    take_over: str = setting(
+        "KRONSTREAM_TAKE_OVER", "cluster that is no more, whose data in Redis this one goes on with; its operators say "
+        "which that is", visible, "", shown="none",
+    )  # fmt: skip
     paused: bool = setting("KRONSTREAM_PAUSED", "hold all jobs", switch, False, shown="false")
     status_rate: int = setting("KRONSTREAM_STATUS_RATE", "sustained status writes a second", whole(1, 10_000), 50)
     status_peak: int = setting("KRONSTREAM_STATUS_PEAK", "status writes a second in a burst", whole(1, 10_000), 600)
@@ -264,3 +268,8 @@ class RouterSettings:
     metrics_host: str = setting(
         "KRONSTREAM_METRICS_HOST", "address the metrics port listens on", visible, "", shown="all interfaces"
     )
+
+    @property
+    def readers(self) -> str:
+        """The consumer group of routers that serve the same namespaces: those of others must see each event as well."""
+        return ":".join((self.event_group, ",".join(sorted(self.namespaces)))) if self.namespaces else self.event_group

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kronstream.ports import (
+    Counting,
     Effects,
     EventLetters,
     Externals,
@@ -33,6 +34,7 @@ class Store(ABC):
     requests: Requests
     externals: Externals
     queues: Queues
+    counting: Counting
     wires: Wires
     letters: Letters
     effects: Effects

@@ -9,6 +9,7 @@ from contract.harness import EPOCH, LEASE, Store
 from kronstream.domain.run import Lane
 from kronstream.testing import (
     FixedClock,
+    MemoryCounting,
     MemoryEffects,
     MemoryEventLetters,
     MemoryExternals,
@@ -41,6 +42,7 @@ class ModelStore(Store):
         self.letters = MemoryLetters(self.memory)
         self.wires = MemoryWires(self.memory)
         self.queues = MemoryQueues(self.memory)
+        self.counting = MemoryCounting(self.memory)
         self.externals = MemoryExternals(self.memory)
         self.effects = MemoryEffects(self.memory)
         self.event_letters = MemoryEventLetters(self.memory)

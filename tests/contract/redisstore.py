@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from builders import now
 from contract.harness import EPOCH, GROUP, LEASE, Store
+from kronstream.streams.counting import RedisCounting
 from kronstream.streams.effects import RedisEffects
 from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.externals import RedisExternals
@@ -125,6 +126,7 @@ class RedisStore(Store):
         self.letters = RedisLetters(redis, self.keys)
         self.wires = RedisWires(redis, self.keys, GROUP)
         self.queues = RedisQueues(redis, self.keys, GROUP)
+        self.counting = RedisCounting(redis, self.keys)
         self.offset = 0
 
     async def open(self) -> None:

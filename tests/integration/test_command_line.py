@@ -186,13 +186,20 @@ def test_dead_letters(doored: Installation, shell: Shell, job: Callable[..., str
 
 def test_doctor(doored: Installation, shell: Shell, job: Callable[..., str]) -> None:
     job("unserved", "api:echo", queue="nobody-serves-it")
-    environ = {"KUBECONFIG": str(doored.plane.kubeconfig), "KRONSTREAM_REDIS_URL": doored.plane.redis_url}
+    server = doored.url().removesuffix("/api/v1/scheduler")
+    environ = {
+        "KUBECONFIG": str(doored.plane.kubeconfig), "KRONSTREAM_REDIS_URL": doored.plane.redis_url,
+        "KRONSTREAM_SERVER": server,
+    }  # fmt: skip
 
     said = shell("doctor", **environ).splitlines()
 
     assert "ok     CRDs: scheduledjobs.kronstream.dev is in force" in said
     assert re.search(r"ok +RBAC: kronstream-system:kronstream-operator has the \d+ rights", "\n".join(said))
-    assert "ok     Redis: persistent by its append-only file" in said
+    for line in ("Redis: persistent by its append-only file", "Workers: 1 live, for ", f"API: {server} is ready"):
+        assert any(one.startswith(f"ok     {line}") for one in said), said
+    for area in ("Operators", "Routers"):
+        assert any(one.startswith(f"ok     {area}: 1 live: ") for one in said), said
     at = said.index("look   Workers: no worker serves queue nobody-serves-it")
     assert said[at + 1].strip() == "start one with `kronstream worker --queue nobody-serves-it`"
     doored.objects.send("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kronstream-api")
@@ -202,7 +209,7 @@ def test_doctor(doored: Installation, shell: Shell, job: Callable[..., str]) -> 
         doored.plane.install()
     assert [one["area"] for one in found if one["level"] == "wrong"] == ["RBAC"]
     (wrong,) = (one for one in found if one["level"] == "wrong")
-    assert wrong["text"].startswith("kronstream-system:kronstream-api may not create scheduledjobs.kronstream.dev and ")
+    assert wrong["text"].startswith("kronstream-system:kronstream-api may not create scheduledjobs.kronstream.dev, ")
     away = shell("doctor", code=1, KUBECONFIG="/nowhere", KRONSTREAM_REDIS_URL="redis://:s3cret@127.0.0.1:1/0")
     assert "WRONG  Cluster: cannot be used" in away
     assert "WRONG  Redis: no answer from redis://" in away

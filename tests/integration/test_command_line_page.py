@@ -58,4 +58,4 @@ def test_every_exit_code_is_on_the_page() -> None:
     told = {int(code) for code in re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)}
 
     assert told == set(Exit)
-    assert len(SHOWN) == 8
+    assert len(SHOWN) == 9

@@ -166,7 +166,7 @@ async def test_back_pressure_ends_when_the_readers_catch_up(server: Server) -> N
 
 
 def emit(*arguments: str, redis: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kronstream.cli.main", "emit", *arguments]
+    command = [sys.executable, "-m", "kronstream.cli.main", "emit", "--direct", *arguments]
     environ = os.environ | {"KRONSTREAM_REDIS_URL": redis}
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False, env=environ)
 
@@ -195,6 +195,6 @@ def test_emit_says_when_redis_did_not_take_it(server: Server) -> None:
     assert f"{STREAM} is no stream in Redis" in done.stderr
     server.kill()
     done = emit("a.b", redis=server.url)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (4, "")
     assert "KRONSTREAM_REDIS_URL" in done.stderr
     assert "Traceback" not in done.stderr

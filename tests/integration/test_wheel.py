@@ -42,13 +42,13 @@ def test_the_wheel_holds_what_is_not_python(wheel: Path) -> None:
 def test_dev_works_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.lock")], check=True)
     subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("KRONSTREAM_", "PYTHON"))}
     environ |= {name: os.environ[name] for name in ("KRONSTREAM_CACHE",) if name in os.environ}
     data = tmp_path / "data"
-    command = [str(venv / "bin" / "kronstream"), "dev", "--demo", "--data-dir", str(data), "--for", "20"]
+    command = [str(venv / "bin" / "kronstream"), "dev", "--demo", "--data-dir", str(data), "--for", "8"]
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as session:
         eventually((data / "dev.json").exists, within=60)
         pids = json.loads((data / "dev.json").read_text())["pids"]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, TCPConnector, web
+from prometheus_client import CollectorRegistry
 
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.pki import Authority, KeyPair
+from kronstream.doorway import Doorway
 from kronstream.ports import Listing
 from kronstream.runsapi.answering import MOST_BODY, Answering
-from kronstream.runsapi.doorway import Doorway
+from kronstream.runsapi.measures import Measures
 from kronstream.runsapi.names import ROOT
 from kronstream.runsapi.trust import Trust
 from kronstream.testing import MemoryListing
@@ -47,7 +49,9 @@ class Door:
         self.client = self.front.issue("client", "front-proxy-client")
         self.pair = self.cluster.issue("server", "kronstream-runs", server=True)
         self.doorway = Doorway(self.pair.certificate, self.pair.key)
-        self.answering = Answering(listing or MemoryListing(office.stage.store), office.runs)
+        self.answering = Answering(
+            listing or MemoryListing(office.stage.store), office.runs, Measures(CollectorRegistry())
+        )
         (self.port,) = free_ports(1)
         self.trust(Trust.read(config(self.front.pair.certificate)))
 

@@ -7,6 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kronstream.cli.emit import emit
+from unit.stubapi import Reply, StubApi, problem
+
+TAKEN = {"POST /events": Reply(202, {"ids": ["i"]})}
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -65,7 +68,8 @@ def test_data_from_a_file_and_from_standard_input(tmp_path: Path) -> None:
         (["a", "--extension", "x=1", "--extension", "x=2"], "once"),
         (["a", "--extension", "id=1"], "with a name of its own"),
         (["a", "--extension", "platformid=1"], "with a name of its own"),
-        (["a", "--stream", "a{b}"], "without braces"),
+        (["a", "--stream", "a{b}", "--direct"], "without braces"),
+        (["a", "--stream", "mine"], "--stream goes with --direct"),
         (["a", "--redis-url", "http://:hunter2@x"], "redis://"),
         ([], "Missing argument 'TYPE'"),
     ],
@@ -79,9 +83,35 @@ def test_what_is_no_event_exits_with_2_and_a_message(arguments: list[str], says:
     assert len(done.output) < 1_000
 
 
+def test_it_is_sent_to_the_api_as_it_is() -> None:
+    with StubApi(TAKEN) as stub:
+        done = stub.call("emit", "a.b", "--id", "i", "-n", "team", "--data", "[1]", "--extension", "tenant=x")
+
+    assert (done.exit_code, done.stdout) == (0, "i\n")
+    (asked,) = stub.asked
+    assert asked.headers["content-type"] == "application/cloudevents+json"
+    assert asked.headers["idempotency-key"]
+    assert (asked.body["type"], asked.body["namespace"], asked.body["tenant"]) == ("a.b", "team", "x")
+    assert (asked.body["data"], asked.body["source"]) == ([1], "/kronstream/emit")
+
+
+def test_an_event_of_every_namespace_names_none_and_a_missing_right_tells_how_to_name_one() -> None:
+    refused = problem(403, "somebody lacks the right: create eventhandlers/trigger.kronstream.dev")
+    with StubApi({"POST /events": refused}) as stub:
+        done, named = stub.call("emit", "a"), stub.call("emit", "a", "-n", "team")
+
+    assert "namespace" not in stub.asked[0].body
+    assert (done.exit_code, done.stdout, named.exit_code) == (5, "", 5)
+    assert done.stderr == (
+        "Error: a: somebody lacks the right: create eventhandlers/trigger.kronstream.dev; it is needed in every "
+        "namespace; with -n NAMESPACE, in that one\n"
+    )
+    assert "every namespace" not in named.stderr
+
+
 def test_without_redis_it_is_a_line_and_no_id(tmp_path: Path) -> None:
     done = run("a", "--redis-url", f"unix://:hunter2@{tmp_path}/none.sock")
-    assert done.exit_code == 1
+    assert done.exit_code == 4
     assert "not sent to unix://" in done.output
     assert "KRONSTREAM_REDIS_URL" in done.output
     assert done.stdout == ""

@@ -220,7 +220,8 @@ async def test_a_stream_that_cannot_be_read_any_more_is_told(monkeypatch: pytest
     assert source is not None
     source.joined, source.fault = False, "it is no stream"
 
-    writing.writer._compare(lags=False)
+    for other in await writing.writer._lookout.differing(lags=False):
+        writing.writer.changed(other)
     await writing.turn()
 
     ready = writing.stage.handlers.written[-1]["conditions"][0]

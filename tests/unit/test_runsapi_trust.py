@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict
 
 from kronstream.dev.pki import Authority
-from kronstream.runsapi.doorway import Doorway
+from kronstream.doorway import Doorway
 from kronstream.runsapi.refusal import Refusal
 from kronstream.runsapi.trust import Trust, Untold, common_name
 from unit.runsdoor import config

@@ -11,7 +11,7 @@ from kronstream.cli.options import settings_from
 from kronstream.cli.worker import worker
 from kronstream.domain.errors import Invalid
 from kronstream.setting import read_settings
-from kronstream.settings import OperatorSettings, RedisSettings, WorkerSettings
+from kronstream.settings import OperatorSettings, RedisSettings, RouterSettings, WorkerSettings
 
 
 def test_defaults_of_a_worker() -> None:
@@ -195,3 +195,12 @@ def test_flags_given_again_are_all_read() -> None:
     assert settings.queues == {"reports": 4, "default": 10}
     assert sorted(settings.limits.queues) == ["b", "reports"]
     assert settings.types.http_allow == ("private", "10.0.0.0/8")
+
+
+def test_routers_of_other_namespaces_are_other_readers_of_the_same_streams() -> None:
+    all_of_them = read_settings(RouterSettings, {})
+    some = read_settings(RouterSettings, {}, namespaces="b,a")
+
+    assert all_of_them.readers == "kronstream-router"
+    assert some.readers == "kronstream-router:a,b"
+    assert some.readers == read_settings(RouterSettings, {}, namespaces="a,b").readers

@@ -73,7 +73,7 @@ class Bench:
 async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     bench = Bench()
     # a handler's own tracer is that of the process
-    monkeypatch.setattr(current, "get_tracer", bench.spans._provider.get_tracer)
+    monkeypatch.setattr(current, "get_tracer", bench.spans.provider.get_tracer)
     yield bench
     bench.slate.close()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.resources import Resources
 from kronstream.cluster.watch import Inbox, Watch
+from kronstream.health import Pace
 from kronstream.trouble import Trouble
+from kronstream.vitals import WatchVitals
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class Followed(Protocol):
 
 
 class Following:
-    """Follows the resources of a kind; ``every`` is the seconds between two lists."""
+    """Follows the resources of a kind; ``every`` is the seconds between two lists. The watch's pace joins ``paces``."""
 
     def __init__(
         self,
@@ -47,20 +49,23 @@ class Following:
         namespaces: tuple[str, ...],
         followed: Followed,
         every: float,
-        restarted: Callable[[], None],
+        vitals: WatchVitals,
+        paces: list[Pace],
     ) -> None:
         self._resources = resources
         self._namespaces = namespaces
         self._followed = followed
         self._every = every
-        self._restarted = restarted
+        self._vitals = vitals
+        self._paces = paces
         self._relisted = asyncio.Event()
         self.fault = f"not all {resources.PLURAL} are known yet"
 
     async def run(self) -> None:
         """Follow until cancelled."""
         inbox = Inbox(asyncio.get_running_loop(), self._observe, self._relisted.set)
-        watch = Watch(inbox, self._resources.PLURAL, self._namespaces, self._restarted)
+        watch = Watch(inbox, self._resources.PLURAL, self._namespaces, self._vitals)
+        self._paces.append(watch.pace)
         watch.start()
         try:
             await self._list(watch)

@@ -17,6 +17,7 @@ from kronstream.api.intake import MAX_BYTES, Left, judge_json, read_body
 from kronstream.api.measures import Measures
 from kronstream.api.problem import Problem, away, rendered
 from kronstream.api.services import Services
+from kronstream.domain.trace import named
 from kronstream.ports.reviews import Caller
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,9 @@ class Gate:
         route = getattr(scope.get("route"), "path", "") or "none"
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._measures.requests.labels(method, route, str(status)).inc()
-        self._measures.durations.labels(method, route).observe(seconds)
+        told = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+        trace = named(told)
+        self._measures.durations.labels(method, route).observe(seconds, {"trace_id": trace} if trace else None)
 
 
 class _Answer:

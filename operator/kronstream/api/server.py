@@ -12,7 +12,7 @@ from pathlib import Path
 import uvicorn
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from kronstream.api.app import create_app
@@ -28,6 +28,7 @@ from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.jobstore import ClusterJobStore
 from kronstream.cluster.reviews import ClusterReviews
 from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.health import Health, Pace
 from kronstream.operations.backfills import Backfills
 from kronstream.operations.bulk import Bulk
 from kronstream.operations.catalogue import Catalogue
@@ -56,6 +57,7 @@ from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
+from kronstream.vitals import CertificateVitals, RedisVitals, WatchVitals, introduce
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +77,15 @@ class Server:
         self._fault = "Redis was not looked at yet"
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
-        restarts = Counter("kronstream_watch_restarts", "Restarts of the watch", registry=registry)
+        introduce(registry)
+        self._vitals, watches = RedisVitals(registry), WatchVitals(registry)
+        self._certificate = CertificateVitals(registry) if settings.tls_cert else None
+        self.paces: list[Pace] = []
         shelf, handlers = Shelf(settings.event_namespaces), EventHandlers(api, settings.namespaces)
         every = settings.relist / 1000
         self._following = (
-            Following(jobs, settings.namespaces, catalogue, every, restarts.inc),
-            Following(handlers, settings.namespaces, shelf, every, restarts.inc),
+            Following(jobs, settings.namespaces, catalogue, every, watches, self.paces),
+            Following(handlers, settings.namespaces, shelf, every, watches, self.paces),
         )
         self._services = self._composed(settings, api, registry, catalogue, shelf)
         self._server = _Uvicorn(self._config())
@@ -136,6 +141,7 @@ class Server:
             answers=answers,
             now=present,
             ready=self.ready,
+            healthy=Health(self.paces),
             registry=registry,
             limit=CallerLimit(SlidingWindowCounterRateLimiter(storage), settings.rate),
             namespace=settings.default_namespace,
@@ -183,18 +189,22 @@ class Server:
         """Whether Redis can be used."""
         trouble = Trouble(log, "Redis cannot be used")
         while True:
+            begin = time.monotonic()
             try:
                 await verify(self._redis)
+                self._vitals.answered(time.monotonic() - begin)
                 self._fault = ""
                 trouble.over()
             except (RedisError, OSError, TimeoutError) as error:
                 self._fault = f"Redis cannot be used: {error}"
+                self._vitals.away()
                 trouble.tell(error)
             await asyncio.sleep(LOOK)
 
     async def _renew(self) -> None:
         """Reads the certificate again when its files change; connections that are open keep the old one."""
         seen = self._stamps()
+        self._tell_expiry()
         trouble = Trouble(log, "the certificate cannot be read again; the old one stays")
         while True:
             await asyncio.sleep(CERTIFICATES)
@@ -205,10 +215,15 @@ class Server:
             try:
                 context.load_cert_chain(self._settings.tls_cert, self._settings.tls_key)
                 seen = now
+                self._tell_expiry()
                 trouble.over()
                 log.info("the certificate was read again")
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 trouble.tell(error)
+
+    def _tell_expiry(self) -> None:
+        if self._certificate is not None:
+            self._certificate.read(self._settings.tls_cert)
 
     def _stamps(self) -> tuple[int, ...] | None:
         try:

@@ -27,6 +27,11 @@ from kronstream.ports.answers import Answers
 Ready = Callable[[], tuple[bool, str]]
 
 
+def alive() -> tuple[bool, str]:
+    """Of a process that is well as long as it answers."""
+    return True, "ok"
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything that a request may need. ``now`` is the present in milliseconds, ``ending`` tells that this process
@@ -52,6 +57,7 @@ class Services:
     now: Callable[[], int]
     ready: Ready
     registry: CollectorRegistry
+    healthy: Ready = alive
     limit: CallerLimit | None = None
     namespace: str = "default"
     event_stream: str = "stream:events"

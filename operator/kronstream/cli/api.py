@@ -1,15 +1,17 @@
-"""``kronstream api``: the HTTP API."""
+"""`kronstream api`: the HTTP API."""
 
-import sys
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
-import uvloop
 
-from kronstream import logs
 from kronstream.api.settings import ApiSettings
+from kronstream.cli.lasting import lasting
 from kronstream.cli.options import settings_from, settings_options
-from kronstream.cli.serving import serve
+
+if TYPE_CHECKING:
+    from kronstream.cli.lasting import Make
 
 
 @click.command()
@@ -20,11 +22,10 @@ def api(**flags: Any) -> None:
     Any number of replicas serve the same. Probes and metrics are on the same port.
     """
     settings = settings_from(ApiSettings, flags)
-    logs.configure(settings.log.log_format, settings.log.log_level)
 
-    async def run() -> int:
+    def made() -> Make:
         from kronstream.api.server import Server
 
-        return await serve(f"api on port {settings.port}", lambda api, registry: Server(settings, api, registry), 0, "")
+        return lambda api, registry: Server(settings, api, registry)
 
-    sys.exit(uvloop.run(run()))
+    lasting(f"api on port {settings.port}", settings, made)

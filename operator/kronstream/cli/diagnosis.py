@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from kronstream.cli.instants import span
-from kronstream.ports import Backlog, QueuePause, WorkerCard
 
 Level = Literal["ok", "warning", "wrong"]
+NAMED = 5
 SKEW, BAD_SKEW = 1_000, 10_000
 LAG = 60_000
 FULL = 0.8
@@ -58,10 +58,9 @@ def of_rights(account: str, missing: Sequence[str], total: int) -> Finding:
     """Whether a service account may do what it has to."""
     if not missing:
         return Finding("RBAC", "ok", f"{account} has the {total} rights that it needs")
-    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return Finding(
-        "RBAC", "wrong", f"{account} may not {missing[0]}{more}", "apply deploy/ (or the chart) of this version"
-    )
+    more = f", and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    text = f"{account} may not {', '.join(missing[:NAMED])}{more}"
+    return Finding("RBAC", "wrong", text, "apply deploy/ (or the chart) of this version")
 
 
 def of_redis(info: Mapping[str, Any], unsuitable: str) -> Iterator[Finding]:
@@ -84,72 +83,47 @@ def of_redis(info: Mapping[str, Any], unsuitable: str) -> Iterator[Finding]:
         yield Finding("Redis", "warning", f"{100 * used // most} % of maxmemory are used", do)
 
 
-def of_clock(theirs: int, mine: int, round_trip: int) -> Finding:
-    """Redis' clock beside the one here, in milliseconds; half of the round trip is no difference."""
-    skew = max(0, abs(theirs - mine) - round_trip)
-    said = f"Redis' clock and the one here differ by {span(skew / 1000)}"
-    if skew < SKEW:
-        return Finding("Clocks", "ok", said)
-    level: Level = "wrong" if skew >= BAD_SKEW else "warning"
-    return Finding("Clocks", level, said, "let NTP or chrony set both; runs are due by Redis' and the operator's clock")
-
-
-def of_workers(cards: Sequence[WorkerCard], queues: Iterable[str]) -> Iterator[Finding]:
-    """Whether every queue is served."""
-    served = {queue for card in cards for queue in card.queues}
-    slots = sum(card.concurrency for card in cards)
-    if not cards:
-        yield Finding("Workers", "wrong", "no worker lives", "start one: `kronstream worker`, or scale its Deployment")
-        return
-    yield Finding("Workers", "ok", f"{len(cards)} live, for {slots} runs at a time")
-    for queue in sorted(set(queues) - served):
-        yield Finding(
-            "Workers",
-            "warning",
-            f"no worker serves queue {queue}",
-            f"start one with `kronstream worker --queue {queue}`",
+def of_owner(owner: str | None, cluster: str) -> Finding:
+    """Whether the data in Redis is this cluster's; `cluster` is '' where it could not be asked."""
+    if owner is None:
+        return Finding("Installation", "ok", "the data in Redis belongs to no cluster yet")
+    if not cluster:
+        return Finding("Installation", "warning", f"the data in Redis belongs to cluster {owner}; which one this is "
+                       "could not be read", "call as somebody who may get the namespace kube-system")  # fmt: skip
+    if owner != cluster:
+        do = (
+            "give this installation a Redis or a KRONSTREAM_STREAM_NAME of its own; if that cluster is no more, start "
+            f"the operators with KRONSTREAM_TAKE_OVER={owner}"
         )
+        return Finding("Installation", "wrong", f"the data in Redis belongs to cluster {owner}, this is {cluster}", do)
+    return Finding("Installation", "ok", "the data in Redis belongs to this cluster")
 
 
-def of_lag(backlogs: Iterable[Backlog], paused: Mapping[str, QueuePause]) -> Iterator[Finding]:
-    """Whether runs wait for long."""
-    late = [one for one in backlogs if one.oldest is not None and one.oldest >= LAG]
-    for one in late:
-        text = f"{max(1, one.entries - one.taken)} run(s) wait in {one.queue}/{one.lane.value}, the oldest for "
-        text += span((one.oldest or 0) / 1000)
-        if one.queue in paused:
-            yield Finding("Lag", "warning", f"{text}; the queue is paused", f"`kronstream resume --queue {one.queue}`")
-        else:
-            yield Finding("Lag", "wrong", text, "add workers, or raise their concurrency")
-    if not late:
-        yield Finding("Lag", "ok", "nothing waits for longer than a minute")
+@dataclass(frozen=True)
+class Reading:
+    """A clock that was asked, in milliseconds: the answer is between `low` and `high`, and was given while the clock
+    here went from `begin` to `end`."""
+
+    whose: str
+    low: int
+    high: int
+    begin: int
+    end: int
+
+    @property
+    def ahead(self) -> int:
+        """How far it is ahead of the clock here, at least; negative: behind."""
+        if self.low > self.end:
+            return self.low - self.end
+        return min(0, self.high - self.begin)
 
 
-def of_letters(runs: int, events: int) -> Finding:
-    """Whether there is something that could not be delivered."""
-    if not runs and not events:
-        return Finding("Dead letters", "ok", "none")
-    do = "look at `kronstream dead-letters list`; replay or drop them"
-    return Finding("Dead letters", "warning", f"{runs} of runs, {events} of events", do)
-
-
-def of_jobs(jobs: Sequence[Mapping[str, Any]]) -> Finding:
-    """Whether all jobs can be used, and were looked at by an operator."""
-    stalled = [job for job in jobs if _state(job, "Stalled") == "True"]
-    unseen = [job for job in jobs if (job.get("status") or {}).get("observedGeneration") is None]
-    if unseen:
-        text = f"{len(unseen)} of {len(jobs)} were never looked at, such as {_name(unseen[0])}"
-        return Finding("Jobs", "wrong", text, "is an operator running? `kubectl -n kronstream-system get pods`")
-    if stalled:
-        text = f"{len(stalled)} of {len(jobs)} cannot be used, such as {_name(stalled[0])}"
-        return Finding("Jobs", "warning", text, "`kronstream get jobs -A --status invalid`")
-    return Finding("Jobs", "ok", f"{len(jobs)} are in force")
-
-
-def _state(job: Mapping[str, Any], kind: str) -> str:
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return next((str(one["status"]) for one in conditions if one["type"] == kind), "")
-
-
-def _name(job: Mapping[str, Any]) -> str:
-    return f"{job['metadata']['namespace']}/{job['metadata']['name']}"
+def of_clock(reading: Reading) -> Finding:
+    """A clock beside the one here."""
+    skew = abs(reading.ahead)
+    if skew < SKEW:
+        return Finding("Clocks", "ok", f"{reading.whose} clock and the one here agree")
+    where = "ahead of" if reading.ahead > 0 else "behind"
+    text = f"{reading.whose} clock is {span(skew / 1000)} {where} the one here"
+    level: Level = "wrong" if skew >= BAD_SKEW else "warning"
+    return Finding("Clocks", level, text, "let NTP or chrony set both; runs are due by Redis' clock")

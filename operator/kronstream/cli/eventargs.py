@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from kronstream.cli.client.exits import Exit, Failure
 
 if TYPE_CHECKING:
     from kronstream.domain.event import Event
@@ -22,10 +25,13 @@ FLAGS = {
     "type": "TYPE",
     "subject": "--subject",
     "platformid": "--platform",
-    "namespace": "--namespace",
+    "namespace": "-n",
     "traceid": "--trace",
     "data": "--data",
 }
+
+WHOSE = "Namespace whose EventHandlers alone see it.  [default those of every namespace]"
+EVERYWHERE = "it is needed in every namespace; with -n NAMESPACE, in that one"
 
 
 def event_options(source: str) -> Callable[[Command], Command]:
@@ -38,7 +44,6 @@ def event_options(source: str) -> Callable[[Command], Command]:
         click.option("--source", default=source, show_default=True, help="Where it happened, a URI reference."),
         click.option("--subject", help="What it happened to."),
         click.option("--platform", help="Platform whose EventHandlers see it, beside the global ones."),
-        click.option("--namespace", help="Namespace whose EventHandlers alone see it."),
         click.option("--trace", help="Trace that it belongs to."),
         click.option(
             "--id", "event_id",
@@ -57,8 +62,19 @@ def event_options(source: str) -> Callable[[Command], Command]:
     return decorate
 
 
+@contextmanager
+def advised(namespace: str | None) -> Iterator[None]:
+    """Tells who lacks a right that an event of one namespace takes less."""
+    try:
+        yield
+    except Failure as failure:
+        if namespace or failure.exit_code is not Exit.DENIED or "lacks the right" not in failure.message:
+            raise
+        raise Failure(Exit.DENIED, f"{failure.message}; {EVERYWHERE}") from None
+
+
 def event_from(event_type: str, event_id: str | None, about: dict[str, Any]) -> Event:
-    """The event that the options say; what is none is a usage error (exit 2)."""
+    """The event that the options say, with `namespace` among them; what is none is a usage error (exit 2)."""
     from kronstream.resources.cloudevent import Unreadable, of_value, write_event
 
     value = {

@@ -18,7 +18,7 @@ def now() -> datetime:
 
 def away(stamp: str | None, present: datetime) -> str | None:
     """How far an instant is: `in 5m`, `2h10m ago`; None for none."""
-    at = _parsed(stamp)
+    at = instant(stamp)
     if at is None:
         return None
     seconds = (at - present).total_seconds()
@@ -94,7 +94,8 @@ def seconds_of(text: str) -> int | None:
     return found if found < 100 * 365 * 86_400 else None
 
 
-def _parsed(stamp: str | None) -> datetime | None:
+def instant(stamp: str | None) -> datetime | None:
+    """An instant of RFC 3339; None for none, and for what is none."""
     try:
         at = datetime.fromisoformat(stamp) if stamp else None
     except ValueError:

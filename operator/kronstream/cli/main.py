@@ -51,6 +51,7 @@ COMMANDS = {
     "top": Entry("kronstream.cli.top", "top", "Watch queues, workers, what is due soon and what fails."),
     "trigger": Entry("kronstream.cli.trigger", "trigger", "Trigger EventHandlers by hand; tells what each one did."),
     "validate": Entry("kronstream.cli.validate", "validate", "Check resources in files, as the operator would."),
+    "webhook": Entry("kronstream.cli.webhook", "webhook", "Judge objects when they are applied, for the API server."),
     "worker": Entry("kronstream.cli.worker", "worker", "Run a worker: executes what was dispatched."),
     "workers": Entry("kronstream.cli.workers", "workers", "List the live workers and their statistics."),
 }

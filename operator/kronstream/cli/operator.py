@@ -1,15 +1,17 @@
-"""``kronstream operator``: one replica of the operator."""
+"""`kronstream operator`: one replica of the operator."""
 
-import sys
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
-import uvloop
 
-from kronstream import logs
+from kronstream.cli.lasting import lasting
 from kronstream.cli.options import settings_from, settings_options
-from kronstream.cli.serving import serve
 from kronstream.settings import OperatorSettings
+
+if TYPE_CHECKING:
+    from kronstream.cli.lasting import Make
 
 
 @click.command()
@@ -17,16 +19,13 @@ from kronstream.settings import OperatorSettings
 def operator(**flags: Any) -> None:
     """Watch ScheduledJobs, dispatch their runs when they are due, and keep their status true."""
     settings = settings_from(OperatorSettings, flags)
-    logs.configure(settings.log.log_format, settings.log.log_level)
 
-    async def run() -> int:
+    def made() -> Make:
+        import os
+
         from kronstream.controller.operator import Operator
+        from kronstream.controller.spans import configured
 
-        return await serve(
-            f"operator {settings.replica}",
-            lambda api, registry: Operator(settings, api, registry),
-            settings.metrics_port,
-            settings.metrics_host,
-        )
+        return lambda api, registry: Operator(settings, api, registry, configured(os.environ))
 
-    sys.exit(uvloop.run(run()))
+    lasting(f"operator {settings.replica}", settings, made, settings.metrics_port, settings.metrics_host)

@@ -88,9 +88,10 @@ def _of_options(spec: dict[str, Any], identity: str, ask: dict[str, Any]) -> Nex
 
 def _of_files(files: tuple[str, ...], namespace: str, ask: dict[str, Any]) -> tuple[list[NextRuns], list[str]]:
     """The jobs in files, and the findings about those that cannot be used."""
-    from kronstream.cli.checking import check, created, identity, is_handler
+    from kronstream.cli.checking import check
     from kronstream.cli.manifests import Reader
     from kronstream.operations.nextruns import next_runs
+    from kronstream.resources.inspection import created, identity, is_handler
 
     found, faults = [], []
     reader = Reader(files)

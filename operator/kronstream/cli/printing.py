@@ -22,11 +22,12 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, a cell of a row, and whether only `-o wide` shows it."""
+    """A column: its title, a cell of a row, whether only `-o wide` shows it, and whether its cells are never cut."""
 
     title: str
     cell: Callable[[Row], Any]
     wide: bool = False
+    whole: bool = False
 
 
 def print_rows(
@@ -63,7 +64,7 @@ def print_value(value: Any, form: str) -> None:
 def print_table(rows: Iterable[Row], columns: Sequence[Column]) -> None:
     """A table as kubectl's; statuses have colours on a terminal."""
     lines = [[column.title for column in columns]]
-    lines += [[text(column.cell(row)) for column in columns] for row in rows]
+    lines += [[text(column.cell(row), cut=not column.whole) for column in columns] for row in rows]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     for number, line in enumerate(lines):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
@@ -85,8 +86,8 @@ def print_fields(pairs: Iterable[tuple[str, Any]]) -> None:
             click.echo(" " * width + line)
 
 
-def text(value: Any) -> str:
-    """A cell."""
+def text(value: Any, *, cut: bool = True) -> str:
+    """A cell; with `cut` of a bounded width."""
     if value in (None, "", []):
         return "-"
     if isinstance(value, bool):
@@ -96,7 +97,7 @@ def text(value: Any) -> str:
     if isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     said = visible(str(value))
-    return said if len(said) <= WIDEST else said[: WIDEST - 1] + "…"
+    return said if not cut or len(said) <= WIDEST else said[: WIDEST - 1] + "…"
 
 
 def tinted(cell: str) -> str:

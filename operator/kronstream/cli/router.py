@@ -1,15 +1,17 @@
-"""``kronstream router``: one of the processes that act on events."""
+"""`kronstream router`: one of the processes that act on events."""
 
-import sys
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
-import uvloop
 
-from kronstream import logs
+from kronstream.cli.lasting import lasting
 from kronstream.cli.options import settings_from, settings_options
-from kronstream.cli.serving import serve
 from kronstream.settings import RouterSettings
+
+if TYPE_CHECKING:
+    from kronstream.cli.lasting import Make
 
 
 @click.command()
@@ -21,16 +23,10 @@ def router(**flags: Any) -> None:
     routers share the work.
     """
     settings = settings_from(RouterSettings, flags)
-    logs.configure(settings.log.log_format, settings.log.log_level)
 
-    async def run() -> int:
+    def made() -> Make:
         from kronstream.events.router import Router
 
-        return await serve(
-            f"router {settings.consumer_name}",
-            lambda api, registry: Router(settings, api, registry),
-            settings.metrics_port,
-            settings.metrics_host,
-        )
+        return lambda api, registry: Router(settings, api, registry)
 
-    sys.exit(uvloop.run(run()))
+    lasting(f"router {settings.consumer_name}", settings, made, settings.metrics_port, settings.metrics_host)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -62,6 +61,8 @@ def run_handler(
     spans = [_read(duration.parse, text, flag) for text, flag in ((timeout, "--timeout"), (cpu_time, "--cpu-time"))]
     size = _read(quantity.parse, memory, "--memory")
     places = [part for place in handlers for part in place.split(",") if part]
+
+    import asyncio
 
     from kronstream.worker.discovery import LoadError, load
     from kronstream.worker.trial import UnknownHandlerError, claim_of, with_limits

@@ -1,15 +1,17 @@
-"""``kronstream runs-apiserver``: one replica of the extension API server."""
+"""`kronstream runs-apiserver`: one replica of the extension API server."""
 
-import sys
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
-import uvloop
 
-from kronstream import logs
+from kronstream.cli.lasting import lasting
 from kronstream.cli.options import settings_from, settings_options
-from kronstream.cli.serving import serve
 from kronstream.runsapi.settings import RunsSettings
+
+if TYPE_CHECKING:
+    from kronstream.cli.lasting import Make
 
 
 @click.command()
@@ -20,16 +22,10 @@ def runs_apiserver(**flags: Any) -> None:
     kube-apiserver passes requests on to it (an APIService names it); nobody else is answered. Any number of replicas.
     """
     settings = settings_from(RunsSettings, flags)
-    logs.configure(settings.log.log_format, settings.log.log_level)
 
-    async def run() -> int:
+    def made() -> Make:
         from kronstream.runsapi.server import RunsServer
 
-        return await serve(
-            "runs-apiserver",
-            lambda api, registry: RunsServer(settings, api, registry),
-            settings.metrics_port,
-            settings.metrics_host,
-        )
+        return lambda api, registry: RunsServer(settings, api, registry)
 
-    sys.exit(uvloop.run(run()))
+    lasting("runs-apiserver", settings, made, settings.metrics_port, settings.metrics_host)

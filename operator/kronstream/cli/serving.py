@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from kronstream.health import Health, Pace, loop_pace, turn
+
 if TYPE_CHECKING:
     from kronstream.cluster.api import ClusterApi
 
@@ -21,7 +23,9 @@ SWITCH = 0.001  # seconds after which the thread of the watch lets go of the int
 
 
 class Part(Protocol):
-    """What is served: it runs until it is cancelled, and tells whether it is ready."""
+    """What is served: it runs until it is cancelled, and tells whether it is ready, and whether it goes on at all."""
+
+    paces: list[Pace]
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -37,6 +41,18 @@ async def serve(
 ) -> int:
     """Make it, run it until SIGINT or SIGTERM; the exit code. ``name`` is for the log."""
     from kronstream.cluster.api import ClusterApi
+
+    api = await ClusterApi.connect()
+    try:
+        return await serve_alone(name, lambda registry: make(api, registry), metrics_port, metrics_host)
+    finally:
+        await api.close()
+
+
+async def serve_alone(
+    name: str, make: Callable[[CollectorRegistry], Part], metrics_port: int, metrics_host: str
+) -> int:
+    """The same for a part that has nothing to do with the cluster."""
     from kronstream.metrics import ProbeServer
 
     gc.set_threshold(*COLLECT)
@@ -45,11 +61,12 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     registry = CollectorRegistry()
-    api = await ClusterApi.connect()
-    part = make(api, registry)
-    probes = None
+    part = make(registry)
+    probes, pace = None, loop_pace()
+    part.paces.append(pace)
+    turning = asyncio.create_task(turn(pace))
     if metrics_port:
-        probes = ProbeServer(registry, part.ready, port=metrics_port, host=metrics_host)
+        probes = ProbeServer(registry, part.ready, Health(part.paces), port=metrics_port, host=metrics_host)
     log.info("%s starts", name)
     running = asyncio.create_task(part.run())
     stopping = asyncio.create_task(stop.wait())
@@ -57,10 +74,10 @@ async def serve(
     failed = running.done() and not stop.is_set()
     running.cancel()
     stopping.cancel()
+    turning.cancel()
     (outcome,) = await asyncio.gather(running, return_exceptions=True)
     if failed:
         log.error("%s ends: %r", name, outcome, exc_info=outcome if isinstance(outcome, Exception) else None)
-    await api.close()
     if probes is not None:
         probes.close()
     log.info("%s ends", name)

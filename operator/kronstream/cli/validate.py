@@ -23,8 +23,9 @@ def validate(paths: tuple[str, ...], namespace: str, output: Literal["text", "js
     """
     import time
 
-    from kronstream.cli.checking import check, is_handler
+    from kronstream.cli.checking import check
     from kronstream.cli.manifests import Reader
+    from kronstream.resources.inspection import is_handler
 
     reader = Reader(paths)
     now = int(time.time() * 1000)

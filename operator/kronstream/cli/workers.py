@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kronstream.cli.options import settings_from, settings_options
 from kronstream.domain import duration
 from kronstream.logs import masked
-from kronstream.ports import WorkerCard
 from kronstream.settings import RedisSettings
+
+if TYPE_CHECKING:
+    from kronstream.ports import WorkerCard
 
 
 @click.command()
@@ -22,6 +23,8 @@ from kronstream.settings import RedisSettings
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How to print.")
 def workers(output: str, **flags: Any) -> None:
     """List the live workers: what they offer, what they did, when they last told."""
+    import asyncio
+
     settings = settings_from(RedisSettings, flags)
     try:
         cards = asyncio.run(_cards(settings))

@@ -5,7 +5,9 @@ more than the request itself.
 """
 
 import json
+import time
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,11 +15,17 @@ from aiohttp import ClientError
 from aiohttp.http_exceptions import HttpProcessingError
 from kubernetes.aio import client, config
 
+from kronstream.clock import DateClock
+
 JSON_PATCH = "application/json-patch+json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 TIMEOUT = 15.0
 LATER = 15.0  # how much longer a watch is listened to than the server was asked to tell
 PAGE = 500
+LOOK = 1.0
+OURS = "/apis/kronstream.dev/"
+UNSERVED = ("404 page not found", "the server could not find the requested resource")
+INSTEAD = "run `kronstream crds | kubectl apply --server-side -f -`"
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -36,6 +44,8 @@ class ClusterApi:
         self._configuration = configuration
         self._client = client.ApiClient(configuration)
         self._host = configuration.host.rstrip("/")
+        self._looked = float("-inf")
+        self.clock = DateClock()
 
     @classmethod
     async def connect(cls, *, connections: int = 40, kubeconfig: str | None = None) -> Self:
@@ -78,7 +88,7 @@ class ClusterApi:
             # a connection that ends in the middle of an answer is no OSError in aiohttp
             raise ConnectionError(str(error) or type(error).__name__) from error
         if answer.status >= 400:
-            raise ApiError(answer.status, _message(data))
+            raise ApiError(answer.status, _message(data, path))
         return _parsed(data) if want else None
 
     async def watch(self, path: str, seconds: int) -> AsyncIterator[dict[str, Any]]:
@@ -92,7 +102,7 @@ class ClusterApi:
             answer = await self._request("GET", path, None, "application/json", "application/json", seconds + LATER)
             try:
                 if answer.status >= 400:
-                    raise ApiError(answer.status, _message(await answer.read()))
+                    raise ApiError(answer.status, _message(await answer.read(), path))
                 async for line in answer.response.content:
                     yield _change(line)
             except (HttpProcessingError, ValueError) as error:  # one or the other, by the version of aiohttp
@@ -117,9 +127,22 @@ class ClusterApi:
             headers["Impersonate-User"] = f"system:serviceaccount:{account[0]}:{account[1]}"
         headers["Accept-Encoding"] = "identity"  # a compressed list costs both sides more than the bytes do
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        return await self._client.rest_client.request(
+        sent = time.time()
+        answer = await self._client.rest_client.request(
             method, self._host + path, headers=headers, body=body, _request_timeout=timeout
         )
+        self._look(sent, answer.response.headers.get("Date", ""))
+        return answer
+
+    def _look(self, sent: float, date: str) -> None:
+        """At the server's clock, once a second."""
+        if time.monotonic() - self._looked < LOOK:
+            return
+        self._looked = time.monotonic()
+        try:
+            self.clock.observe(sent, time.time(), parsedate_to_datetime(date).timestamp())
+        except ValueError:
+            return  # a proxy that leaves the date out
 
     async def pages(self, path: str, *, accept: str = "application/json") -> list[dict[str, Any]]:
         """All items of a list, page by page. Raises ApiError 410 when it took so long that its snapshot is gone."""
@@ -147,7 +170,7 @@ class ClusterApi:
         except ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
         if answer.status >= 400:
-            raise ApiError(answer.status, _message(data))
+            raise ApiError(answer.status, _message(data, path))
         return data
 
 
@@ -168,8 +191,12 @@ def _change(line: bytes) -> dict[str, Any]:
     return change
 
 
-def _message(data: bytes) -> str:
+def _message(data: bytes, path: str) -> str:
     try:
-        return str(json.loads(data)["message"])[:2048]
+        message = str(json.loads(data)["message"])[:2048]
     except (ValueError, KeyError, TypeError):
-        return data[:256].decode("utf-8", "replace")
+        message = data[:256].decode("utf-8", "replace").strip()
+    # what a server says of a kind that it does not have names none
+    if message in UNSERVED and path.startswith(OURS):
+        return f"{path.partition('?')[0]} is not served: its CRD is missing; {INSTEAD}"
+    return message

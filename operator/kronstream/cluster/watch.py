@@ -17,11 +17,18 @@ from typing import Any
 import kopf
 
 from kronstream.cluster.resources import GROUP, VERSION
+from kronstream.health import Pace, turn
+from kronstream.vitals import WatchVitals
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+STUCK = 90.0  # seconds; the longest pause between two starts is no standstill
 Observe = Callable[[str | None, Mapping[str, Any]], None]
+
+
+def _nobody() -> None:
+    """Stands where the watch puts who counts what it tells."""
 
 
 class Inbox:
@@ -34,6 +41,7 @@ class Inbox:
         self._events: deque[tuple[str | None, Mapping[str, Any]]] = deque()
         self._signalled = False
         self.gap = False
+        self.told: Callable[[], None] = _nobody
 
     def __copy__(self) -> "Inbox":
         """kopf copies the memo for every object; this one is shared by all."""
@@ -41,6 +49,7 @@ class Inbox:
 
     def put(self, kind: str | None, obj: Mapping[str, Any]) -> None:
         """Called in kopf's thread."""
+        self.told()
         self._events.append((kind, obj))
         if not self._signalled:
             self._signalled = True
@@ -134,14 +143,17 @@ def _calm(record: logging.LogRecord) -> bool:
 class Watch:
     """Runs kopf until stopped, starting it anew whenever it ends.
 
-    It watches the resources called ``plural``; ``restarted`` is called in its thread at every such start.
+    It watches the resources called ``plural``; ``vitals`` are told in its thread. The pace tells whether the thread is
+    there and its loop turns, not whether the API server answers.
     """
 
-    def __init__(self, inbox: Inbox, plural: str, namespaces: tuple[str, ...], restarted: Callable[[], None]) -> None:
+    def __init__(self, inbox: Inbox, plural: str, namespaces: tuple[str, ...], vitals: WatchVitals) -> None:
         self._inbox = inbox
         self._plural = plural
         self._namespaces = namespaces
-        self._restarted = restarted
+        self._vital = vitals.of(plural)
+        inbox.told = self._vital.told
+        self.pace = Pace(f"the watch of {plural}", STUCK)
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._stop = threading.Event()
         self._anew = False
@@ -159,14 +171,16 @@ class Watch:
         """Stop kopf and wait for its thread, five seconds at most."""
         self._stop.set()
         self._end()
+        self.pace.rest()
         self._thread.join(timeout=5)
 
     def close_gap(self) -> None:
-        """The API server answers again: kopf is started anew when it saw it away.
+        """The API server answered with a list: kopf is started anew when it saw it away.
 
         By itself it would wait for what comes after the last version it knows, and hear nothing for as long as an
         etcd that was restored to an older copy takes to get there.
         """
+        self._vital.listed()
         if self._inbox.gap:
             self._inbox.gap = False
             self._anew = True
@@ -192,7 +206,8 @@ class Watch:
                 self._anew = False
                 continue
             pause = FIRST_PAUSE if time.monotonic() - begin > 60 else min(pause * 2, LONGEST_PAUSE)
-            self._restarted()
+            self._vital.restarted()
+            self.pace.on()
             log.warning("the watch is started again in %.0f s", pause)
             self._stop.wait(pause)
 
@@ -201,11 +216,15 @@ class Watch:
         self._running = asyncio.get_running_loop(), stop_flag
         if self._stop.is_set():
             return
-        await kopf.operator(
-            registry=registry_for(self._plural, self._inbox.missed),
-            memo=self._inbox,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=stop_flag,
-            standalone=True,
-        )
+        turning = asyncio.create_task(turn(self.pace))
+        try:
+            await kopf.operator(
+                registry=registry_for(self._plural, self._inbox.missed),
+                memo=self._inbox,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=stop_flag,
+                standalone=True,
+            )
+        finally:
+            turning.cancel()

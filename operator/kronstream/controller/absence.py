@@ -52,6 +52,8 @@ class Absence:
         self._relisted = asyncio.Event()
         self.answered: Callable[[], None] = _nothing
         self.complete: Callable[[], None] = _nothing
+        # why the lists were not compared the last time
+        self.fault = ""
         self._unknown: set[str] = set()
         self._absent: set[str] = set()
 
@@ -73,10 +75,12 @@ class Absence:
             self._relisted.clear()
             try:
                 await self.compare()
+                self.fault = ""
                 trouble.over()
                 self.answered()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
                 trouble.tell(error)
+                self.fault = str(error) or type(error).__name__
                 await asyncio.sleep(RETRY)
                 self._relisted.set()
 

@@ -14,6 +14,7 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller import news
 from kronstream.controller.herald import Herald
 from kronstream.controller.job import RUN_NOW, Job, asking_key, wanted_run
+from kronstream.controller.marks import marks
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.operations import Refused, Runs
@@ -86,13 +87,17 @@ class Asking:
         except Refused as refused:
             if refused.why is Why.AWAY:
                 raise
-            log.warning("%s/%s: no run for %s=%r: %s", job.namespace, job.name, RUN_NOW, value[:80], refused)
+            log.warning(
+                "%s/%s: no run for %s=%r: %s", job.namespace, job.name, RUN_NOW, value[:80], refused, extra=marks(job)
+            )
             if not refused.reason:
                 return  # nothing was decided: it is asked again when the job changes
             await self._tell(job, value, refused)
         else:
             if not started.known:
-                log.info("%s/%s: run %s was asked for", job.namespace, job.name, started.run)
+                log.info(
+                    "%s/%s: run %s was asked for", job.namespace, job.name, started.run, extra=marks(job, started.run)
+                )
         job.handled = value
 
     async def _tell(self, job: Job, value: str, refused: Refused) -> None:

@@ -10,6 +10,7 @@ from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.job import Job, read
+from kronstream.controller.marks import marks
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
 from kronstream.ports import Ledger
@@ -106,4 +107,4 @@ class Expiring:
                 raise
             self._put(job.uid, now + AGAIN)
         else:
-            log.info("%s/%s is deleted: its ttlAfterFinished is over", job.namespace, job.name)
+            log.info("%s/%s is deleted: its ttlAfterFinished is over", job.namespace, job.name, extra=marks(job))

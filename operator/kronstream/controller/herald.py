@@ -8,6 +8,7 @@ from kronstream.cluster.api import ApiError
 from kronstream.cluster.events import Events
 from kronstream.controller import news
 from kronstream.controller.job import Job
+from kronstream.controller.marks import marks
 
 log = logging.getLogger(__name__)
 
@@ -27,4 +28,11 @@ class Herald:
             except (ApiError, OSError, TimeoutError) as error:
                 if isinstance(error, ApiError) and error.status == 409:
                     continue  # another replica was first
-                log.info("%s/%s: the Event %s was not posted: %s", job.namespace, job.name, item.reason, error)
+                log.info(
+                    "%s/%s: the Event %s was not posted: %s",
+                    job.namespace,
+                    job.name,
+                    item.reason,
+                    error,
+                    extra=marks(job),
+                )

@@ -1,7 +1,8 @@
 """A job as a replica holds it, and how an object of the API server becomes one."""
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -78,6 +79,8 @@ class Job:
     # how long the job is kept once it is over, and since when it is, as the status tells; None: it is not
     ttl: int | None = None
     over: int | None = None
+    # when this generation was read (nanoseconds of this machine's clock), for its span
+    read_at: int = field(default_factory=time.time_ns)
 
     @property
     def firing(self) -> bool:

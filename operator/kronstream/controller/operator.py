@@ -9,11 +9,12 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from kronstream.budget import Budget
-from kronstream.clock import StoreClock
+from kronstream.clock import StoreClock, told
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.configmaps import ConfigMap
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.events import Events
+from kronstream.cluster.identity import cluster_id
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.controller.absence import Absence
@@ -25,6 +26,7 @@ from kronstream.controller.declaring import Declaring
 from kronstream.controller.expiring import Expiring
 from kronstream.controller.job import REVISION, Job
 from kronstream.controller.looking import look_every
+from kronstream.controller.marks import marks
 from kronstream.controller.measures import Measures
 from kronstream.controller.offers import Offers
 from kronstream.controller.pausemap import PauseMap
@@ -34,39 +36,54 @@ from kronstream.controller.rebuild import Rebuild
 from kronstream.controller.reconciler import Reconciler
 from kronstream.controller.replicas import Replicas
 from kronstream.controller.roster import Roster
+from kronstream.controller.spans import Spans
 from kronstream.controller.statuswriter import StatusWriter
+from kronstream.controller.storeview import StoreView
 from kronstream.controller.ticker import Ticker
 from kronstream.operations import Backfills, Runs
 from kronstream.rooms import live_together
 from kronstream.settings import OperatorSettings
 from kronstream.streams.connection import connect, verify
+from kronstream.streams.counting import RedisCounting
 from kronstream.streams.effects import RedisEffects
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.ownership import Ownership
+from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
+from kronstream.vitals import introduce
 
 log = logging.getLogger(__name__)
 
 SWEEP = 0.25
 CHUNK = 200
 LOOK = 2.0
+CLOCKS = 5.0
+SURVEY = 5.0
+TELL = 1.0
 
 
 class Operator:
     """One replica. ``run`` ends when its task is cancelled; ``ready`` answers the readiness probe."""
 
-    def __init__(self, settings: OperatorSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, settings: OperatorSettings, api: ClusterApi, registry: CollectorRegistry, spans: Spans | None = None
+    ) -> None:
+        """``spans`` tells of adoptions and dispatches, where somebody collects traces."""
         self._settings = settings
+        self._spans = spans
         self._redis = connect(settings.redis.url, connections=6)
         ledger = RedisLedger(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
         self._pulse = connect(settings.redis.url, connections=2, timeout=1.0)
         beats = RedisLedger(self._pulse, Keys(settings.redis.base_stream), settings.redis.group)
+        keys = Keys(settings.redis.base_stream)
+        self._ownership = Ownership(self._pulse, keys, lambda: cluster_id(api), settings.take_over)
         jobs = ScheduledJobs(api, settings.namespaces)
         self._ledger = ledger
-        self._clock = StoreClock()
-        self._measures = Measures(registry)
+        self._clock, self._date = StoreClock(), api.clock
+        self._measures = Measures(registry, traced=spans is not None)
         self._roster = Roster()
         scope = ",".join(sorted(settings.namespaces))
         self._replicas = Replicas(
@@ -98,6 +115,7 @@ class Operator:
         effects = RedisEffects(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
         handlers = EventHandlers(api, settings.namespaces)
         self._deafness = Deafness(effects, handlers, self._replicas, self._clock, scope)
+        self.paces = [self._ticker.pace]
         self._reconciler.asked = self._noted
         self._writer.calm = self._ticker.calm
         self._writer.take_up = self._reconciler.raise_seq
@@ -108,19 +126,37 @@ class Operator:
         self._replicas.departed = self._absence.relisted
         self._rebuild = Rebuild(self._roster, ledger, jobs, self._reconciler, self._replicas, settings.grace)
         self._rebuild.pauses = self._fill_in_pauses
+        self._watched(registry)
+
+    def _watched(self, registry: CollectorRegistry) -> None:
+        """Have it told what goes on: by metrics, and by spans where somebody collects them."""
+        introduce(registry)
+        keys = Keys(self._settings.redis.base_stream)
+        queues = RedisQueues(self._redis, keys, self._settings.redis.group)
+        self._view = StoreView(self._roster, self._ledger, queues, RedisCounting(self._redis, keys), registry)
+        self._replicas.answered = self._measures.redis.answered
+        self._replicas.away = self._measures.redis.away
+        if self._spans is not None:
+            self._ticker.fired = self._spans.dispatched
 
     def ready(self) -> tuple[bool, str]:
         """Whether this replica fires, and a line that says why not."""
         if self._replicas.fault:
             return False, f"Redis cannot be used: {self._replicas.fault}"
         if not self._replicas.open.is_set():
-            return False, "Redis is being filled from the resources"
-        return True, f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s)"
+            why = f"; {self._rebuild.fault}" if self._rebuild.fault else ""
+            return False, f"Redis is being filled from the resources{why}"
+        if not self._replicas.serving and self._absence.fault:
+            return False, f"the jobs are not known yet: {self._absence.fault}"
+        off = self._clocks()
+        return True, f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s){'; ' if off else ''}{off}"
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
+        await self._replicas.admit()
         inbox = Inbox(asyncio.get_running_loop(), self._reconciler.observe, self._absence.relisted)
-        watch = Watch(inbox, ScheduledJobs.PLURAL, self._settings.namespaces, self._measures.kopf_restarts.inc)
+        watch = Watch(inbox, ScheduledJobs.PLURAL, self._settings.namespaces, self._measures.watches)
+        self.paces.append(watch.pace)
         self._absence.answered = watch.close_gap
         self._absence.complete = self._complete
         watch.start()
@@ -128,6 +164,7 @@ class Operator:
             await live_together(
                 (
                     self._replicas.run,
+                    self._ownership.lost,
                     self._reconciler.run,
                     self._tick,
                     self._writer.run,
@@ -144,6 +181,9 @@ class Operator:
                     self._rebuild.run_comparison,
                     self._sweep,
                     self._look,
+                    self._compare_clocks,
+                    self._survey,
+                    self._tell,
                     *((self._apiservice.run,) if self._apiservice else ()),
                 )
             )
@@ -174,6 +214,7 @@ class Operator:
 
     async def _verify(self) -> None:
         await verify(self._pulse)
+        await self._ownership.verify()
 
     async def _sweep(self) -> None:
         """Promote retries and bring back what was lost: any replica, any time."""
@@ -183,17 +224,47 @@ class Operator:
             await self._replicas.open.wait()
             try:
                 moved = await self._ledger.sweep(CHUNK)
+                self._measures.swept.inc(moved)
                 trouble.over()
             except (RedisError, OSError, TimeoutError) as error:
                 trouble.tell(error)
                 moved = 0
 
+    def _clocks(self) -> str:
+        return told(self._clock.skew(), self._date.skew())
+
+    async def _compare_clocks(self) -> None:
+        """Tell of clocks that are off; what is due follows the store's, whatever ours says."""
+        trouble = Trouble(log, "clocks differ, and jobs run by that of Redis")
+        while True:
+            await asyncio.sleep(CLOCKS)
+            off = self._clocks()
+            if off:
+                trouble.tell(off)
+            else:
+                trouble.over()
+
     async def _look(self) -> None:
         trouble = Trouble(log, "reading the workers' cards failed, tried again")
         await look_every(LOOK, self._replicas.open, self._look_at_workers, trouble)
 
+    async def _survey(self) -> None:
+        trouble = Trouble(log, "what the store holds cannot be read for the metrics, tried again")
+        await look_every(SURVEY, self._replicas.open, self._view.look, trouble)
+
+    async def _tell(self) -> None:
+        """Metrics of what this replica is about to do, also while the store is away."""
+        while True:
+            first, now = self._roster.first(), self._clock.now()
+            dispatching = self.ready()[0] and self._pause_map.told.is_set() and self._pause_switch.told.is_set()
+            self._measures.jobs.set(len(self._roster))
+            self._measures.overdue.set(0 if first is None else max(now - first, 0) / 1000)
+            self._measures.dispatching.set(dispatching)
+            self._measures.serving.set(self._replicas.serving)
+            self._measures.replicas.set(len(self._replicas.live))
+            await asyncio.sleep(TELL)
+
     async def _look_at_workers(self) -> None:
-        self._measures.jobs.set(len(self._roster))
         await self._offers.look(self._writer.changed)
 
     def _refresh(self, job: Job) -> None:
@@ -207,9 +278,11 @@ class Operator:
         self._ticker.arm(job)
         if job.observed != job.generation:
             self._writer.fresh(job.uid)
+            if self._spans is not None and self._replicas.owns(job.uid):
+                self._spans.adopted(job)
 
     def _gone(self, job: Job) -> None:
-        log.info("%s/%s is gone", job.namespace, job.name)
+        log.info("%s/%s is gone", job.namespace, job.name, extra=marks(job))
 
     async def _leave(self) -> None:
         try:
@@ -220,3 +293,5 @@ class Operator:
             log.info("leaving without a word to the others: %s", error)
         await self._redis.aclose()
         await self._pulse.aclose()
+        if self._spans is not None:
+            await self._spans.close()

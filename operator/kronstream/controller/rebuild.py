@@ -70,6 +70,8 @@ class Rebuild:
         self._replicas = replicas
         self._grace = grace
         self.pauses: Callable[[], Awaitable[None]] = _nothing
+        # why it does not go on, '' while it does
+        self.fault = ""
 
     async def run(self) -> None:
         """Wait for a lost store and fill it, until cancelled."""
@@ -78,9 +80,11 @@ class Rebuild:
             await self._replicas.lost.wait()
             try:
                 await self._fill()
+                self.fault = ""
                 trouble.over()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
                 trouble.tell(error)
+                self.fault = str(error) or type(error).__name__
                 await asyncio.sleep(RETRY)
 
     async def run_comparison(self) -> None:
@@ -97,9 +101,9 @@ class Rebuild:
     async def _fill(self) -> None:
         await self._replicas.beat("begin")
         if not self._replicas.epoch:
-            if self._replicas.was_open:
+            if self._replicas.was_open and not self.fault:
                 log.warning("Redis was lost: filling it from the resources")
-            else:
+            elif not self.fault:
                 log.info("Redis holds nothing of ours: filling it from the resources")
             await self.pauses()
             objects = [obj for obj in await self._jobs.list_whole() if not ending(obj["metadata"])]

@@ -13,6 +13,7 @@ from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.controller.job import Job, read, wanted_run
+from kronstream.controller.marks import marks
 from kronstream.controller.roster import Roster
 from kronstream.domain.errors import Invalid
 from kronstream.domain.plan import Skipped, passed
@@ -211,7 +212,12 @@ class Reconciler:
             self._drop(job.uid)
             return
         if isinstance(stored, Gone):
-            log.warning("%s/%s was forgotten as deleted but is live; adopting it anew", job.namespace, job.name)
+            log.warning(
+                "%s/%s was forgotten as deleted but is live; adopting it anew",
+                job.namespace,
+                job.name,
+                extra=marks(job),
+            )
             self.take(live, alive=True)
             return
         generation = live["metadata"].get("generation", 1)
@@ -220,7 +226,7 @@ class Reconciler:
         elif generation < stored.generation:
             log.warning(
                 "%s/%s: generation %d is live but %d was in force; the API server went back, adopting what is live",
-                job.namespace, job.name, generation, stored.generation,
+                job.namespace, job.name, generation, stored.generation, extra=marks(job),
             )  # fmt: skip
             self.take(live, expect=Expect(stored.generation, stored.revision, stored.cursor))
         elif not self._manned(stored.revision):

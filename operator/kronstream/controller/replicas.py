@@ -18,12 +18,17 @@ BEAT = 0.2
 FRESH = 700
 BACKUP = 750
 VERIFIED = 5.0
+AGAIN = 1.0
 REMEMBERED = 60_000
 HOLDS = "paused "  # before the name of a replica that holds all jobs; no name has a blank
 
 
 def _nothing() -> None:
-    """Stands where the composition puts what is done when another replica went."""
+    """Stands where the composition puts what is done when another replica, or the store, went."""
+
+
+def _measured(_seconds: float) -> None:
+    """Stands where the composition puts who measures how long an answer takes."""
 
 
 async def _soon() -> None:
@@ -58,6 +63,8 @@ class Replicas:
         self.fault = "not connected to Redis yet"
         self.live: tuple[str, ...] = (self.name,)
         self.departed: Callable[[], None] = _nothing
+        self.away: Callable[[], None] = _nothing
+        self.answered: Callable[[float], None] = _measured
         self.returned: Callable[[], Awaitable[None]] = _soon
         # whether a replica of the same namespaces holds all jobs; one that died counts for a minute
         self.held = paused
@@ -87,6 +94,17 @@ class Replicas:
         """Whether a live replica plans by this revision, or by a higher one."""
         return any(name.split("|", 2)[1] >= revision for name in self.live)
 
+    async def admit(self) -> None:
+        """Wait until the store may be used at all: what is another installation's is neither read nor written."""
+        while True:
+            try:
+                await self._verify()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away(error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+
     async def run(self) -> None:
         """Beat until cancelled."""
         while True:
@@ -105,7 +123,9 @@ class Replicas:
             self._verified = time.monotonic()
         sent = time.monotonic()
         beat = await self._ledger.beat(self.name, phase, uuid4().hex)
-        self._clock.observe(sent, time.monotonic(), beat.micros)
+        received = time.monotonic()
+        self._clock.observe(sent, received, beat.micros)
+        self.answered(received - sent)
         fresh = {name for name, at in beat.replicas.items() if beat.now - at <= FRESH and name != self.name}
         self.alone = not fresh
         live = {name for name in fresh if name.startswith(self._scope)}
@@ -161,6 +181,7 @@ class Replicas:
         if text != self.fault:
             log.warning("nothing is dispatched: %s", text)
         self.fault = text
+        self.away()
 
     def reject(self) -> None:
         """A dispatch found another epoch: nothing more until a heartbeat has told which."""

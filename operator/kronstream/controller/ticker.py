@@ -17,6 +17,7 @@ from kronstream.controller.roster import Roster
 from kronstream.domain.plan import Plan, plan, plan_once, prompt
 from kronstream.domain.run import Trigger, run_id
 from kronstream.domain.schedule import Once
+from kronstream.health import Pace
 from kronstream.ports import Dispatch, Epoch, Ledger, Verdict
 from kronstream.trouble import Trouble
 
@@ -33,7 +34,13 @@ DISPATCHED = "dispatched"
 # the store sets back a cursor that is a minute ahead of its clock; a second more, so that it agrees
 AHEAD = 61_000
 
+STUCK = 60.0  # seconds without a look at what is due; every wait in between is bounded by far less
+
 Answers = list[tuple[Job, Plan, Dispatch, Verdict, int, int]]
+
+
+def _nobody(_job: Job, _item: Dispatch, _now: int) -> None:
+    """Stands where the composition puts who is told of an accepted dispatch and of when it was accepted."""
 
 
 class Ticker:
@@ -57,6 +64,8 @@ class Ticker:
         self._conditions = Conditions(ledger)
         self._trouble = Trouble(log, "dispatching failed, tried again")
         self._latest = 0
+        self.pace = Pace("the ticker", STUCK)
+        self.fired: Callable[[Job, Dispatch, int], None] = _nobody
         # Redis works on one script at a time: more connections would only be opened, at the worst moment
         self._wires = asyncio.Semaphore(WIRES)
         # cleared while much is due: what can wait, waits
@@ -66,7 +75,9 @@ class Ticker:
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
+            self.pace.rest()
             await self._replicas.open.wait()
+            self.pace.on()
             first, now = self._roster.first(), self._clock.now()
             if now < self._latest - AHEAD:
                 log.warning("the clock of Redis went back by %d s", (self._latest - now) // 1000)
@@ -109,6 +120,7 @@ class Ticker:
     async def _work_on(self, batch: asyncio.Task[Answers]) -> None:
         for answer in await batch:
             self._settle(*answer)
+        self.pace.on()
         await asyncio.sleep(0)
 
     def _portions(self, jobs: Sequence[Job], now: int) -> Iterator[Planned]:
@@ -173,7 +185,8 @@ class Ticker:
             job.cursor = item.to
             if item.once:
                 job.once = run_id(job.uid, Trigger.SCHEDULE, str(item.to)) if item.due else owed.skipped[0].reason.value
-            self._measures.dispatched(item.due, owed.skipped, now)
+            self._measures.dispatched(item, now)
+            self.fired(job, item, now)
             self.arm(job)
         elif verdict is Verdict.CURSOR:
             job.cursor = number

@@ -43,6 +43,8 @@ class Absence:
         self._adopting = adopting
         self._every = every
         self._relisted = asyncio.Event()
+        # why the lists were not compared the last time
+        self.fault = ""
         self._unknown: set[str] = set()
         self.answered: Callable[[], None] = _nothing
         self.known = asyncio.Event()
@@ -65,10 +67,12 @@ class Absence:
             self._relisted.clear()
             try:
                 await self.compare()
+                self.fault = ""
                 trouble.over()
                 self.answered()
             except (RedisError, ApiError, OSError, TimeoutError) as error:
                 trouble.tell(error)
+                self.fault = str(error) or type(error).__name__
                 await asyncio.sleep(RETRY)
                 self._relisted.set()
 

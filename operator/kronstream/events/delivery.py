@@ -20,6 +20,7 @@ from kronstream.events.hearing import heard, letter
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
 from kronstream.events.table import Table
+from kronstream.health import Pace
 from kronstream.operations.routing import Heard, Passed, Wish, effect, wishes
 from kronstream.operations.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
@@ -34,6 +35,7 @@ LETTERS = 10  # of one event that several handlers cannot judge; each of them co
 AGAIN = 0.1
 AWAY = 0.5
 TRIES = 20
+STUCK = 120.0  # seconds without a step while the store may be used; every call in between is bounded by far less
 
 _LATE = frozenset({FateWord.MOVED, FateWord.UNKNOWN, FateWord.STALE, FateWord.FULL})
 
@@ -91,6 +93,7 @@ class Delivery:
         self._measures = measures
         self._trouble = Trouble(log, "events wait for Redis")
         self.full = False
+        self.pace = Pace("the delivery of events", STUCK)
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -132,7 +135,9 @@ class Delivery:
 
     async def _carry_on(self, prepared: asyncio.Queue[Batch]) -> None:
         while True:
+            self.pace.rest()
             batch = await prepared.get()
+            self.pace.on()
             await self._carry(batch)
 
     async def _carry(self, batch: Batch) -> None:
@@ -176,7 +181,9 @@ class Delivery:
     async def _ask(self, wanted: Sequence[Wish]) -> list[Fate]:
         """The store's answers; waits for a store that is away, or lost."""
         while True:
+            self.pace.rest()
             await self._pulse.open.wait()
+            self.pace.on()
             try:
                 await self._targets.fetch(w.job for w in wanted if w.job is not None and w.debounce is None)
                 now = self._clock.now()
@@ -233,6 +240,7 @@ class Delivery:
         for entry in done:
             by_stream[entry.stream].append(entry.id)
         while batch.tallies or batch.letters or by_stream:
+            self.pace.on()
             try:
                 if batch.tallies:
                     await self._effects.tally(list(batch.tallies.values()), batch.token)

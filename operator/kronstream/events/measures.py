@@ -2,6 +2,12 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from kronstream.ports import Ending, FateWord
+from kronstream.vitals import RedisVitals, WatchVitals
+
+BURIED = ("ChainTooDeep", "FilterError", "Invalid", "TooManyDeliveries")
+PASSED = ("filter", "error")
+WRITES = ("ok", "failed", "overruled")
 DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 
@@ -40,4 +46,11 @@ class Measures:
             "kronstream_handler_status_writes", "Statuses of EventHandlers written, by outcome", ["outcome"],
             registry=registry,
         )  # fmt: skip
-        self.watch_restarts = Counter("kronstream_watch_restarts", "Restarts of the watch", registry=registry)
+        self.redis = RedisVitals(registry)
+        self.watches = WatchVitals(registry)
+        for counter, values in (
+            (self.buried, BURIED), (self.effects, FateWord), (self.passed, PASSED), (self.actions, Ending),
+            (self.status_writes, WRITES),
+        ):  # fmt: skip
+            for value in values:  # the first increase of a line that was not there before is seen by no rate
+                counter.labels(str(value))

@@ -17,10 +17,15 @@ log = logging.getLogger(__name__)
 
 BEAT = 0.25
 VERIFIED = 5.0
+AGAIN = 1.0
 
 
 def _nothing() -> None:
-    """Stands where the composition puts what is done when the store may have forgotten everything."""
+    """Stands where the composition puts what is done when the store is away, or may have forgotten everything."""
+
+
+def _measured(_seconds: float) -> None:
+    """Stands where the composition puts who measures how long an answer takes."""
 
 
 class Pulse:
@@ -51,12 +56,25 @@ class Pulse:
         self.live: tuple[str, ...] = (self.name,)
         self.open = asyncio.Event()
         self.lost: Callable[[], None] = _nothing
+        self.away: Callable[[], None] = _nothing
+        self.answered: Callable[[float], None] = _measured
         self._verified = float("-inf")
 
     def owns(self, uid: str) -> bool:
         """Whether the status of the handler is this router's to write."""
         key = uid.encode()
         return max(self.live, key=lambda name: crc32(key, crc32(name.encode()))) == self.name
+
+    async def admit(self) -> None:
+        """Wait until the store may be used at all: what is another installation's is neither read nor written."""
+        while True:
+            try:
+                await self._verify()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away(str(error) or type(error).__name__)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -74,7 +92,9 @@ class Pulse:
             self._verified = time.monotonic()
         sent = time.monotonic()
         now = await self._requests.now()
-        self._clock.observe(sent, time.monotonic(), now * 1000)
+        received = time.monotonic()
+        self._clock.observe(sent, received, now * 1000)
+        self.answered(received - sent)
         live = await self._effects.beat(self.name)
         self.live = tuple(sorted({name for name in live if name.startswith(self._scope)} | {self.name}))
         self._enter(await self._requests.epoch())
@@ -111,3 +131,4 @@ class Pulse:
         if not self.fault:
             self.since = time.monotonic()
         self.fault = why
+        self.away()

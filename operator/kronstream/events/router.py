@@ -14,6 +14,7 @@ from kronstream.budget import Budget
 from kronstream.clock import StoreClock
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.eventhandlers import EventHandlers
+from kronstream.cluster.identity import cluster_id
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.domain.outcomeevent import TYPES
@@ -37,8 +38,10 @@ from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.eventlog import RedisEventLog
 from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
+from kronstream.streams.ownership import Ownership
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
+from kronstream.vitals import introduce
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +63,10 @@ class Router:
         self._ledger = RedisLedger(self._redis, keys, group)
         self._effects = RedisEffects(self._redis, keys, group)
         requests = RedisRequests(self._redis, keys, group)
-        event_log = RedisEventLog(self._redis, keys, settings.event_group, blocking=self._blocking)
+        event_log = RedisEventLog(self._redis, keys, settings.readers, blocking=self._blocking)
+        self._ownership = Ownership(self._beats, keys, lambda: cluster_id(api))
         handlers = EventHandlers(api, settings.namespaces)
+        introduce(registry)
         self._measures = Measures(registry)
         clock = StoreClock()
         self._table = Table(keys.outcomes, settings.event_namespaces)
@@ -93,27 +98,34 @@ class Router:
         self._table.changed = self._changed
         self._adopting.entered = self._entered
         self._pulse.lost = self._lost
+        self._pulse.answered = self._measures.redis.answered
+        self._pulse.away = self._measures.redis.away
+        self.paces = [self._delivery.pace]
 
     def ready(self) -> tuple[bool, str]:
         """Whether this router acts on events, and a line that says why not."""
         if self._pulse.fault:
             return False, f"Redis cannot be used: {self._pulse.fault}"
         if not self._absence.known.is_set():
-            return False, "not every EventHandler is known yet"
+            why = f": {self._absence.fault}" if self._absence.fault else ""
+            return False, f"not every EventHandler is known yet{why}"
         faults = [source.fault for source in self._sources if source.fault]
         told = f"; {faults[0]}" if faults else ""
         return True, f"{len(self._table)} event handler(s), {len(self._pulse.live)} router(s){told}"
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
+        await self._pulse.admit()
         inbox = Inbox(asyncio.get_running_loop(), self._adopting.observe, self._absence.relisted)
-        watch = Watch(inbox, EventHandlers.PLURAL, self._settings.namespaces, self._measures.watch_restarts.inc)
+        watch = Watch(inbox, EventHandlers.PLURAL, self._settings.namespaces, self._measures.watches)
+        self.paces.append(watch.pace)
         self._absence.answered = watch.close_gap
         watch.start()
         try:
             await live_together(
                 (
                     self._pulse.run,
+                    self._ownership.lost,
                     self._adopting.run,
                     self._absence.run,
                     self._reading.run,
@@ -165,15 +177,20 @@ class Router:
         await self._absence.known.wait()
         gc.collect()
         gc.freeze()
+        told: set[str] = set()
         while True:
             self._measures.handlers.set(len(self._table))
-            for source in self._sources:
-                if source.lag is not None and source.lag.waiting is not None:
-                    self._measures.lag.labels(source.stream).set(source.lag.waiting)
+            lags = {one.stream: one.lag.waiting for one in self._sources if one.lag and one.lag.waiting is not None}
+            for stream in told - lags.keys():
+                self._measures.lag.remove(stream)
+            for stream, waiting in lags.items():
+                self._measures.lag.labels(stream).set(waiting)
+            told = set(lags)
             await asyncio.sleep(2.0)
 
     async def _verify(self) -> None:
         await verify(self._beats)
+        await self._ownership.verify()
 
     async def _leave(self) -> None:
         try:

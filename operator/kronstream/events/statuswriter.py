@@ -15,11 +15,12 @@ from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.events.adopting import Adopting
+from kronstream.events.lookout import Lookout
 from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
-from kronstream.events.sources import Source, Sources
+from kronstream.events.sources import Sources
 from kronstream.events.table import Handler, Table
-from kronstream.events.view import deaf_status, differs, lag_differs, mentioned, status_of
+from kronstream.events.view import deaf_status, differs, mentioned, status_of
 from kronstream.ports import Effects, HandlerState, Ledger
 from kronstream.trouble import Trouble
 
@@ -58,7 +59,6 @@ class StatusWriter:
         budget: Budget,
     ) -> None:
         self._table = table
-        self._sources = sources
         self._effects = effects
         self._ledger = ledger
         self._handlers = handlers
@@ -67,6 +67,7 @@ class StatusWriter:
         self._clock = clock
         self._measures = measures
         self._budget = budget
+        self._lookout = Lookout(table, sources, pulse.owns)
         self._fresh: dict[str, None] = {}
         self._results: dict[str, None] = {}
         self._forced: set[str] = set()
@@ -129,30 +130,8 @@ class StatusWriter:
             lags = now >= self._next_lag
             if lags:
                 self._next_lag = now + LAG_APART
-            self._compare(lags=lags)
-
-    def _compare(self, *, lags: bool) -> None:
-        heralds: set[str] = set()
-        for handler in self._table:
-            if not self._pulse.owns(handler.uid):
-                continue
-            sources = self._listened(handler)
-            if differs(handler, sources, ""):
-                self.changed(handler.uid)
-            elif lags and sources:
-                own = sources[0]
-                # of each stream one handler keeps the place true where a lost group begins
-                herald = own.stream not in heralds and own.settled != handler.status.get("lastId")
-                heralds.add(own.stream)
-                if herald or lag_differs(handler, own):
-                    self.changed(handler.uid)
-
-    def _listened(self, handler: Handler) -> list[Source]:
-        listener = handler.listener
-        if listener is None:
-            return []
-        streams = [listener.stream] + ([self._table.outcomes] if listener.hears_outcomes else [])
-        return [self._sources.get(stream) or Source(stream) for stream in streams]
+            for uid in await self._lookout.differing(lags=lags):
+                self.changed(uid)
 
     async def _round(self) -> None:
         now = time.monotonic()
@@ -198,7 +177,7 @@ class StatusWriter:
         return [handler for handler, _ in wanted[:granted]]
 
     async def _write(self, handler: Handler, state: HandlerState) -> None:
-        status = status_of(handler, state, self._listened(handler), self._clock.now())
+        status = status_of(handler, state, self._lookout.listened(handler), self._clock.now())
         try:
             if await self._sent(handler, status):
                 handler.written = state.seq

@@ -17,7 +17,7 @@ from kronstream.ports.answers import Answers
 from kronstream.ports.jobstore import JobStore, StoreRefusal, StoreWord
 from kronstream.resources import Spec, instant, parse_spec
 from kronstream.resources.judged import judge
-from kronstream.resources.strict import shape_faults
+from kronstream.resources.strict import NO_FIELD, shape_faults
 
 REQUEST = "kronstream.dev/request"
 """The annotation that tells which request with a key made a job."""
@@ -189,7 +189,7 @@ class Jobs:
 def checked(spec: Mapping[str, Any], created: int, identity: str, known: Mapping[str, Any] | None = None) -> Spec:
     """The spec, if the operator could use it. Raises Unfit with everything that its shape lacks, or the first of what
     else is wrong. Fields that are none are no fault in a spec that was ``known`` before."""
-    faults = [fault for fault in shape_faults(dict(spec), Spec) if known is None or fault.fault != "is not a field"]
+    faults = [fault for fault in shape_faults(dict(spec), Spec) if known is None or fault.fault != NO_FIELD]
     if faults:
         raise Unfit(faults)
     try:

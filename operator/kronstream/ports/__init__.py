@@ -2,6 +2,7 @@
 
 from kronstream.domain.run import HANDLER
 from kronstream.ports.backfill import Backfill
+from kronstream.ports.counting import Counting, Counts
 from kronstream.ports.effects import (
     Debounce,
     Dedupe,
@@ -60,6 +61,8 @@ __all__ = [
     "Claim",
     "Completion",
     "Conflict",
+    "Counting",
+    "Counts",
     "Debounce",
     "Dedupe",
     "Dispatch",

@@ -27,7 +27,7 @@ class Claim:
     ``previous`` is the nominal time of the scheduled run before. ``external`` is the token of work that an earlier
     worker of this same attempt started elsewhere: go on with it instead of starting another; that began at
     ``started``. ``trace`` is the trace id that came with the run, ``spent`` are the milliseconds since its first
-    attempt began.
+    attempt began, ``waited`` those that its entry stood in the stream (None: unknown, as for one answered again).
     """
 
     run: str
@@ -45,6 +45,7 @@ class Claim:
     started: int | None = None
     trace: str | None = None
     spent: int = 0
+    waited: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from kronstream.domain.errors import Invalid
 from kronstream.resources import faults
 from kronstream.resources.base import Part
 
+NO_FIELD = "is not a field"
+
 
 def shape_faults(spec: object, model: type[Part]) -> list[Invalid]:
     """Every field of the wrong shape and every field that is none, each with its path (`spec.retry.limit`); `model` is
@@ -37,7 +39,7 @@ def unknown(value: object, model: type[Part], path: str) -> Iterator[Invalid]:
     known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
     for name, child in value.items():
         if name not in known:
-            yield Invalid(f"{path}.{name}", "is not a field", instead(str(name), known))
+            yield Invalid(f"{path}.{name}", NO_FIELD, instead(str(name), known))
         elif inner := _part(known[name]):
             yield from unknown(child, inner, f"{path}.{name}")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from kronstream.operations import Runs
 from kronstream.ports import Listing
 from kronstream.runsapi.changing import Changing
 from kronstream.runsapi.discovery import ANSWERS
+from kronstream.runsapi.measures import Measures
 from kronstream.runsapi.names import PLURAL, ROOT
 from kronstream.runsapi.objects import Object
 from kronstream.runsapi.reading import Reading
@@ -59,17 +61,24 @@ def target_of(path: str) -> Target | None:
 class Answering:
     """Answers requests; ``trust`` is set and changed as the ConfigMap tells."""
 
-    def __init__(self, listing: Listing, runs: Runs) -> None:
+    def __init__(self, listing: Listing, runs: Runs, measures: Measures) -> None:
         self.trust: Trust | None = None
         self.ending = asyncio.Event()
         self._listing = listing
         self._reading = Reading(listing)
         self._changing = Changing(listing, runs)
         self._watches = 0
+        self._measures = measures
         self._trouble = Trouble(log, "requests are answered 503: Redis cannot be used")
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Every request comes here; whatever goes wrong becomes a Status."""
+        begin, verb = time.monotonic(), _verb(request)
+        response = await self._judged(request)
+        self._measures.answered(verb, response.status, time.monotonic() - begin)
+        return response
+
+    async def _judged(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._answer(request)
         except Refusal as refusal:
@@ -160,6 +169,7 @@ class Answering:
         if self._watches >= MOST_WATCHES:
             raise Refusal("TooManyRequests", f"{MOST_WATCHES} watches are open; try again later")
         self._watches += 1
+        self._measures.watches.set(self._watches)
         try:
             watching = Watching(self._listing, wish)
             first = await watching.begin()
@@ -180,6 +190,7 @@ class Answering:
             return response
         finally:
             self._watches -= 1
+            self._measures.watches.set(self._watches)
 
 
 async def _tell(response: web.StreamResponse, events: list[Object]) -> None:
@@ -190,6 +201,16 @@ async def _tell(response: web.StreamResponse, events: list[Object]) -> None:
 def _text(value: Any) -> str:
     # ASCII: what a handler printed may hold half a surrogate pair, which no encoding takes
     return json.dumps(value, separators=(",", ":"))
+
+
+def _verb(request: web.Request) -> str:
+    """What a request asks for, for the metrics, as Kubernetes calls it."""
+    target = target_of(request.path.rstrip("/"))
+    if target is None:
+        return "probe" if request.path in PROBES else "discovery" if request.path in ANSWERS else "other"
+    if request.method == "GET" and not target.name:
+        return "watch" if request.query.get("watch") in ("1", "true") else "list"
+    return {"GET": "get", "POST": "create", "DELETE": "delete"}.get(request.method, "other")
 
 
 def _dry(request: web.Request) -> bool:

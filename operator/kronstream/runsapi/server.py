@@ -9,10 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from kronstream.cluster.api import ApiError, ClusterApi
 from kronstream.cluster.configmaps import ConfigMap, Object
+from kronstream.doorway import Doorway
+from kronstream.health import Pace
 from kronstream.operations import Runs
 from kronstream.rooms import live_together
 from kronstream.runsapi.answering import MOST_BODY, Answering
-from kronstream.runsapi.doorway import Doorway
+from kronstream.runsapi.measures import Measures
 from kronstream.runsapi.settings import RunsSettings
 from kronstream.runsapi.trust import NAME, NAMESPACE, Trust, Untold
 from kronstream.streams.connection import connect
@@ -21,11 +23,11 @@ from kronstream.streams.listing import RedisListing
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
 from kronstream.trouble import Trouble
+from kronstream.vitals import CertificateVitals, introduce
 
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 32
-LOOK = 10.0
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 SHUTDOWN = 3.0
 
@@ -33,14 +35,21 @@ SHUTDOWN = 3.0
 class RunsServer:
     """Serves until it is cancelled. Nothing of it is Redis' but the executions: discovery goes on without."""
 
-    def __init__(self, settings: RunsSettings, api: ClusterApi, registry: CollectorRegistry) -> None:  # noqa: ARG002
+    def __init__(self, settings: RunsSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
         self._settings = settings
         self._redis = connect(settings.redis.url, connections=CONNECTIONS, timeout=settings.store_timeout / 1000)
         keys = Keys(settings.redis.base_stream)
         requests = RedisRequests(self._redis, keys, settings.redis.group)
-        self._answering = Answering(RedisListing(self._redis, keys), Runs(requests, Records(self._redis, keys)))
+        introduce(registry)
+        measures = Measures(registry)
+        runs = Runs(requests, Records(self._redis, keys))
+        self._answering = Answering(RedisListing(self._redis, keys), runs, measures)
+        self._certificate = CertificateVitals(registry)
+        self._certificate.read(settings.certificate)
+        self.paces: list[Pace] = []
         self._config = ConfigMap(api, NAMESPACE, NAME)
         self._doorway = Doorway(settings.certificate, settings.key)
+        self._doorway.reread = lambda: self._certificate.read(settings.certificate)
         self._serving = False
 
     def ready(self) -> tuple[bool, str]:
@@ -63,7 +72,7 @@ class RunsServer:
             )
             await site.start()
             self._serving = True
-            await live_together((self._follow, self._refresh))
+            await live_together((self._follow, self._doorway.run))
         finally:
             self._answering.ending.set()
             await runner.cleanup()
@@ -73,11 +82,6 @@ class RunsServer:
         app = web.Application(client_max_size=MOST_BODY)
         app.router.add_route("*", "/{path:.*}", self._answering.answer)
         return web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN, handle_signals=False)
-
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK)
-            self._doorway.refresh()
 
     async def _follow(self) -> None:
         """Follow the ConfigMap until cancelled; while it cannot be read, what it said stays in force."""

@@ -140,6 +140,16 @@ class Keys:
         return self._of("workers")
 
     @property
+    def replicas(self) -> str:
+        """Hash: operators by their last heartbeat."""
+        return self._of("replicas")
+
+    @property
+    def routers(self) -> str:
+        """Sorted set: routers by their last heartbeat."""
+        return self._of("routers")
+
+    @property
     def backfills(self) -> str:
         """Sorted set: running backfills by the instant at which they want attention."""
         return self._of("backfills")
@@ -163,6 +173,16 @@ class Keys:
     def queue_pauses(self) -> str:
         """Hash: paused queues."""
         return self._of("qpauses")
+
+    @property
+    def installation(self) -> str:
+        """String: the cluster that the data belongs to."""
+        return self._of("installation")
+
+    @property
+    def counts(self) -> str:
+        """Hash: how many runs ended and how many instants made none, by outcome and reason, of all jobs together."""
+        return self._of("counts")
 
     @property
     def epoch(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -37,21 +38,28 @@ class RedisQueues:
 
     async def backlogs(self, queues: Sequence[str]) -> list[Backlog]:
         """See Queues."""
-        seconds, micros = await self._redis.time()
+        lanes = [(queue, lane, self._keys.lane(queue, lane.value)) for queue in queues for lane in Lane]
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.time()
+        for _, _, stream in lanes:
+            pipe.xlen(stream)
+            pipe.xinfo_groups(stream)
+        (seconds, micros), *told = await pipe.execute(raise_on_error=False)
         now = int(seconds) * 1000 + int(micros) // 1000
-        found = [await self._backlog(queue, lane, now) for queue in queues for lane in Lane]
-        return [backlog for backlog in found if backlog is not None]
+        found = []
+        for place, entries, groups in zip(lanes, told[::2], told[1::2], strict=True):
+            if isinstance(entries, ResponseError) or isinstance(groups, ResponseError):
+                continue  # there is no such stream
+            own = next((one for one in groups if one["name"] == self._group), None)
+            found.append((*place, int(entries), int(own["pending"]) if own else 0, own and own["last-delivered-id"]))
+        for _, _, stream, _, _, last in found:
+            pipe.xrange(stream, f"({last}" if last else "-", "+", count=1)
+        oldest = await pipe.execute() if found else []
+        return [
+            Backlog(queue, lane, entries, taken, _age(first, now))
+            for (queue, lane, _, entries, taken, _), first in zip(found, oldest, strict=True)
+        ]
 
-    async def _backlog(self, queue: str, lane: Lane, now: int) -> Backlog | None:
-        stream = self._keys.lane(queue, lane.value)
-        entries = int(await self._redis.xlen(stream))
-        try:
-            groups = await self._redis.xinfo_groups(stream)
-        except ResponseError:
-            return None  # there is no such stream
-        own = next((one for one in groups if one["name"] == self._group), None)
-        taken = int(own["pending"]) if own else 0
-        after = f"({own['last-delivered-id']}" if own else "-"
-        oldest = await self._redis.xrange(stream, after, "+", count=1)
-        age = max(0, now - int(str(oldest[0][0]).partition("-")[0])) if oldest else None
-        return Backlog(queue, lane, entries, taken, age)
+
+def _age(entries: Sequence[Any], now: int) -> int | None:
+    return max(0, now - int(str(entries[0][0]).partition("-")[0])) if entries else None

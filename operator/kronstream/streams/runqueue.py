@@ -140,7 +140,7 @@ class RedisRunQueue:
 
 
 def _claim(row: Sequence[Any]) -> Claim:
-    run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload, more = row
+    run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload, more, waited = row
     context = _context(more) if more else {}
     return Claim(
         run=run,
@@ -152,6 +152,7 @@ def _claim(row: Sequence[Any]) -> Claim:
         deliveries=int(deliveries),
         lane=Lane(lane),
         work=_work(work, payload),
+        waited=int(waited) if waited else None,
         **context,
     )
 

@@ -1,6 +1,7 @@
 """The ports in memory, for tests without Redis: same answers as the Redis adapters, time by an injected clock."""
 
 from kronstream.testing.clock import Clock, FixedClock
+from kronstream.testing.counting import MemoryCounting
 from kronstream.testing.effects import MemoryEffects
 from kronstream.testing.eventletters import MemoryEventLetters
 from kronstream.testing.eventlog import MemoryEventLog
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryLedger",
     "MemoryLetters",
     "MemoryListing",
+    "MemoryCounting",
     "MemoryQueues",
     "MemoryRecords",
     "MemoryRequests",

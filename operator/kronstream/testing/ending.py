@@ -36,6 +36,7 @@ def settle(
     store.withdraw(run)
     _recall(store, run)
     run.state, run.finished, run.reason = state, store.now, reason
+    store.ended[state.value, reason or ""] += 1
     run.cancel, run.revived, run.deadline = None, False, None
     run.external = run.parked = run.parked_by = run.not_before = None
     if state is State.DEAD:

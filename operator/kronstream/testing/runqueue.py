@@ -121,6 +121,8 @@ class MemoryRunQueue:
 
     def _start(self, card: WorkerCard, run: Run, gate: Gate | None) -> list[Claim]:
         now, job = self._store.now, self._store.jobs.get(run.uid)
+        lane = self._store.lanes[run.queue, run.lane]
+        waited = None if run.entry is None else max(0, now - lane.added[run.entry])
         if gate:
             gates.begin(self._store, run, gate)
         run.state, run.attempt, run.deliveries = State.RUNNING, run.attempt + 1, run.deliveries + 1
@@ -134,9 +136,9 @@ class MemoryRunQueue:
         if job:
             self._store.touch(job)
         tell(self._store, "started", run)
-        return self._offer(run)
+        return self._offer(run, waited)
 
-    def _offer(self, run: Run) -> list[Claim]:
+    def _offer(self, run: Run, waited: int | None = None) -> list[Claim]:
         """The claim of a started run; none where its work is for another worker to read."""
         token = run.token or ""
         try:
@@ -151,7 +153,7 @@ class MemoryRunQueue:
             Claim(
                 run.id, token, run.uid, run.generation, run.attempt, run.nominal, run.deliveries, run.lane, work,
                 run.previous, job.last_good if job else None, run.external, run.started if run.external else None,
-                run.trace, max(0, self._store.now - run.first) if run.first is not None else 0,
+                run.trace, max(0, self._store.now - run.first) if run.first is not None else 0, waited,
             )
         ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The state that the ports in memory share, and the moves that every part of them makes."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from itertools import count
 
@@ -63,6 +63,8 @@ class MemoryStore:
         self.tombs: dict[str, int] = {}
         self.lanes: dict[tuple[str, Lane], LaneStream] = defaultdict(LaneStream)
         self.dead: list[Mapping[str, str]] = []
+        self.ended: Counter[tuple[str, str]] = Counter()  # runs by state and reason
+        self.skipped: Counter[str] = Counter()
         self.dropped: set[int] = set()
         self.workers: dict[str, Worker] = {}
         self.replicas: dict[str, int] = {}
@@ -185,6 +187,7 @@ class MemoryStore:
     def count_skip(self, job: Job, skip: Skipped) -> None:
         """Count instants that make no run; the total is the caller's."""
         job.skipped[skip.reason.value] += skip.count
+        self.skipped[skip.reason.value] += skip.count
         job.last_skip = Skipped(skip.reason, skip.count, skip.first, skip.last)
 
     def skip(self, job: Job, skip: Skipped) -> None:

@@ -49,6 +49,7 @@ def _obey(sock: socket.socket, registry: Registry) -> None:
     while (task := wire.receive(sock)) is not None:
         wire.send(sock, {"started": True})
         speaker = Speaker(lambda line: wire.send(sock, {"progress": line}))
+        logs.bind(task.get("marks"))
         answer = execute(registry, task, speaker.tell)
         if os.getpid() != own:
             os._exit(0)  # the handler forked and came back twice: this is the other one

@@ -16,11 +16,13 @@ from kronstream.worker.finisher import Finisher
 from kronstream.worker.handover import Handover
 from kronstream.worker.holdings import Holdings
 from kronstream.worker.limits import NO_LIMITS, Limits
+from kronstream.worker.marks import marks
 from kronstream.worker.notes import Notes
 from kronstream.worker.outcome import outcome as outcome_of
 from kronstream.worker.pool import Pool
 from kronstream.worker.registry import Registry
 from kronstream.worker.slate import RUNNING, Slate
+from kronstream.worker.tally import Tally
 from kronstream.worker.traces import Traces
 
 CANCEL_GRACE = 5.0  # seconds a cancelled handler may take to end
@@ -57,6 +59,7 @@ class Consumer:
         limits: Limits = NO_LIMITS,
         traces: Traces | None = None,
     ) -> None:
+        self.tally = Tally(card.queues, traced=traces is not None)
         self._queue = queue
         self._card = card
         self._registry = registry
@@ -143,6 +146,7 @@ class Consumer:
             pool.left()  # answered twice after a lost reply
             return
         self._places[claim.token] = pool
+        self.tally.began(pool.name, claim)
         self._count(1)
         self._idle.clear()
         slot = self._held.add(claim)
@@ -176,7 +180,8 @@ class Consumer:
         try:
             await self._queue.slow([claim])
         except Exception as error:  # noqa: BLE001 - its end tells it, too
-            log.info("run %s is slow, which could not be told: %s", claim.run, masked(str(error))[:200])
+            told = masked(str(error))[:200]
+            log.info("run %s is slow, which could not be told: %s", claim.run, told, extra=marks(claim))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -190,10 +195,11 @@ class Consumer:
             if self._draining:
                 self._released.append(claim)
             return
+        self.tally.ended(self._places[claim.token].name, claim, outcome)
         if outcome.failure is not None:
             log.info(
                 "run %s of %s/%s: attempt %d failed (%s): %s", claim.run, claim.work.namespace, claim.work.name,
-                claim.attempt, outcome.reason, outcome.failure.message[:200],
+                claim.attempt, outcome.reason, outcome.failure.message[:200], extra=marks(claim),
             )  # fmt: skip
         self._held.ended(claim.token)
         self._leave(claim.token, keep=True)

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from signal import SIGXCPU
 
 from kronstream.domain.run import Reason
-from kronstream.logs import masked
+from kronstream.logs import bind, masked
 from kronstream.ports import Claim, Failure, Outcome
 from kronstream.ports.result import Unfit, encode
 from kronstream.worker import failure
 from kronstream.worker.children import Children, Crashed
 from kronstream.worker.context import Run, facts, run_of
 from kronstream.worker.limits import CPU_CODE, CPU_TIME, NO_LIMITS, Limits
+from kronstream.worker.marks import marks
 from kronstream.worker.notes import Notes
 from kronstream.worker.outcome import Ended, cancelled, outcome, raised
 from kronstream.worker.output import Tail, capture
@@ -74,6 +75,7 @@ class Attempt:
         self.seat = Seat(slot)
         self.allowed = allowed(claim)
         context = contextvars.copy_context()
+        context.run(bind, marks(claim))
         if function.is_async:
             body = self._in_loop(function)
             context.run(seat.set, self.seat)
@@ -113,6 +115,7 @@ class Attempt:
             await self._look_back(function)
         task = {
             "function": function.name, "payload": claim.work.payload, "run": facts(claim, self._deadline(), self.last),
+            "marks": marks(claim),
         }  # fmt: skip
         limits = self.executor.limits
         if claim.work.limits is not None:

@@ -5,15 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    Exemplar,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from kronstream.ports import Outcome, WorkerCard
 from kronstream.worker.slate import ABANDONED, FAILED, PROCESSED, RUNNING, SUCCEEDED, UNSENT, Slate
+from kronstream.worker.tally import Tally
 
 BEAT_OLD = 5.0  # seconds without a heartbeat that arrived: not ready
+
+
+class Counted(Protocol):
+    """A loop process as its numbers are read."""
+
+    slate: Slate
+    tally: Tally
 
 
 class Statistics:
@@ -23,7 +37,8 @@ class Statistics:
         self._card = card
         self._began = time.monotonic()
         self._before = [0, 0, 0]  # of loop processes that ended
-        self.slate: Slate | None = None
+        self._tallied = Tally(card.queues)
+        self.process: Counted | None = None
         self.restarts = 0
         self.stalls = 0
 
@@ -49,16 +64,27 @@ class Statistics:
     def ended(self) -> None:
         """The loop process ended: keep what it did. Before its slate is closed."""
         self._before = self._now()
-        self.slate = None
+        self._tallied = self.tally
+        self.process = None
 
     def failed(self, outcomes: list[Outcome]) -> None:
         """Attempts that the supervisor ended."""
         self._before[0] += len(outcomes)
         self._before[2] += len(outcomes)
 
+    @property
+    def tally(self) -> Tally:
+        """How attempts ended, of all loop processes."""
+        both = Tally()
+        both.add(self._tallied)
+        if self.process is not None:
+            both.add(self.process.tally)
+        return both
+
     def level(self, number: int) -> int:
         """One of the slate's present numbers; 0 without a loop process."""
-        return 0 if self.slate is None else self.slate[number]
+        process = self.process  # the probes' thread asks, too
+        return 0 if process is None else process.slate[number]
 
     def _now(self) -> list[int]:
         numbers = (PROCESSED, SUCCEEDED, FAILED)
@@ -71,24 +97,18 @@ class Exposition(Collector):
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
 
-    def registry(self) -> CollectorRegistry:
-        """A registry of this alone."""
-        registry = CollectorRegistry()
-        registry.register(self)
-        return registry
-
     def collect(self) -> Iterator[Metric]:
         """See Collector."""
         statistics = self._statistics
         card = statistics.card()
-        for name, text, value in (
+        for name, text, number in (
             ("messages_processed", "Attempts whose end was recorded", card.processed),
             ("messages_succeeded", "Attempts that succeeded", card.succeeded),
             ("messages_failed", "Attempts that failed", card.failed),
             ("loop_restarts", "Loop processes that ended and were started anew", statistics.restarts),
             ("loop_stalls", "Loop processes killed because their loop stood still", statistics.stalls),
         ):
-            yield CounterMetricFamily(f"kronstream_worker_{name}", text, value=value)
+            yield CounterMetricFamily(f"kronstream_worker_{name}", text, value=number)
         for name, text, value in (
             ("uptime_seconds", "Seconds since the worker started", card.uptime_seconds),
             ("concurrency", "Runs that may execute at a time", card.concurrency),
@@ -97,6 +117,34 @@ class Exposition(Collector):
             ("abandoned", "Handlers that go on in spite of their cancellation", statistics.level(ABANDONED)),
         ):
             yield GaugeMetricFamily(f"kronstream_worker_{name}", text, value=value)
+        yield from _counted(statistics.tally)
+
+
+def _counted(tally: Tally) -> Iterator[Metric]:
+    ends = CounterMetricFamily(
+        "kronstream_attempts_ended", "Attempts that this worker ended, by queue, how and why",
+        labels=["queue", "outcome", "reason"],
+    )  # fmt: skip
+    for key, number in tally.ends.items():
+        ends.add_metric(key, number)
+    yield ends
+    for name, text, labels, kind in (
+        ("kronstream_attempt_duration_seconds", "From the begin of an attempt until its end",
+         ["queue", "outcome"], tally.durations),
+        ("kronstream_start_delay_seconds", "From an entry in the stream until a worker began its run",
+         ["queue"], tally.delays),
+    ):  # fmt: skip
+        family = HistogramMetricFamily(name, text, labels=labels)
+        for key, spread in kind.items():
+            buckets = [_bucket(*bucket) for bucket in spread.cumulated()]
+            family.add_metric(key, buckets, spread.total)
+        yield family
+
+
+def _bucket(
+    bound: str, number: float, example: tuple[str, float] | None
+) -> tuple[str, float] | tuple[str, float, Exemplar]:
+    return (bound, number) if example is None else (bound, number, Exemplar({"trace_id": example[0]}, example[1]))
 
 
 class Readiness:

@@ -7,7 +7,9 @@ import contextlib
 import logging
 import time
 
+from kronstream.health import Pace
 from kronstream.ports import Claim, Pulse
+from kronstream.vitals import RedisVitals
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.exposition import Readiness, Statistics
 from kronstream.worker.loopprocess import LoopProcess
@@ -17,6 +19,7 @@ BEAT_EVERY = 1.0  # seconds
 CHECK_EVERY = 60.0  # seconds between looks at the server's settings while all is well
 SWEEP_EVERY = 1.0  # seconds
 TIDY_EVERY = 60.0  # seconds between looks for consumers that are gone
+STUCK = 60.0  # seconds without a heartbeat being tried; every call in between is bounded by far less
 SWEEP_LIMIT = 100  # runs a sweep may move; it goes on at once when it did
 
 log = logging.getLogger(__name__)
@@ -25,7 +28,11 @@ log = logging.getLogger(__name__)
 class Heart:
     """Beats for the attached loop process and has it take runs only while the server is fit for it."""
 
-    def __init__(self, store: Store, statistics: Statistics, readiness: Readiness, *, enabled: bool) -> None:
+    def __init__(
+        self, store: Store, statistics: Statistics, readiness: Readiness, vitals: RedisVitals, *, enabled: bool
+    ) -> None:
+        self.pace = Pace("the heartbeat", STUCK)
+        self._vitals = vitals
         self._store = store
         self._statistics = statistics
         self._readiness = readiness
@@ -47,6 +54,7 @@ class Heart:
         checked = float("-inf")
         while True:
             began = time.monotonic()
+            self.pace.on()
             try:
                 if not self._fit or backoff.failing or began - checked > CHECK_EVERY:
                     await self._check()
@@ -56,6 +64,7 @@ class Heart:
                 self._readiness.beat()
                 backoff.worked()
             except Exception as error:  # noqa: BLE001 - whatever the store says, heartbeats go on
+                self._vitals.away()
                 backoff.failed(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._attached.wait(), max(0.0, began + BEAT_EVERY - time.monotonic()))
@@ -80,7 +89,12 @@ class Heart:
                 await asyncio.sleep(backoff.failed(error))
 
     async def _check(self) -> None:
+        began = time.monotonic()
         fault = await self._store.fault()
+        if fault:
+            self._vitals.away()
+        else:
+            self._vitals.answered(time.monotonic() - began)
         if fault and self._readiness.store != fault:
             log.warning("no runs are taken: %s", fault)
         self._readiness.store = fault
@@ -99,7 +113,9 @@ class Heart:
 
     async def _tell_store(self, process: LoopProcess) -> None:
         claims = [entry.claim for entry in process.slate.held()]
+        began = time.monotonic()
         pulse = await self._store.queue.beat(self._statistics.card(), claims)
+        self._vitals.answered(time.monotonic() - began)
         message = forwarded(pulse, claims)
         if message and self.process is process:
             await process.tell(message)

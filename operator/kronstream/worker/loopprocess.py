@@ -11,6 +11,7 @@ import time
 from kronstream.worker import wire
 from kronstream.worker.children import how_it_ended
 from kronstream.worker.slate import TICK, Slate
+from kronstream.worker.tally import Tally
 
 SECRETS = ("KRONSTREAM_REDIS_URL",)
 """Variables that handlers need not see: the process is told by a message."""
@@ -22,6 +23,7 @@ class LoopProcess:
     def __init__(self, process: asyncio.subprocess.Process, slate: Slate, sock: socket.socket) -> None:
         self.slate = slate
         self.refused: str | None = None
+        self.tally = Tally()
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[tuple[str, ...]] = loop.create_future()
         self._process = process
@@ -77,6 +79,8 @@ class LoopProcess:
             while (message := await wire.read(reader)) is not None:
                 if "ready" in message and not self.ready.done():
                     self.ready.set_result(tuple(message["ready"]))
+                elif "tally" in message:
+                    self.tally = Tally.load(message["tally"])
                 elif "refused" in message:
                     self.refused = str(message["refused"])
 

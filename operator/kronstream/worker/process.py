@@ -37,6 +37,7 @@ from kronstream.worker.types import built_in
 
 LAST_WORD = 0.5  # seconds that what is cancelled may take to end
 TICK_EVERY = 0.1  # seconds
+COUNT_EVERY = 1.0  # seconds
 REFUSED = 2  # exit code
 
 log = logging.getLogger(__name__)
@@ -106,13 +107,15 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     writer.write(wire.frame({"ready": registry.names}))
     starting = asyncio.create_task(_start(children, registry))
     # beside the group, which would wait for them
-    listening = {asyncio.create_task(work) for work in (listener.listen(), listener.take_back())}
+    works = (listener.listen(), listener.take_back(), _count_on(consumer, writer))
+    listening = {asyncio.create_task(work) for work in works}
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(consumer.run())
         obeying = tasks.create_task(_obey(reader, consumer, tasks))
         await consumer.drained.wait()
         obeying.cancel()
     await end(listening)
+    writer.write(wire.frame({"tally": consumer.tally.dump()}))
     starting.cancel()
     await children.close()
     if spans is not None:
@@ -133,6 +136,14 @@ async def end(tasks: set[asyncio.Task[None]], within: float = LAST_WORD) -> None
 def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:
     slate[TICK] = time.monotonic_ns()
     loop.call_later(TICK_EVERY, _tick, loop, slate)
+
+
+async def _count_on(consumer: Consumer, writer: asyncio.StreamWriter) -> NoReturn:
+    """Tell the supervisor what was counted, for its metrics."""
+    while True:
+        await asyncio.sleep(COUNT_EVERY)
+        if consumer.tally.changed:
+            writer.write(wire.frame({"tally": consumer.tally.dump()}))
 
 
 async def _start(children: Children, registry: Registry) -> None:

@@ -15,9 +15,13 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
+from kronstream.health import Health, loop_pace, turn
 from kronstream.metrics import ProbeServer
 from kronstream.ports import WorkerCard
 from kronstream.settings import WorkerSettings
+from kronstream.vitals import RedisVitals, introduce
 from kronstream.worker import verdict as verdicts
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.consumer import CANCEL_GRACE, slots_for
@@ -63,7 +67,11 @@ class Supervisor:
             )
         )
         self.readiness = Readiness()
-        self._heart = Heart(self._store, self._statistics, self.readiness, enabled=settings.enabled)
+        self._registry = CollectorRegistry()
+        self._registry.register(Exposition(self._statistics))
+        introduce(self._registry)
+        vitals = RedisVitals(self._registry)
+        self._heart = Heart(self._store, self._statistics, self.readiness, vitals, enabled=settings.enabled)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._clearing: set[asyncio.Task[None]] = set()
@@ -81,15 +89,15 @@ class Supervisor:
 
     async def run(self) -> int:
         """Run until stopped; answers the exit code: 0, or 2 when the handlers cannot be loaded."""
-        loop = asyncio.get_running_loop()
+        loop, pace = asyncio.get_running_loop(), loop_pace()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         with contextlib.ExitStack() as stack:
             if self._settings.metrics_port:
-                registry = Exposition(self._statistics).registry()
                 port, host = self._settings.metrics_port, self._settings.metrics_host
-                stack.enter_context(ProbeServer(registry, self.readiness, port=port, host=host))
-            timers = [asyncio.create_task(timer) for timer in (self._heart.beat(), self._heart.sweep())]
+                health = Health((pace, self._heart.pace))
+                stack.enter_context(ProbeServer(self._registry, self.readiness, health, port=port, host=host))
+            timers = [asyncio.create_task(timer) for timer in (turn(pace), self._heart.beat(), self._heart.sweep())]
             try:
                 return await self._keep_running()
             finally:
@@ -140,7 +148,7 @@ class Supervisor:
             return False
         functions = process.ready.result()
         self._statistics.offer(functions, incarnation)
-        self._statistics.slate = process.slate
+        self._statistics.process = process
         settings = self._settings
         log.info(
             "worker %s offers %d functions to the queues %s: %s",

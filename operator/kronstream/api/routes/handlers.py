@@ -11,7 +11,7 @@ from starlette.responses import Response
 from kronstream.api.answers import faults, page, told
 from kronstream.api.bodies.base import Body, shown
 from kronstream.api.desk import AtDesk
-from kronstream.api.problem import Problem
+from kronstream.api.problem import Problem, invalid
 from kronstream.api.rights import Act
 from kronstream.api.routes.jobs import ALL
 from kronstream.api.routes.parameters import BASE, IdempotencyKey, Limit, Namespace, Offset
@@ -26,12 +26,12 @@ from kronstream.api.views.handler import (
 from kronstream.domain.event import Event, instant
 from kronstream.domain.run import digest
 from kronstream.operations.refused import Refused, Why
-from kronstream.resources.cloudevent import Unreadable, of_value
+from kronstream.resources.cloudevent import CloudEvent, Unreadable, of_value
 
 router = APIRouter(prefix=BASE, tags=["Events"])
 
 SOURCE = "/kronstream/api"
-NAMES = {"type": "event_name", "platformid": "platform_id", "traceid": "trace_id"}
+NAMES = {"type": "event_name", "id": "event_id", "platformid": "platform_id", "traceid": "trace_id"}
 HandlerId = Annotated[
     str, Path(min_length=1, max_length=400, description="The handler's id (its UID), or `namespace:name`.")
 ]
@@ -58,6 +58,16 @@ class TriggerBody(Body):
     """The trace it belongs to; kept with what it causes."""
     namespace: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     """The namespace whose handlers alone see it; those of every namespace when left out."""
+    event_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """Its id: the same id of the same source is the same event, whichever way it comes. A new one when left out."""
+    source: Annotated[str, Field(min_length=1, max_length=1_024)] = SOURCE
+    """Where it happened, a URI reference."""
+    subject: Annotated[str, Field(min_length=1, max_length=1_024)] | None = None
+    """What it happened to."""
+    extensions: Annotated[dict[str, str], Field(default_factory=dict, max_length=32)]
+    """Further attributes, by names of their own."""
+    stream: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """The stream whose handlers are meant; that of events that come by HTTP when left out."""
 
 
 class TriggeredView(BaseModel):
@@ -90,7 +100,8 @@ async def trigger(
     await desk.may(Act.TRIGGER, desk.namespace(body.namespace) if body.namespace is not None else "")
     services = desk.services
     event = _event(body, digest(desk.once), services.now())
-    answers = await services.trigger.fire(event, services.shelf.hearers, stream=services.event_stream, dry_run=dry_run)
+    stream = body.stream or services.event_stream
+    answers = await services.trigger.fire(event, services.shelf.hearers, stream=stream, dry_run=dry_run)
     matched = [answer_view(answer) for answer in answers if answer.matched]
     apart = [answer_view(answer) for answer in answers if not answer.matched]
     message = "Event was tried, nothing was made" if dry_run else "Event triggered successfully"
@@ -144,14 +155,19 @@ async def of_handler(handler_id: HandlerId, desk: AtDesk) -> Response:
 
 
 def _event(body: TriggerBody, identity: str, now: int) -> Event:
-    extensions = {"platformid": body.platform_id, "traceid": body.trace_id, "namespace": body.namespace}
+    own = {"platformid": body.platform_id, "traceid": body.trace_id, "namespace": body.namespace}
+    for name in body.extensions:
+        if name in own or name in CloudEvent.model_fields:
+            raise invalid("extensions", f"{name!r} has a field of its own; write it there")
+    optional = {**own, "subject": body.subject}
     told_of = {
         "specversion": "1.0",
-        "id": identity,
-        "source": SOURCE,
+        "id": identity if body.event_id is None else body.event_id,
+        "source": body.source,
         "type": body.event_name,
         "time": instant(now),
-        **{name: text for name, text in extensions.items() if text is not None},
+        **{name: text for name, text in optional.items() if text is not None},
+        **body.extensions,
     }
     if "data" in body.model_fields_set:
         told_of |= {"datacontenttype": "application/json", "data": body.data}

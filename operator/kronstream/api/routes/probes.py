@@ -12,9 +12,10 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/healthz")
-async def healthz() -> Response:
-    """Alive as long as it answers."""
-    return PlainTextResponse("ok\n")
+async def healthz(request: Request) -> Response:
+    """Whether this process is well; its neighbours are no matter."""
+    well, text = request.app.state.services.healthy()
+    return PlainTextResponse(f"{text}\n", 200 if well else 503)
 
 
 @router.get("/readyz")

@@ -23,6 +23,7 @@ LONGEST_PAUSE = 5.0
 PAGE = 500
 MAX_BYTES = 256 * 1024 * 1024
 AGAIN = frozenset({429, 503})
+JSON = "application/json"
 
 Query = Mapping[str, str | int | bool | None]
 
@@ -76,9 +77,11 @@ class Api:
         """The value of a GET."""
         return self.call("GET", path, query, about=about).value
 
-    def post(self, path: str, body: Any = None, query: Query | None = None, *, about: str = "") -> Any:
-        """The value of a POST; it is done once, however often it has to be sent."""
-        return self.call("POST", path, query, body, about=about).value
+    def post(
+        self, path: str, body: Any = None, query: Query | None = None, *, about: str = "", media: str = JSON
+    ) -> Any:
+        """The value of a POST; it is done once, however often it has to be sent. `media` is the body's type."""
+        return self.call("POST", path, query, body, about=about, media=media).value
 
     def delete(self, path: str, *, about: str = "") -> None:
         """DELETE."""
@@ -104,14 +107,17 @@ class Api:
                 break
         return list(found.values())[:limit], max(total, len(found))
 
-    def call(self, method: str, path: str, query: Query | None = None, body: Any = None, *, about: str = "") -> Answer:
+    def call(
+        self, method: str, path: str, query: Query | None = None, body: Any = None, *, about: str = "",
+        media: str = JSON,
+    ) -> Answer:  # fmt: skip
         """A good answer. Raises Failure: of a fault that is told, or after some tries where nothing answers."""
         from kronstream.cli.client.problem import failure
 
         headers, data = self._headers(method), None
         if body is not None:
             data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = media
         for left in reversed(range(TRIES)):
             status, fields, raw = self._sent(method, self.target.base + path + _query(query), data, headers, left)
             if status in AGAIN and left:

@@ -32,8 +32,8 @@ class Place:
     ca_file: str | None = None
 
 
+NAMESPACE = "Namespace of names that say none.  [default the kubeconfig's]"
 OPTIONS = (
-    click.option("-n", "--namespace", help="Namespace of names that say none.  [default the kubeconfig's]"),
     click.option("--server", metavar="URL", help="Where the API is.  [KRONSTREAM_SERVER; default through kubectl]"),
     click.option("--context", help="The kubeconfig's context.  [default its current one]"),
     click.option("--token-file", metavar="FILE", help="Send the token in FILE.  [KRONSTREAM_TOKEN holds one itself]"),
@@ -49,19 +49,34 @@ OPTIONS = (
 )  # fmt: skip
 
 
+def at_place(namespace: str = NAMESPACE) -> Callable[[Command], Command]:
+    """Decorator: the command gets these options, is called with the Place first, and tells its exit codes.
+
+    `namespace` is the help of `-n`. The API is not reached before the command does it.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def call(**flags: Any) -> Any:
+            return command(Place(**{one.name: flags.pop(one.name) for one in fields(Place)}), **flags)
+
+        call.__doc__ = f"{(command.__doc__ or '').rstrip()}\n\n    {EXITS}\n"
+        for option in reversed((click.option("-n", "--namespace", help=namespace), *OPTIONS)):
+            call = option(call)
+        return call
+
+    return decorate
+
+
 def through_api(command: Command) -> Command:
-    """Decorator: the command gets these options, is called with the API first, and tells its exit codes."""
+    """Decorator: as `at_place`, and the command is called with the API first."""
 
     @functools.wraps(command)
-    def call(**flags: Any) -> Any:
-        place = Place(**{one.name: flags.pop(one.name) for one in fields(Place)})
+    def call(place: Place, **flags: Any) -> Any:
         with reached(place) as api:
             return command(api, **flags)
 
-    call.__doc__ = f"{(command.__doc__ or '').rstrip()}\n\n    {EXITS}\n"
-    for option in reversed(OPTIONS):
-        call = option(call)
-    return call
+    return at_place()(call)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ FLAGS = {
     "payload": "--payload", "merge": "--merge", "trace_id": "--trace", "reason": "--reason", "until": "--until",
     "from": "--from", "to": "--to", "pace": "--pace", "max_runs": "--max-runs", "concurrent": "--concurrent",
     "status": "--status", "type": "--type", "tag": "--tag", "platform_id": "--platform", "namespace": "--namespace",
-    "limit": "--limit",
+    "limit": "--limit", "event_name": "TYPE", "event_id": "--id", "id": "--id", "data": "--data",
+    "source": "--source", "subject": "--subject", "extensions": "--extension", "stream": "--stream",
 }  # fmt: skip
 ADVICE = {
     401: "write --token-file FILE, or --as-account NAMESPACE/NAME",

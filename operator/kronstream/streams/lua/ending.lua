@@ -19,6 +19,7 @@ end
 
 -- Counts instants that make no run; `n:skipped` is the caller's.
 local function count_skip(job, reason, count, first, last)
+  call('HINCRBY', P .. 'counts', 'skipped|' .. reason, count)
   call('HINCRBY', job, 'sk:' .. reason, count)
   call('HSET', job, 'skr', reason, 'skn', count, 'ska', first, 'skb', last)
 end
@@ -97,6 +98,7 @@ local function settle(id, r, state, why, duration, message)
   call('HSET', key, 'st', state, 'fin', num(now))
   if why then call('HSET', key, 'why', why) else call('HDEL', key, 'why') end
   call('HDEL', key, 'cx', 'rv', 'dl', 'xt', 'pk', 'ptk', 'nb', 'kl')
+  call('HINCRBY', P .. 'counts', 'ended|' .. state .. '|' .. (why or ''), 1)
   vacate(id, r)
   if r.bf then tell_backfill(id, r.bf, state) end
   local j = call('HMGET', job, 'gen', 'hok', 'hbad', 'hage', 'once', 'sf', 'es', 'psn', 'pun', 'cur', 'er', 'end', 'exp')

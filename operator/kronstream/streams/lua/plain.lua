@@ -40,6 +40,7 @@ local function flush_plain()
     call('XDEL', stream, unpack(eids))
   end
   call('ZREM', P .. 'unfinished', unpack(known.runs))
+  call('HINCRBY', P .. 'counts', 'ended|success|', #known.runs)
   local marks = {}
   for _, uid in ipairs(known.order) do
     local j = known.jobs[uid]

@@ -2,9 +2,10 @@
 -- Reads entries for a consumer and starts their runs in the same step. ARGV: group, consumer, incarnation, queue,
 -- slots, lease ms, token stem, its turn from 0 to 7 or 'pending', limits as JSON ('' = none), then (pending) the run ids
 -- the worker already holds.
--- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or '', more} for each started run; `more` is '' or, between
+-- Answers {run, token, uid, generation, attempt, nominal, deliveries, lane, work, payload or '', more, waited} for each started run; `more` is '' or, between
 -- bars, the nominal time of the scheduled run before, the last success (run, nominal time, 1 with a result), the token and
--- the start of work elsewhere, the ms since the first attempt began, and the trace id.
+-- the start of work elsewhere, the ms since the first attempt began, and the trace id; `waited` are the ms since the
+-- entry was written, '' for a run that was started before.
 local consumer, incarnation, queue = ARGV[2], ARGV[3], ARGV[4]
 local slots, lease, stem, pending = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8] == 'pending'
 local held = {}
@@ -170,7 +171,9 @@ local function start(id, r, priority, j)
   note_started(id, r.uid)
   tell('started', id)
   local work, own = errand(id, r)
-  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, work, own, more(id, r, j) }
+  local waited = num(math.max(0, now - tonumber(string.match(r.eid, '^%d+'))))
+  return { id, token, r.uid, r.gen, tostring(attempt), r.nom, tostring(deliveries), priority, work, own, more(id, r, j),
+    waited }
 end
 
 local function consider(stream, entry, priority)
@@ -187,7 +190,7 @@ local function consider(stream, entry, priority)
     if r.wk == consumer and r.inc == incarnation and not held[id] then
       local work, own = errand(id, r)
       local j = job_of(r.uid)
-      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, work, own, more(id, r, j) }
+      taken[#taken + 1] = { id, r.tok, r.uid, r.gen, r.att, r.nom, r.dlv, priority, work, own, more(id, r, j), '' }
     end
     return
   end

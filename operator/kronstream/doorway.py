@@ -1,8 +1,10 @@
-"""The TLS side: our certificate, read again when its files change, and the authority of kube-apiserver's."""
+"""A TLS port: its certificate, read again when its files change, and the authority of its clients' certificates."""
 
+import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,26 @@ from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
+LOOK = 10.0  # seconds
+
 _Mark = tuple[int, int, int]
 
 
-class Doorway:
-    """Answers each handshake with what is in force then. Raises OSError where the files cannot be used at the start."""
+def _nothing() -> None:
+    """Stands where the composition puts who is told."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+
+class Doorway:
+    """Answers each handshake with what is in force then. Raises OSError where the files cannot be used at the start.
+
+    Where clients are not ``recognised``, none is asked for a certificate.
+    """
+
+    def __init__(self, certificate: Path, key: Path, *, recognised: bool = True) -> None:
         self._files = certificate, key
+        self._recognised = recognised
         self._authority = ""
+        self.reread: Callable[[], None] = _nothing
         self._trouble = Trouble(log, "the certificate cannot be read again; the one before stays in use")
         self._marks = self._look()
         self._current = self._make()
@@ -35,18 +48,27 @@ class Doorway:
             self._authority = before
             raise
 
-    def refresh(self) -> None:
-        """Read the files again if they changed; what cannot be used is told, and changes nothing."""
+    def refresh(self) -> bool:
+        """Read the files again if they changed, which is told; what cannot be used is logged, and changes nothing."""
         try:
             marks = self._look()
             if marks == self._marks:
-                return
+                return False
             self._current = self._make()
             self._marks = marks
             self._trouble.over()
             log.info("the certificate was read again")
         except (OSError, ssl.SSLError) as error:
             self._trouble.tell(error)
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if self.refresh():
+                self.reread()
 
     def _choose(self, handshake: Any, _name: str | None, _initial: ssl.SSLContext) -> None:
         handshake.context = self._current
@@ -56,7 +78,7 @@ class Doorway:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(*self._files)
         # whoever shows none is told so in an answer that can be read
-        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_mode = ssl.CERT_OPTIONAL if self._recognised else ssl.CERT_NONE
         # sessions outlive a change of the authority
         context.options |= ssl.OP_NO_TICKET
         if self._authority:

@@ -1,0 +1,101 @@
+"""A replica of the admission webhook: from a request to its answer, and its life from start to stop."""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from kronstream.admission.review import Request, Unreadable, answer, judge, read
+from kronstream.admission.settings import WebhookSettings
+from kronstream.doorway import Doorway
+from kronstream.health import Pace
+from kronstream.resources.inspection import Inspection
+from kronstream.rooms import live_together
+
+log = logging.getLogger(__name__)
+
+PATH = "/validate"
+PROBES = ("/healthz", "/livez", "/readyz")
+MOST_BODY = 8 * 1024 * 1024  # kube-apiserver sends the object as it is and as it was; either may have 3 MiB
+SHUTDOWN = 3.0
+JSON = "application/json"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+class WebhookServer:
+    """Serves until it is cancelled."""
+
+    def __init__(self, settings: WebhookSettings, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        self._doorway = Doorway(settings.certificate, settings.key, recognised=False)
+        # one at a time, beside the loop: the worst schedule takes a tenth of a second
+        self._bench = ThreadPoolExecutor(1, "judge")
+        self.paces: list[Pace] = []
+        self._serving = False
+        self._reviews = Counter(
+            "kronstream_admission_reviews",
+            "Objects judged, by kind and verdict",
+            ("kind", "verdict"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "kronstream_admission_seconds", "From a review's coming to its answer", buckets=BUCKETS, registry=registry
+        )
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether reviews are answered, and a line that says why not."""
+        return self._serving, "serving" if self._serving else "not listening yet"
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        runner = web.AppRunner(
+            self.app(), access_log=None, shutdown_timeout=SHUTDOWN, handle_signals=False, handler_cancellation=True
+        )
+        await runner.setup()
+        try:
+            context = self._doorway.context
+            await web.TCPSite(
+                runner, self._settings.host or None, self._settings.port, ssl_context=context, backlog=256
+            ).start()
+            self._serving = True
+            await live_together((self._doorway.run,))
+        finally:
+            self._serving = False
+            await runner.cleanup()
+            self._bench.shutdown(wait=False, cancel_futures=True)
+
+    def app(self) -> web.Application:
+        """What is served: the reviews and the probes."""
+        app = web.Application(client_max_size=MOST_BODY)
+        app.router.add_post(PATH, self._review)
+        for path in PROBES:
+            app.router.add_get(path, _probe)
+        return app
+
+    async def _review(self, request: web.Request) -> web.Response:
+        begin = time.monotonic()
+        if request.content_type != JSON:
+            raise web.HTTPUnsupportedMediaType(text=f"send {JSON}\n")
+        body = await request.read()
+        try:
+            asked, found = await asyncio.get_running_loop().run_in_executor(self._bench, _judged, body)
+        except Unreadable as fault:
+            raise web.HTTPBadRequest(text=f"{fault}\n") from None
+        verdict = "refused" if found.faults else "warned" if found.warnings else "allowed"
+        self._reviews.labels(asked.kind, verdict).inc()
+        if found.faults:
+            log.info("%s %s/%s refused: %.500s", asked.kind, asked.namespace, asked.name, found.faults[0])
+        self._seconds.observe(time.monotonic() - begin)
+        return web.json_response(answer(asked, found))
+
+
+def _judged(body: bytes) -> tuple[Request, Inspection]:
+    asked = read(body)
+    return asked, judge(asked, time.time_ns() // 1_000_000)
+
+
+async def _probe(_: web.Request) -> web.Response:
+    return web.Response(text="ok\n")

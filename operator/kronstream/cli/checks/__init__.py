@@ -1,0 +1,1 @@
+"""What `doctor` looks at: the cluster, the rights, the store, the API."""

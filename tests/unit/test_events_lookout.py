@@ -1,0 +1,82 @@
+"""Whose status is told anew, when thousands of handlers share a stream."""
+
+from dataclasses import replace
+
+import pytest
+
+from kronstream.events.lookout import LAGS, Lookout
+from kronstream.events.sources import Source, Sources
+from kronstream.events.table import Table
+from kronstream.events.view import conditions
+from kronstream.ports import Lag
+from unit.eventstage import OUTCOMES, STREAM, handler
+from unit.fakecluster import NOW
+
+pytestmark = pytest.mark.anyio
+COUNT = 5 * LAGS
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Crowd:
+    """Handlers of one stream whose statuses tell that nothing waits."""
+
+    def __init__(self) -> None:
+        self.sources = Sources()
+        self.sources.want([STREAM])
+        self.table = Table(OUTCOMES)
+        self.tell(0)
+        status = {"conditions": conditions(handler(), [self.source], NOW), "lag": 0}
+        for number in range(COUNT):
+            one = handler(status=status)
+            one.uid = f"eh.{number}"
+            one.listener = replace(one.listener, uid=one.uid) if one.listener else None
+            self.table.put(one)
+        self.lookout = Lookout(self.table, self.sources, lambda uid: True)
+
+    @property
+    def source(self) -> Source:
+        source = self.sources.get(STREAM)
+        assert source is not None
+        return source
+
+    def tell(self, waiting: int) -> None:
+        self.source.joined, self.source.lag = True, Lag(waiting, NOW, "7-0")
+
+
+async def test_a_busy_stream_is_told_by_a_bounded_number_of_statuses_at_a_time() -> None:
+    crowd = Crowd()
+    assert await crowd.lookout.differing(lags=True) == []
+    crowd.tell(40)
+
+    looks = [await crowd.lookout.differing(lags=True) for _ in range(COUNT // LAGS)]
+
+    assert [len(found) for found in looks] == [LAGS] * (COUNT // LAGS)
+    assert len({uid for found in looks for uid in found}) == COUNT, "each has its turn, though none was written"
+    assert await crowd.lookout.differing(lags=False) == []
+
+
+async def test_a_stream_that_cannot_be_read_is_told_by_all() -> None:
+    crowd = Crowd()
+    crowd.source.joined, crowd.source.fault = False, "it is no stream"
+
+    assert len(await crowd.lookout.differing(lags=True)) == COUNT
+
+
+async def test_a_place_where_a_lost_group_begins_is_kept_by_one_beside_those_that_tell_the_lag() -> None:
+    crowd = Crowd()
+    crowd.tell(40)
+    crowd.source.settled = "6-0"
+
+    assert len(await crowd.lookout.differing(lags=True)) == LAGS + 1
+
+
+async def test_what_another_router_writes_is_left_to_it() -> None:
+    crowd = Crowd()
+    crowd.tell(40)
+    lookout = Lookout(crowd.table, crowd.sources, lambda uid: uid == "eh.3")
+
+    assert await lookout.differing(lags=True) == ["eh.3"]
