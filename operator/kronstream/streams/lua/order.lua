@@ -4,8 +4,8 @@
 -- claim: token, lease (ms), limit                   -> {id, run...} | {}
 -- advance: id, token, lease, done, refused, kept    -> ok | lost
 -- stop: id, kept                                    -> ok | over | gone
+-- It does not watch the clock: that the API looks tells nothing of whether operators and workers did.
 local action = ARGV[2]
-watch_clock()
 
 local function key(id) return P .. 'order:' .. id end
 local function list(id) return P .. 'orderruns:' .. id end
