@@ -120,6 +120,10 @@ def scheduling(site: Site) -> None:
     eventually(lambda: objects.events(bad), 30)
     (leaving,) = site.installation.apply(scheduled("goes", runAt="2020-01-01T00:00:00Z", ttlAfterFinished="1s"))
     eventually(lambda: gone(objects, leaving), 40)
+    # what is left of a deleted job's history is kept for as long as its namespace is there
+    objects.delete(job)
+    asked = Right("", "namespaces", "get", "default")
+    eventually(lambda: asked in {right for right, _ in site.plane.used("kronstream-operator")}, 40)
 
 
 def gone(objects: Objects, job: Object) -> bool:
