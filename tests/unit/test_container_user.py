@@ -6,9 +6,11 @@ import threading
 
 import kopf
 import pytest
+from prometheus_client import CollectorRegistry
 
 from eventually import eventually
 from kronstream.cluster.watch import Inbox, Watch
+from kronstream.vitals import WatchVital, WatchVitals
 
 
 def nameless() -> str:
@@ -26,7 +28,8 @@ def test_the_watch_asks_for_no_users_name(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(getpass, "getuser", nameless)
     monkeypatch.setattr(kopf, "login_with_kubeconfig", login)
     inbox = Inbox(asyncio.new_event_loop(), lambda kind, obj: None, lambda: None)
-    watch = Watch(inbox, "scheduledjobs", (), restarted.set)
+    monkeypatch.setattr(WatchVital, "restarted", lambda vital: restarted.set())
+    watch = Watch(inbox, "scheduledjobs", (), WatchVitals(CollectorRegistry()))
 
     watch.start()
     try:

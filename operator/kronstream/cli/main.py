@@ -64,7 +64,7 @@ PARTS = {
     "Events, dead letters": ("emit", "trigger", "dead-letters"),
     "The installation": ("doctor", "top", "workers", "dev", "envtest"),
     "Without a cluster": ("preview", "validate", "run-handler", "crds", "openapi", "completion"),
-    "Its processes": ("operator", "router", "worker", "api", "runs-apiserver"),
+    "Its processes": ("operator", "router", "worker", "api", "runs-apiserver", "webhook"),
 }
 """How `kronstream --help` lists them."""
 
