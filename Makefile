@@ -78,7 +78,7 @@ computed: $(STAMP) redis prometheus # tests that compute more than they wait; wh
 
 # those that wait for real parts leave much of the processors to those that compute, which run beside them, yielding
 test: lint verify envtest redis prometheus ## everything that must pass, on real parts
-	@nice $(MAKE) --no-print-directory coverage computed >.computed.log 2>&1 & computed=$$!; trap 'kill $$computed 2>/dev/null || true' EXIT; \
+	@nice $(MAKE) -k --no-print-directory coverage computed >.computed.log 2>&1 & computed=$$!; trap 'kill $$computed 2>/dev/null || true' EXIT; \
 	status=0; $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 tests/integration || status=$$?; \
 	wait $$computed || status=$$?; cat .computed.log; exit $$status
 
