@@ -33,6 +33,7 @@ READ = {
     "validate": "test_schedule_words.py",
     **dict.fromkeys(("operator", "router", "worker", "api"), "installation.py"),
     "runs-apiserver": "executions.py",
+    "webhook": "test_admission.py",
 }
 
 

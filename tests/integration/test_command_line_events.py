@@ -85,7 +85,7 @@ def test_both_take_the_right_where_the_event_is_seen(doored: Installation, shell
     server = doored.url("api-3").removesuffix("/api/v1/scheduler")
 
     def holder(verb: str, resource: str) -> dict[str, str]:
-        with desk.token(verb, resource) as calls:
+        with desk.token((verb, resource)) as calls:
             token = calls.headers["Authorization"].removeprefix("Bearer ")
         return {"KRONSTREAM_SERVER": server, "KRONSTREAM_TOKEN": token}
 

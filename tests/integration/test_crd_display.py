@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from integration.objects import JOBS, MERGE, Objects, RefusedError
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.resources import Condition, LastRun, Runs, Status, parse_spec, parse_status
@@ -247,10 +248,9 @@ def test_explain_tells(field: str, told: str, kubectl: Kubectl) -> None:
     assert "<no description>" not in said
 
 
-def test_the_operator_may_write_a_status_and_no_spec(controlplane: ControlPlane, kubectl: Kubectl) -> None:
-    operator = f"--kubeconfig={controlplane.kubeconfig_for('kronstream-operator')}"
-    seq = json.dumps({"status": {"seq": 1_000}})
+def test_the_operator_may_write_a_status_and_no_spec(controlplane: ControlPlane) -> None:
+    operator, path = Objects(controlplane, "kronstream-operator"), f"{JOBS.format(NAMESPACE)}/tick"
 
-    kubectl("patch", "sched", "tick", "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", seq, operator)
-    with pytest.raises(KubectlError, match="Forbidden"):
-        kubectl("patch", "sched", "tick", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"suspend":false}}', operator)
+    operator.send("PATCH", f"{path}/status", {"status": {"seq": 1_000}}, MERGE)
+    with pytest.raises(RefusedError, match="403"):
+        operator.send("PATCH", path, {"spec": {"suspend": False}}, MERGE)

@@ -19,6 +19,7 @@ from redis import Redis
 from integration.objects import Object, Objects, handling, scheduled
 from kronstream import __version__
 from kronstream.dev.controlplane import ControlPlane
+from kronstream.dev.kubectl import Kubectl
 from kronstream.streams.eventlog import DEFAULT_GROUP
 from kronstream.streams.keys import Keys
 
@@ -38,6 +39,12 @@ def redis(controlplane: ControlPlane) -> Iterator[Redis]:
         client.config_set(name, value)
     client.flushall()
     client.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undeployed(kubectl: Kubectl) -> None:
+    """Deployments that other files left on the control plane, where no Pod ever runs, are not what is looked at."""
+    kubectl("delete", "deployments", "--all-namespaces", "-l", "app.kubernetes.io/name=kronstream")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from integration.objects import KINDS, MERGE, Objects, RefusedError
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.resources import Condition, EventHandlerStatus, LastError, parse_handler_status
@@ -192,9 +193,10 @@ def test_explain_tells(field: str, told: str, kubectl: Kubectl) -> None:
     assert "<no description>" not in said
 
 
-def test_the_operator_may_write_a_status_and_no_spec(controlplane: ControlPlane, kubectl: Kubectl) -> None:
-    operator = f"--kubeconfig={controlplane.kubeconfig_for('kronstream-operator')}"
+def test_the_operator_may_write_a_status_and_no_spec(controlplane: ControlPlane) -> None:
+    operator = Objects(controlplane, "kronstream-operator")
+    path = f"{KINDS.format(NAMESPACE, 'eventhandlers')}/report"
 
-    write(kubectl, "report", written(seq=1_000), operator)
-    with pytest.raises(KubectlError, match="Forbidden"):
-        kubectl("patch", "eh", "report", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"enabled":true}}', operator)
+    operator.send("PATCH", f"{path}/status", {"status": {"seq": 1_000}}, MERGE)
+    with pytest.raises(RefusedError, match="403"):
+        operator.send("PATCH", path, {"spec": {"enabled": True}}, MERGE)

@@ -24,6 +24,7 @@ LASTING = (
     "byname",
     "gone",
     "epoch",
+    "counts",
     "workers",
     "dead",
     "dirty",
