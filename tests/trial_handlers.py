@@ -31,6 +31,11 @@ def told(run: Run) -> dict[str, Any]:
     return {"attempt": run.attempt, "of": run.max_attempts, "last": last and last.result, "left": run.remaining > 0}
 
 
+@handler("trial:quarter")
+def quarter(run: Run) -> None:
+    run.progress(0.25, "a quarter", {"rows": 1})
+
+
 @handler("trial:fails")
 def fails(how: str = "") -> None:
     if how == "permanent":

@@ -31,9 +31,11 @@ class Terminal:
         self.text = ""
         self._master, self._slave = pty.openpty()
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 160, 0, 0))
+        # these would go before what the terminal says of its size
+        plain = {name: text for name, text in os.environ.items() if name not in {"LINES", "COLUMNS"}}
         command = [sys.executable, "-c", CONTROLLED, sys.executable, "-m", "kronstream.cli.main", *arguments]
         self._process = subprocess.Popen(
-            command, stdin=self._slave, stdout=self._slave, stderr=self._slave, env={**os.environ, **environ},
+            command, stdin=self._slave, stdout=self._slave, stderr=self._slave, env={**plain, **environ},
             start_new_session=True,
         )  # fmt: skip
 
