@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
-.PHONY: help setup redis prometheus envtest demo test test-fast coverage computed lint format manifests chart verify bench soak fuzz lock wheel image e2e-image e2e clean
+.PHONY: help setup redis prometheus envtest demo test test-fast coverage lint format manifests chart verify bench soak fuzz lock wheel image e2e-image e2e clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,14 +73,8 @@ coverage: $(STAMP) ## every branch of the decisions is tested
 	@$(BIN)/pytest -q -n 2 $(DECISIONS:%=tests/unit/test_%*.py) \
 		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-computed: $(STAMP) redis prometheus # tests that compute more than they wait; what coverage ran is not run again
-	@$(BIN)/pytest -q -n 2 tests --ignore tests/integration $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
-
-# those that wait for real parts leave much of the processors to those that compute, which run beside them, yielding
-test: lint verify envtest redis prometheus ## everything that must pass, on real parts
-	@nice $(MAKE) -k --no-print-directory coverage computed >.computed.log 2>&1 & computed=$$!; trap 'kill $$computed 2>/dev/null || true' EXIT; \
-	status=0; $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 tests/integration || status=$$?; \
-	wait $$computed || status=$$?; cat .computed.log; exit $$status
+test: lint verify coverage envtest redis prometheus ## everything that must pass, on real parts
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
 
 test-fast: $(STAMP) ## pure and in-memory tests alone
 	@$(BIN)/pytest tests/unit tests/contract -m "not chaos"
