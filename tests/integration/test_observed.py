@@ -17,7 +17,9 @@ from integration.installation import START, Installation
 from integration.objects import handling, scheduled
 from integration.prometheus import Prometheus, scraping
 from kronstream.cli.metrictable import rows
+from kronstream.dev import components
 from kronstream.dev.extension import Extension
+from kronstream.dev.loopback import free_ports
 
 FILES = Path(__file__).parents[2] / "charts" / "kronstream" / "files"
 DASHBOARDS = sorted((FILES / "dashboards").glob("*.json"))
@@ -32,6 +34,11 @@ def monitor(doored_installation: Installation, tmp_path_factory: pytest.TempPath
     extension = Extension(installation.plane)
     server = extension.component()
     server.process.start()
+    (asked,) = free_ports(1)
+    pair = installation.plane.server_certificate("webhook", "kronstream-webhook.kronstream-system.svc")
+    flags = ("--host", "127.0.0.1", "--port", str(asked), "--cert", str(pair.certificate), "--key", str(pair.key))
+    webhook = components.component(installation.plane, "webhook", 1, flags)
+    webhook.process.start()
     targets = {role: [] for role in ("operator", "router", "worker", "api")}
     for name, component in installation.components.items():
         targets[name.rpartition("-")[0]].append(component.port)
@@ -39,10 +46,37 @@ def monitor(doored_installation: Installation, tmp_path_factory: pytest.TempPath
     try:
         server.process.wait_until(lambda: probed(extension.port), START)
         targets["runs-apiserver"] = [server.port]
+        webhook.process.wait_until(lambda: reviewed(asked), START)
+        targets["webhook"] = [webhook.port]
         with scraping(folder, targets, sorted((FILES / "alerts").glob("*.yaml"))) as prometheus:
             yield prometheus
     finally:
         server.process.stop()
+        webhook.process.stop()
+
+
+def reviewed(port: int) -> bool:
+    """Whether the webhook judged a job."""
+    review = {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "1",
+            "kind": {"group": "kronstream.dev", "version": "v1", "kind": "ScheduledJob"},
+            "operation": "CREATE",
+            "object": scheduled("looked-at"),
+        },
+    }
+    call = urllib.request.Request(
+        f"https://127.0.0.1:{port}/validate", json.dumps(review).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(call, timeout=5, context=ssl._create_unverified_context()) as answer:
+            return bool(json.loads(answer.read())["response"])
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read()) from error
+    except OSError:
+        return False
 
 
 def probed(port: int) -> bool:

@@ -6,14 +6,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
+from kronstream.admission.measures import Measures
 from kronstream.admission.review import Request, Unreadable, answer, judge, read
 from kronstream.admission.settings import WebhookSettings
 from kronstream.doorway import Doorway
 from kronstream.health import Pace
 from kronstream.resources.inspection import Inspection
 from kronstream.rooms import live_together
+from kronstream.vitals import CertificateVitals, introduce
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,6 @@ PROBES = ("/healthz", "/livez", "/readyz")
 MOST_BODY = 8 * 1024 * 1024  # kube-apiserver sends the object as it is and as it was; either may have 3 MiB
 SHUTDOWN = 3.0
 JSON = "application/json"
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
 class WebhookServer:
@@ -35,15 +36,11 @@ class WebhookServer:
         self._bench = ThreadPoolExecutor(1, "judge")
         self.paces: list[Pace] = []
         self._serving = False
-        self._reviews = Counter(
-            "kronstream_admission_reviews",
-            "Objects judged, by kind and verdict",
-            ("kind", "verdict"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "kronstream_admission_seconds", "From a review's coming to its answer", buckets=BUCKETS, registry=registry
-        )
+        introduce(registry)
+        self._measures = Measures(registry)
+        self._certificate = CertificateVitals(registry)
+        self._certificate.read(settings.certificate)
+        self._doorway.reread = lambda: self._certificate.read(settings.certificate)
 
     def ready(self) -> tuple[bool, str]:
         """Whether reviews are answered, and a line that says why not."""
@@ -85,10 +82,9 @@ class WebhookServer:
         except Unreadable as fault:
             raise web.HTTPBadRequest(text=f"{fault}\n") from None
         verdict = "refused" if found.faults else "warned" if found.warnings else "allowed"
-        self._reviews.labels(asked.kind, verdict).inc()
         if found.faults:
             log.info("%s %s/%s refused: %.500s", asked.kind, asked.namespace, asked.name, found.faults[0])
-        self._seconds.observe(time.monotonic() - begin)
+        self._measures.judged(asked.kind, verdict, time.monotonic() - begin)
         return web.json_response(answer(asked, found))
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 BEGIN, END = "<!-- metrics -->\n", "<!-- end of metrics -->\n"
-PARTS = ("operator", "router", "worker", "api", "runs-apiserver")
+PARTS = ("operator", "router", "worker", "api", "runs-apiserver", "webhook")
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def _declare(part: str, registry: CollectorRegistry) -> None:
         "worker": _declare_worker,
         "api": _declare_api,
         "runs-apiserver": _declare_runs,
+        "webhook": _declare_webhook,
     }[part](registry)
 
 
@@ -116,6 +117,14 @@ def _declare_api(registry: CollectorRegistry) -> None:
 
 def _declare_runs(registry: CollectorRegistry) -> None:
     from kronstream.runsapi.measures import Measures
+    from kronstream.vitals import CertificateVitals
+
+    Measures(registry)
+    CertificateVitals(registry)
+
+
+def _declare_webhook(registry: CollectorRegistry) -> None:
+    from kronstream.admission.measures import Measures
     from kronstream.vitals import CertificateVitals
 
     Measures(registry)
