@@ -76,11 +76,11 @@ class Operator:
         """``spans`` tells of adoptions and dispatches, where somebody collects traces."""
         self._settings = settings
         self._spans = spans
+        keys, group = Keys(settings.redis.base_stream), settings.redis.group
         self._redis = connect(settings.redis.url, connections=6)
-        ledger = RedisLedger(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
+        ledger = RedisLedger(self._redis, keys, group)
         self._pulse = connect(settings.redis.url, connections=2, timeout=1.0)
-        beats = RedisLedger(self._pulse, Keys(settings.redis.base_stream), settings.redis.group)
-        keys = Keys(settings.redis.base_stream)
+        beats = RedisLedger(self._pulse, keys, group)
         self._ownership = Ownership(self._pulse, keys, lambda: cluster_id(api), settings.take_over)
         jobs = ScheduledJobs(api, settings.namespaces)
         self._ledger = ledger
@@ -108,13 +108,12 @@ class Operator:
         self._reconciler = Reconciler(
             self._roster, ledger, jobs, self._clock, settings.grace, self._armed, self._gone, self._replicas.manned
         )
-        requests = RedisRequests(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
-        records = Records(self._redis, Keys(settings.redis.base_stream))
-        runs = Runs(requests, records)
+        requests = RedisRequests(self._redis, keys, group)
+        runs = Runs(requests, Records(self._redis, keys))
         self._asking = Asking(self._roster, jobs, Events(api), runs, self._replicas, self._clock)
         self._backfilling = Backfilling(self._roster, ledger, Backfills(requests), self._replicas)
         self._expiring = Expiring(self._roster, ledger, jobs, self._replicas, self._clock)
-        effects = RedisEffects(self._redis, Keys(settings.redis.base_stream), settings.redis.group)
+        effects = RedisEffects(self._redis, keys, group)
         handlers = EventHandlers(api, settings.namespaces)
         self._deafness = Deafness(effects, handlers, self._replicas, self._clock, scope)
         self.paces = [self._ticker.pace]
@@ -130,14 +129,13 @@ class Operator:
         self._reconciler.forgotten = self._absence.forgotten = self._purging.forgotten
         self._rebuild = Rebuild(self._roster, ledger, jobs, self._reconciler, self._replicas, settings.grace)
         self._rebuild.pauses = self._fill_in_pauses
+        queues, counting = RedisQueues(self._redis, keys, group), RedisCounting(self._redis, keys)
+        self._view = StoreView(self._roster, ledger, queues, counting, registry)
         self._watched(registry)
 
     def _watched(self, registry: CollectorRegistry) -> None:
         """Have it told what goes on: by metrics, and by spans where somebody collects them."""
         introduce(registry)
-        keys = Keys(self._settings.redis.base_stream)
-        queues = RedisQueues(self._redis, keys, self._settings.redis.group)
-        self._view = StoreView(self._roster, self._ledger, queues, RedisCounting(self._redis, keys), registry)
         self._replicas.answered = self._measures.redis.answered
         self._replicas.away = self._measures.redis.away
         if self._spans is not None:
