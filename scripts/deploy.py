@@ -1,8 +1,8 @@
 """Writes `deploy/` from the chart: `python -m scripts.deploy`; `--check` only tells what is not as generated.
 
 `deploy/values/` holds the values: `base.yaml` makes `deploy/base/`; each other file is laid over it and makes, under
-the same name, an overlay (or the component `runs-apiserver`): the objects that are added, and a JSON patch for each
-that differs.
+the same name, an overlay or one of the components `runs-apiserver` and `webhook`: the objects that are added, and a JSON
+patch for each that differs.
 """
 
 import os
@@ -28,7 +28,9 @@ OVERLAYS = {
     "ha": DEPLOY / "overlays" / "ha",
     "dev": DEPLOY / "overlays" / "dev",
     "runs-apiserver": DEPLOY / "runs-apiserver",
+    "webhook": DEPLOY / "webhook",
 }
+COMPONENTS = {"runs-apiserver", "webhook"}
 HELM_ONLY = re.compile(r"^ +(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 MARK = "# Generated from charts/kronstream by `make chart`. Do not edit.\n"
 
@@ -101,7 +103,8 @@ def overlay(base: dict[str, str], texts: dict[str, str], *, component: bool) -> 
     kind, version = ("Component", "v1alpha1") if component else ("Kustomization", "v1beta1")
     made: Object = {"apiVersion": f"kustomize.config.k8s.io/{version}", "kind": kind}
     made["resources"] = [*([] if component else ["../../base"]), *sorted(files)]
-    made["patches"] = list(_differences(plain, wanted))
+    if differences := list(_differences(plain, wanted)):
+        made["patches"] = differences
     files["kustomization.yaml"] = MARK + yaml.dump(made, Dumper=_Dumper, sort_keys=False)
     return files
 
@@ -123,7 +126,7 @@ def generated() -> dict[Path, str]:
     files = {DEPLOY / "base" / name: MARK + text for name, text in base.items()}
     for name, folder in OVERLAYS.items():
         texts = rendered(VALUES / "base.yaml", VALUES / f"{name}.yaml")
-        made = overlay(base, texts, component=name == "runs-apiserver")
+        made = overlay(base, texts, component=name in COMPONENTS)
         files |= {folder / file: text for file, text in made.items()}
     return files
 

@@ -60,7 +60,8 @@ class Webhook:
 
     def configuration(self, policy: str = "Ignore") -> Object:
         """That of `deploy/`, led to loopback."""
-        found: Object = yaml.safe_load((FOLDER / "configuration.yaml").read_text(encoding="utf-8"))
+        objects = yaml.safe_load_all((FOLDER / "webhook.yaml").read_text(encoding="utf-8"))
+        (found,) = [one for one in objects if one["kind"] == "ValidatingWebhookConfiguration"]
         (hook,) = found["webhooks"]
         assert hook["failurePolicy"] == "Ignore"
         path = hook["clientConfig"]["service"]["path"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from scripts.deploy import DEPLOY, OVERLAYS, VALUES, generated, objects, rendered
+from scripts.deploy import COMPONENTS, DEPLOY, OVERLAYS, VALUES, generated, objects, rendered
 
 from kronstream.dev.kubectl import Kubectl
 
@@ -22,12 +22,12 @@ def test_every_file_is_as_generated() -> None:
 @pytest.mark.parametrize("name", ["base", *OVERLAYS])
 def test_kustomize_makes_what_the_chart_makes(name: str, kubectl: Kubectl, tmp_path_factory: Any) -> None:
     folder = {"base": DEPLOY, **OVERLAYS}[name]
-    if name == "runs-apiserver":
+    if name in COMPONENTS:
         # a component stands in a kustomization; kustomize takes no absolute path
         top = tmp_path_factory.mktemp("top")
         for linked in ("deploy", "crds"):
             (top / linked).symlink_to(DEPLOY.parent / linked)
-        kinds = {"resources": ["deploy"], "components": ["deploy/runs-apiserver"]}
+        kinds = {"resources": ["deploy"], "components": [f"deploy/{name}"]}
         (top / "kustomization.yaml").write_text(yaml.safe_dump({**TOP, **kinds}))
         folder = top
     made = objects({"all": kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder))})
