@@ -1,8 +1,8 @@
 """Writes `deploy/` from the chart: `python -m scripts.deploy`; `--check` only tells what is not as generated.
 
 `deploy/values/` holds the values: `base.yaml` makes `deploy/base/`; each other file is laid over it and makes, under
-the same name, an overlay or one of the components `runs-apiserver` and `webhook`: the objects that are added, and a JSON
-patch for each that differs.
+the same name, an overlay or a component (`runs-apiserver`, `webhook`): the objects that are added, and a JSON patch for
+each that differs.
 """
 
 import os

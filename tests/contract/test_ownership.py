@@ -53,6 +53,17 @@ async def test_a_rebuilt_cluster_takes_over_from_the_one_it_names(redis_store: R
         await lost
 
 
+async def test_who_only_looks_claims_nothing(redis_store: RedisStore) -> None:
+    await of(redis_store, OTHER).look()
+    await of(redis_store, ONE).verify()
+    with pytest.raises(Foreign, match=f"belongs to cluster {ONE}, and this is {OTHER}: "):
+        await of(redis_store, OTHER).look()
+    await of(redis_store, ONE).look()
+    await of(redis_store, "").look()
+    with pytest.raises(Unsuitable, match="not known yet which cluster this is"):
+        await of(redis_store, OSError("refused")).look()
+
+
 async def test_a_store_that_lost_everything_is_claimed_anew(redis_store: RedisStore) -> None:
     mine = of(redis_store, ONE)
     await mine.verify()

@@ -1,6 +1,7 @@
 """Executions by kubectl on the real API server: every command that people use, and who may use it."""
 
 import json
+import signal
 import ssl
 import subprocess
 import time
@@ -15,6 +16,7 @@ from integration.executions import BASE, Served
 from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
+from kronstream.streams.keys import Keys
 
 TEAM = "team"
 
@@ -301,3 +303,21 @@ def test_without_redis_discovery_goes_on(served: Served) -> None:
     finally:
         plane.start_part("redis")
     eventually(lambda: served.executions("-n", TEAM) is not None, within=20)
+
+
+def test_of_another_clusters_data_nothing_is_told(served: Served, jobs: tuple[Object, Object]) -> None:
+    """Discovery goes on: an APIService that is away would stop the deletion of namespaces."""
+    redis, owner = served.installation.redis, Keys().installation
+    mine, other = eventually(lambda: redis.get(owner)), "00000000-0000-4000-8000-000000000000"
+    served.installation.stop("operator-1", number=signal.SIGKILL)  # in order, it would withdraw the APIService
+    redis.set(owner, other)
+    try:
+        eventually(lambda: f"belongs to cluster {other}, and this is {mine}" in served.log, within=10)
+        assert f"belongs to cluster {other}" in refused(served.kubectl, "get", "kex", "-n", TEAM)
+        assert served.available()
+        assert "executions" in served.kubectl("api-resources", "--api-group=runs.kronstream.dev")
+        assert served.log.count(f"nothing of Redis is told: the data of stream {Keys().base} belongs to cluster") == 1
+    finally:
+        redis.set(owner, mine)
+        served.installation.start("operator-1")
+    eventually(lambda: served.executions("-n", TEAM), within=10)

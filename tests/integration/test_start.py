@@ -1,5 +1,5 @@
-"""What keeps an operator and a router from starting: the data of another cluster, missing rights, missing CRDs. They
-wait, say why, and go on by themselves.
+"""What keeps an operator, a router and an API from starting: the data of another cluster, missing rights, missing CRDs.
+They wait, say why, and go on by themselves.
 """
 
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from eventually import eventually
+from integration.calls import Calls, problem
 from integration.installation import START, Installation
 from integration.objects import Object, scheduled
 from integration.test_unsuitable_redis import readiness
@@ -22,8 +23,8 @@ PARTS = ("operator-1", "router-1")
 
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Installation]:
-    """An operator, a router and a worker."""
-    with ControlPlane() as plane, Installation(plane, operators=1, routers=1, workers=1) as installation:
+    """An operator, a router, a worker and an API."""
+    with ControlPlane() as plane, Installation(plane, operators=1, routers=1, workers=1, apis=["none"]) as installation:
         yield installation
         complaints = installation.complaints()
     assert not complaints, "\n".join(complaints)
@@ -66,13 +67,20 @@ def test_data_of_another_cluster_is_left_alone(alone: Installation, job: Object)
         said = f"belongs to cluster {OTHER}, and this is {mine}: give this installation a Redis"
         eventually(lambda name=name, said=said: said in readiness(alone, name), within=START)
         assert alone.log(name).count(said) == 1
+    eventually(lambda: f"belongs to cluster {OTHER}" in readiness(alone, "api-1"), within=START)
+    with Calls(alone.url()) as calls:
+        told = problem(calls.get("/jobs"), 503)
+        assert f"belongs to cluster {OTHER}, and this is {mine}" in told["detail"]
+        assert calls.post("/jobs/default:steady/run").status_code == 503
     until(now() + 2_500)
     assert len(alone.records(job)) <= before + 1  # what was due at the stop
     assert (alone.redis.get(OWNER), alone.redis.zcard(Keys().jobs)) == (OTHER, known)
     assert alone.redis.hlen(Keys()._of("replicas")) == 0
 
     alone.redis.set(OWNER, mine)
-    well(alone)
+    well(alone, *PARTS, "api-1")
+    with Calls(alone.url()) as calls:
+        assert calls.get("/jobs").status_code == 200
     eventually(lambda: len(alone.records(job)) > before + 2, within=10)
 
 

@@ -64,3 +64,14 @@ annotations:
   helm.sh/hook-weight: {{ .weight | quote }}
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
+
+{{/* To read which cluster this is, the UID of the namespace kube-system: arguments as for kronstream.role. */}}
+{{- define "kronstream.identity" -}}
+{{- $rules := `
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+` }}
+{{- include "kronstream.role" (merge (dict "name" (printf "%s-cluster" .name) "namespaces" (list "kube-system") "rules" $rules) .) }}
+{{- end -}}

@@ -87,6 +87,8 @@ class Gate:
         if self._services.identity.open:
             _judge_neighbour(headers, self._services.origins)
         caller = await self._caller(scope, path, headers)
+        if foreign := self._services.foreign():
+            raise away(foreign)
         if path == STREAM:
             await self._app(scope, receive, answer)
             return

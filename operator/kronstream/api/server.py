@@ -13,7 +13,6 @@ import uvicorn
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CollectorRegistry
-from redis.exceptions import RedisError
 
 from kronstream.api.app import create_app
 from kronstream.api.carrying import AWAY, carry
@@ -25,6 +24,7 @@ from kronstream.api.settings import ApiSettings
 from kronstream.api.strangers import Strangers
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.eventhandlers import EventHandlers
+from kronstream.cluster.identity import cluster_id
 from kronstream.cluster.jobstore import ClusterJobStore
 from kronstream.cluster.reviews import ClusterReviews
 from kronstream.cluster.scheduledjobs import ScheduledJobs
@@ -43,7 +43,7 @@ from kronstream.operations.shelf import Shelf
 from kronstream.operations.trigger import Trigger
 from kronstream.rooms import live_together
 from kronstream.streams.answers import RedisAnswers
-from kronstream.streams.connection import connect, verify
+from kronstream.streams.connection import connect
 from kronstream.streams.effects import RedisEffects
 from kronstream.streams.eventletters import RedisEventLetters
 from kronstream.streams.eventlog import RedisEventLog
@@ -53,16 +53,17 @@ from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.letters import RedisLetters
 from kronstream.streams.listing import RedisListing
 from kronstream.streams.orders import RedisOrders
+from kronstream.streams.ownership import Ownership
 from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
+from kronstream.streams.suitability import Suitability
 from kronstream.trouble import Trouble
 from kronstream.vitals import CertificateVitals, RedisVitals, WatchVitals, introduce
 
 log = logging.getLogger(__name__)
 
 GRACE = 3  # seconds that requests have to end; shorter than the patience with a room
-LOOK = 2.0
 CERTIFICATES = 2.0
 
 
@@ -74,11 +75,12 @@ class Server:
         self._redis = connect(settings.redis.url, connections=32)
         self._ending = False
         self._begun = asyncio.Event()
-        self._fault = "Redis was not looked at yet"
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
         introduce(registry)
-        self._vitals, watches = RedisVitals(registry), WatchVitals(registry)
+        ownership = Ownership(self._redis, Keys(settings.redis.base_stream), lambda: cluster_id(api))
+        self._store = Suitability(self._redis, ownership, RedisVitals(registry))
+        watches = WatchVitals(registry)
         self._certificate = CertificateVitals(registry) if settings.tls_cert else None
         self.paces: list[Pace] = []
         shelf, handlers = Shelf(settings.event_namespaces), EventHandlers(api, settings.namespaces)
@@ -92,12 +94,12 @@ class Server:
 
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
-        fault = self._fault or next((one.fault for one in self._following if one.fault), "")
+        fault = self._store.fault or next((one.fault for one in self._following if one.fault), "")
         return not fault, fault or f"{len(self._services.catalogue)} job(s)"
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        rooms = [*(one.run for one in self._following), self._look, self._serve, self._carry]
+        rooms = [*(one.run for one in self._following), self._store.run, self._serve, self._carry]
         if self._settings.tls_cert:
             rooms.append(self._renew)
         try:
@@ -148,6 +150,7 @@ class Server:
             event_stream=settings.ingest.stream,
             origins=settings.cors_origin,
             ending=lambda: self._ending,
+            foreign=lambda: self._store.foreign,
             secure=bool(settings.tls_cert),
         )
 
@@ -184,22 +187,6 @@ class Server:
 
     async def _carry(self) -> None:
         await carry(self._services.bulk, self._begun)
-
-    async def _look(self) -> None:
-        """Whether Redis can be used."""
-        trouble = Trouble(log, "Redis cannot be used")
-        while True:
-            begin = time.monotonic()
-            try:
-                await verify(self._redis)
-                self._vitals.answered(time.monotonic() - begin)
-                self._fault = ""
-                trouble.over()
-            except (RedisError, OSError, TimeoutError) as error:
-                self._fault = f"Redis cannot be used: {error}"
-                self._vitals.away()
-                trouble.tell(error)
-            await asyncio.sleep(LOOK)
 
     async def _renew(self) -> None:
         """Reads the certificate again when its files change; connections that are open keep the old one."""

@@ -15,6 +15,7 @@ from itertools import chain, repeat
 from typing import Any, cast
 
 import kopf
+from kopf._cogs.clients import errors as kopf_errors
 
 from kronstream.cluster.resources import GROUP, VERSION
 from kronstream.health import Pace, turn
@@ -140,6 +141,12 @@ def _calm(record: logging.LogRecord) -> bool:
     return True
 
 
+def _unanswered(record: logging.LogRecord) -> bool:
+    """What the API server refuses ends kopf, and one line tells so; kopf would tell it by four tracebacks."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, kopf_errors.APIError)
+
+
 class Watch:
     """Runs kopf until stopped, starting it anew whenever it ends.
 
@@ -163,6 +170,8 @@ class Watch:
         """Start the thread."""
         logging.getLogger("kopf").setLevel(logging.WARNING)
         logging.getLogger("kopf._core.reactor.running").addFilter(_expected)
+        for name in ("kopf._core.reactor.running", "kopf._core.reactor.orchestration"):
+            logging.getLogger(name).addFilter(_unanswered)
         for name in ("kopf._cogs.clients.watching", "kopf._core.reactor.observation"):
             logging.getLogger(name).addFilter(_calm)
         self._thread.start()
@@ -199,7 +208,7 @@ class Watch:
             try:
                 asyncio.run(self._operator())
             except Exception as error:  # noqa: BLE001 - whatever ended kopf, the ticker goes on and kopf starts anew
-                log.warning("the watch ended: %s", error)
+                log.warning("the watch of %s ended: %s", self._plural, error)
             if self._stop.is_set():
                 return
             if self._anew:
@@ -208,7 +217,7 @@ class Watch:
             pause = FIRST_PAUSE if time.monotonic() - begin > 60 else min(pause * 2, LONGEST_PAUSE)
             self._vital.restarted()
             self.pace.on()
-            log.warning("the watch is started again in %.0f s", pause)
+            log.warning("the watch of %s is started again in %.0f s", self._plural, pause)
             self._stop.wait(pause)
 
     async def _operator(self) -> None:

@@ -59,10 +59,14 @@ def target_of(path: str) -> Target | None:
 
 
 class Answering:
-    """Answers requests; ``trust`` is set and changed as the ConfigMap tells."""
+    """Answers requests; ``trust`` is set and changed as the ConfigMap tells.
+
+    ``foreign`` says whose the data is where it is another cluster's: nothing of it is told then.
+    """
 
     def __init__(self, listing: Listing, runs: Runs, measures: Measures) -> None:
         self.trust: Trust | None = None
+        self.foreign: Callable[[], str] = lambda: ""
         self.ending = asyncio.Event()
         self._listing = listing
         self._reading = Reading(listing)
@@ -132,6 +136,8 @@ class Answering:
         way = ways.get((request.method, bool(target.name)))
         if way is None or (request.method == "POST" and target.namespace is None):
             raise _method(request.method)
+        if foreign := self.foreign():
+            raise Refusal("ServiceUnavailable", foreign)
         return await way()
 
     async def _get(self, request: web.Request, target: Target) -> web.Response:

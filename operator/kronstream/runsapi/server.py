@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from kronstream.cluster.api import ApiError, ClusterApi
 from kronstream.cluster.configmaps import ConfigMap, Object
+from kronstream.cluster.identity import cluster_id
 from kronstream.doorway import Doorway
 from kronstream.health import Pace
 from kronstream.operations import Runs
@@ -20,8 +21,10 @@ from kronstream.runsapi.trust import NAME, NAMESPACE, Trust, Untold
 from kronstream.streams.connection import connect
 from kronstream.streams.keys import Keys
 from kronstream.streams.listing import RedisListing
+from kronstream.streams.ownership import Ownership
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
+from kronstream.streams.suitability import Suitability
 from kronstream.trouble import Trouble
 from kronstream.vitals import CertificateVitals, introduce
 
@@ -33,7 +36,10 @@ SHUTDOWN = 3.0
 
 
 class RunsServer:
-    """Serves until it is cancelled. Nothing of it is Redis' but the executions: discovery goes on without."""
+    """Serves until it is cancelled.
+
+    Nothing of it is Redis' but the executions: discovery goes on without, and so readiness does not ask for it.
+    """
 
     def __init__(self, settings: RunsSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
         self._settings = settings
@@ -51,6 +57,8 @@ class RunsServer:
         self._doorway = Doorway(settings.certificate, settings.key)
         self._doorway.reread = lambda: self._certificate.read(settings.certificate)
         self._serving = False
+        self._store = Suitability(self._redis, Ownership(self._redis, keys, lambda: cluster_id(api)))
+        self._answering.foreign = lambda: self._store.foreign
 
     def ready(self) -> tuple[bool, str]:
         """Whether requests are answered, and a line that says why not."""
@@ -72,7 +80,7 @@ class RunsServer:
             )
             await site.start()
             self._serving = True
-            await live_together((self._follow, self._doorway.run))
+            await live_together((self._follow, self._store.run, self._doorway.run))
         finally:
             self._answering.ending.set()
             await runner.cleanup()

@@ -27,8 +27,9 @@ class Ownership:
     """
 
     def __init__(self, redis: Redis, keys: Keys, identify: Identify, take_over: str = "") -> None:
+        self._redis = redis
         self._scripts = Scripts(redis, keys, "")
-        self._base = keys.base
+        self._keys = keys
         self._identify = identify
         self._take_over = take_over
         self._cluster: str | None = None
@@ -40,26 +41,40 @@ class Ownership:
 
         A store that lost everything is claimed anew; raises what redis-py raises.
         """
-        if self._cluster is None:
-            self._cluster = await self._known()
-        if not self._cluster:
+        cluster = await self._this()
+        if not cluster:
             return
-        owner = await self._scripts.run("own", self._cluster, self._take_over)
-        if owner == self._cluster:
+        owner = await self._scripts.run("own", cluster, self._take_over)
+        if owner == cluster:
             self._owned = True
             return
         if self._owned:
             self._gone.set()
-        raise Foreign(
-            f"the data of stream {self._base} belongs to cluster {owner}, and this is {self._cluster}: give this "
-            "installation a Redis or a KRONSTREAM_STREAM_NAME of its own, or, if that cluster is no more, write "
-            f"KRONSTREAM_TAKE_OVER={owner}"
-        )
+        raise self._foreign(owner, cluster)
+
+    async def look(self) -> None:
+        """As ``verify``, for parts that serve what operators keep: data that is nobody's yet is left so."""
+        cluster = await self._this()
+        owner = await self._redis.get(self._keys.installation) if cluster else None
+        if owner and owner != cluster:
+            raise self._foreign(str(owner), cluster)
 
     async def lost(self) -> None:
         """Raises RuntimeError once another cluster took over what this one had: what is in memory is of no use then."""
         await self._gone.wait()
         raise RuntimeError("another cluster took over the data in Redis")
+
+    def _foreign(self, owner: str, cluster: str) -> Foreign:
+        return Foreign(
+            f"the data of stream {self._keys.base} belongs to cluster {owner}, and this is {cluster}: give this "
+            "installation a Redis or a KRONSTREAM_STREAM_NAME of its own, or, if that cluster is no more, write "
+            f"KRONSTREAM_TAKE_OVER={owner} for the operator"
+        )
+
+    async def _this(self) -> str:
+        if self._cluster is None:
+            self._cluster = await self._known()
+        return self._cluster
 
     async def _known(self) -> str:
         try:
