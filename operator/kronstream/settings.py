@@ -70,6 +70,10 @@ class RedisSettings:
         DEFAULT_STREAM,
     )  # fmt: skip
     group: str = setting("KRONSTREAM_CONSUMER_GROUP", "consumer group of the workers", visible, DEFAULT_GROUP)
+    installation: str = setting(
+        "KRONSTREAM_INSTALLATION", "name of this installation in its cluster, such as NAMESPACE/RELEASE; the data of "
+        "another one is left alone", visible, "", shown="none",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", redis_login(self.url, self.username, self.password))

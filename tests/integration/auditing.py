@@ -25,12 +25,13 @@ IMPERSONATE = "impersonate"
 
 
 class Right(NamedTuple):
-    """A verb on a resource, bound to a name where that is not empty."""
+    """A verb on a resource, bound to a name where that is not empty, in one namespace (`place`) or, '', in all."""
 
     group: str
     resource: str
     verb: str
     name: str = ""
+    place: str = ""
 
 
 class ChartPlane(ControlPlane):
@@ -71,24 +72,25 @@ class ChartPlane(ControlPlane):
         file.write_text(yaml.safe_dump(content))
         return file
 
-    def granted(self, account: str) -> set[Right]:
-        """What the chart's roles give a service account."""
-        roles = {_key(item): item["rules"] for item in self.rendered if item["kind"] in ("Role", "ClusterRole")}
-        bound = [
-            roles[binding["roleRef"]["kind"], binding["metadata"].get("namespace", ""), binding["roleRef"]["name"]]
-            for binding in self.rendered
-            if binding["kind"] in ("RoleBinding", "ClusterRoleBinding")
-            and {"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE} in binding["subjects"]
-            and binding["roleRef"]["name"] != "extension-apiserver-authentication-reader"
-        ]
-        return {right for rules in bound for rule in rules for right in expanded(rule)}
-
     def used(self, account: str) -> Iterator[tuple[Right, Object]]:
         """What a service account asked the API server for, with the audit event."""
         for line in self.audit.read_text("utf-8").splitlines():
             event = json.loads(line)
             if event["user"]["username"] == ACCOUNT + account and "objectRef" in event:
                 yield _right(event), event
+
+
+def granted(rendered: list[Object], account: str) -> set[Right]:
+    """What the chart's roles, among rendered objects, give a service account."""
+    roles = {_key(item): item["rules"] for item in rendered if item["kind"] in ("Role", "ClusterRole")}
+    bound = [
+        (binding["metadata"].get("namespace", ""), roles[_role(binding)])
+        for binding in rendered
+        if binding["kind"] in ("RoleBinding", "ClusterRoleBinding")
+        and {"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE} in binding["subjects"]
+        and binding["roleRef"]["name"] != "extension-apiserver-authentication-reader"
+    ]
+    return {right._replace(place=place) for place, rules in bound for rule in rules for right in expanded(rule)}
 
 
 def expanded(rule: Object) -> Iterator[Right]:
@@ -102,7 +104,17 @@ def expanded(rule: Object) -> Iterator[Right]:
 
 def covered(used: Iterable[Right], granted: set[Right]) -> set[Right]:
     """The granted rights that the used ones need; those that need none of them as they are."""
-    return {right if right in granted else right._replace(name="") for right in used}
+
+    def need(right: Right) -> Right:
+        wider = (right, right._replace(name=""), right._replace(place=""), right._replace(name="", place=""))
+        return next((one for one in wider if one in granted), right)
+
+    return {need(right) for right in used}
+
+
+def _role(binding: Object) -> tuple[str, str, str]:
+    reference, place = binding["roleRef"], binding["metadata"].get("namespace", "")
+    return reference["kind"], place if reference["kind"] == "Role" else "", reference["name"]
 
 
 def _key(role: Object) -> tuple[str, str, str]:
@@ -112,7 +124,8 @@ def _key(role: Object) -> tuple[str, str, str]:
 def _right(event: Object) -> Right:
     if other := event.get("impersonatedUser"):
         # what is done then, the other may do; its own right is to be the other
-        return Right("", "serviceaccounts", IMPERSONATE, other["username"].rpartition(":")[2])
+        _, _, place, name = other["username"].split(":")
+        return Right("", "serviceaccounts", IMPERSONATE, name, place)
     about = event["objectRef"]
     resource = about["resource"] + (f"/{about['subresource']}" if "subresource" in about else "")
-    return Right(about.get("apiGroup", ""), resource, event["verb"], about.get("name", ""))
+    return Right(about.get("apiGroup", ""), resource, event["verb"], about.get("name", ""), about.get("namespace", ""))

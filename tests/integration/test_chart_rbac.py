@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
 
 import pytest
+import yaml
 
 from eventually import eventually
-from integration.auditing import ChartPlane, Right, covered
+from integration.auditing import ChartPlane, Right, covered, granted
 from integration.calls import Calls
+from integration.charting import Helm
 from integration.eventbench import event, listening, send
 from integration.executions import APISERVICE
 from integration.httphook import Hook
@@ -20,13 +23,14 @@ from integration.installation import Installation
 from integration.kubelet import Kubelet, template
 from integration.objects import MERGE, Object, Objects, RefusedError, ready, scheduled
 from integration.test_workflow_resources import GROUP, crd, flow, made, tell
+from kronstream.dev.controlplane import NAMESPACE
 from kronstream.dev.extension import Extension
 from kronstream.dev.kubectl import KubectlError
 from kronstream.domain.run import State
 
 VALUES = {
     "redis": {"host": "redis"},
-    # of the two the narrower: the same rules as Roles; all other tests have them as ClusterRoles, from deploy/
+    # of the two the narrower, the same rules as Roles: a test below compares them; all other tests have ClusterRoles
     "namespaces": ["default"],
     "runs": {"enabled": True},
     "workers": [{"name": "default", "rights": {"impersonate": ["default/maker"]}}],
@@ -122,8 +126,13 @@ def scheduling(site: Site) -> None:
     eventually(lambda: gone(objects, leaving), 40)
     # what is left of a deleted job's history is kept for as long as its namespace is there
     objects.delete(job)
-    asked = Right("", "namespaces", "get", "default")
+    asked = Right("", "namespaces", "get", "default", "default")
     eventually(lambda: asked in {right for right, _ in site.plane.used("kronstream-operator")}, 40)
+    meta = {"name": "kronstream-pauses", "namespace": NAMESPACE}
+    pauses = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"Not.A.Namespace": "held"}}
+    (wrong,) = site.installation.apply(pauses)
+    eventually(lambda: objects.events(wrong), 30)
+    objects.delete(wrong)
 
 
 def gone(objects: Objects, job: Object) -> bool:
@@ -259,12 +268,42 @@ def differences(plane: ChartPlane, account: str) -> dict[str, set[Right]]:
     """Rights that were refused, that others than the chart gave, and that nothing used."""
     done = list(plane.used(f"kronstream-{account}"))
     refused = {right for right, event in done if event.get("responseStatus", {}).get("code") == 403}
-    granted = plane.granted(f"kronstream-{account}")
-    used = covered((right for right, _ in done), granted)
+    given = granted(plane.rendered, f"kronstream-{account}")
+    used = covered((right for right, _ in done), given)
     if account == "runs":
         # of the cluster's own role for those whom kube-apiserver passes requests on to
         used = {right for right in used if right.resource != "configmaps"}
-    return {"lacking": refused, "beyond": used - granted, "unused": granted - used}
+    return {"lacking": refused, "beyond": used - given, "unused": given - used}
+
+
+def test_in_the_whole_cluster_they_have_the_same_rights(plane: ChartPlane, tmp_path: Path) -> None:
+    """But for which cluster this is, which whoever asks about every namespace may read anyway."""
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({**VALUES, "namespaces": []}))
+    everywhere = Helm(tmp_path / "helm").render(values=values, namespace=NAMESPACE)
+
+    def rules(objects: list[Object], account: str) -> set[Right]:
+        return {right._replace(place="") for right in granted(objects, f"kronstream-{account}")}
+
+    for account in ACCOUNTS:
+        narrow, wide = rules(plane.rendered, account), rules(everywhere, account)
+        mine = {Right("", "namespaces", "get", "kube-system")} if account == "operator" else set()
+        assert narrow - mine == wide - mine
+
+
+def test_the_webhook_has_neither_rights_nor_a_token(tmp_path: Path) -> None:
+    values = {"redis": {"host": "redis"}, "webhook": {"enabled": True}}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    objects = Helm(tmp_path / "helm").render(values=tmp_path / "values.yaml", namespace=NAMESPACE)
+    assert granted(objects, "kronstream-webhook") == set()
+    (account, deployment) = (
+        item
+        for kind in ("ServiceAccount", "Deployment")
+        for item in objects
+        if (item["kind"], item["metadata"]["name"]) == (kind, "kronstream-webhook")
+    )
+    assert account["automountServiceAccountToken"] is False
+    assert deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)

@@ -312,11 +312,11 @@ def test_of_another_clusters_data_nothing_is_told(served: Served, jobs: tuple[Ob
     served.installation.stop("operator-1", number=signal.SIGKILL)  # in order, it would withdraw the APIService
     redis.set(owner, other)
     try:
-        eventually(lambda: f"belongs to cluster {other}, and this is {mine}" in served.log, within=10)
-        assert f"belongs to cluster {other}" in refused(served.kubectl, "get", "kex", "-n", TEAM)
+        eventually(lambda: f"belongs to installation {other}, and this is {mine}" in served.log, within=10)
+        assert f"belongs to installation {other}" in refused(served.kubectl, "get", "kex", "-n", TEAM)
         assert served.available()
         assert "executions" in served.kubectl("api-resources", "--api-group=runs.kronstream.dev")
-        assert served.log.count(f"nothing of Redis is told: the data of stream {Keys().base} belongs to cluster") == 1
+        assert served.log.count(f"nothing of Redis is told: the data of stream {Keys().base} belongs to") == 1
     finally:
         redis.set(owner, mine)
         served.installation.start("operator-1")

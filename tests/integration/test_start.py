@@ -64,13 +64,13 @@ def test_data_of_another_cluster_is_left_alone(alone: Installation, job: Object)
     alone.start(*PARTS, wait=False)
 
     for name in PARTS:
-        said = f"belongs to cluster {OTHER}, and this is {mine}: give this installation a Redis"
+        said = f"belongs to installation {OTHER}, and this is {mine}: give this one a Redis"
         eventually(lambda name=name, said=said: said in readiness(alone, name), within=START)
         assert alone.log(name).count(said) == 1
-    eventually(lambda: f"belongs to cluster {OTHER}" in readiness(alone, "api-1"), within=START)
+    eventually(lambda: f"belongs to installation {OTHER}" in readiness(alone, "api-1"), within=START)
     with Calls(alone.url()) as calls:
         told = problem(calls.get("/jobs"), 503)
-        assert f"belongs to cluster {OTHER}, and this is {mine}" in told["detail"]
+        assert f"belongs to installation {OTHER}, and this is {mine}" in told["detail"]
         assert calls.post("/jobs/default:steady/run").status_code == 503
     until(now() + 2_500)
     assert len(alone.records(job)) <= before + 1  # what was due at the stop
@@ -102,12 +102,12 @@ def test_a_rebuilt_cluster_goes_on_with_the_data_that_it_names(alone: Installati
 
 
 def test_whoever_loses_the_data_ends_and_waits(alone: Installation, job: Object) -> None:
-    alone.allow("another cluster took over the data", "^Traceback ")
+    alone.allow("another installation took over the data", "^Traceback ")
     alone.redis.set(OWNER, OTHER)
     for name in PARTS:
         process = alone.components[name].process
         eventually(lambda process=process: process.exit_code == 1, within=15)
-        assert "another cluster took over the data in Redis" in alone.log(name)
+        assert "another installation took over the data in Redis" in alone.log(name)
     alone.start(*PARTS, wait=False)
     eventually(lambda: OTHER in readiness(alone, "operator-1"), within=START)
     assert alone.complaints() == []

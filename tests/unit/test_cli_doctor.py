@@ -54,12 +54,23 @@ def test_rights() -> None:
 
 @pytest.mark.parametrize(
     ("owner", "cluster", "level"),
-    [(None, "a", "ok"), (None, "", "ok"), ("a", "a", "ok"), ("a", "", "warning"), ("a", "b", "wrong")],
-)
+    [
+        (None, "a", "ok"), (None, "", "ok"), ("a", "a", "ok"), ("a", "", "warning"), ("a", "b", "wrong"),
+        ("a/ns/one", "a", "ok"), ("a/ns/one", "", "warning"), ("a/ns/one", "b", "wrong"),
+    ],
+)  # fmt: skip
 def test_owner(owner: str | None, cluster: str, level: str) -> None:
     found = of_owner(owner, cluster)
     assert found.level == level
-    assert ("KRONSTREAM_TAKE_OVER=a" in found.do) == (level == "wrong")
+    assert (f"KRONSTREAM_TAKE_OVER={owner}" in found.do) == (level == "wrong")
+
+
+def test_an_owner_of_the_same_cluster() -> None:
+    assert of_owner("a/ns/one", "a", "ns/one").level == "ok"
+    assert of_owner("a", "a", "ns/one").level == "ok"
+    found = of_owner("a/ns/one", "a", "ns/two")
+    assert (found.level, found.text) == ("wrong", "the data in Redis belongs to installation ns/one, this is ns/two")
+    assert "KRONSTREAM_INSTALLATION=ns/one" in found.do
 
 
 @pytest.mark.parametrize(

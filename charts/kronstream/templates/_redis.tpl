@@ -60,6 +60,8 @@
       key: {{ $redis.passwordSecret.key }}
 {{- end }}
 {{- end }}
+- name: KRONSTREAM_INSTALLATION
+  value: {{ $redis.installation | default (printf "%s/%s" .Release.Namespace .Release.Name) | quote }}
 {{- if ne $redis.streamName "stream:scheduler:job.dispatch" }}
 - name: KRONSTREAM_STREAM_NAME
   value: {{ $redis.streamName | quote }}

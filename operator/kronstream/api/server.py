@@ -78,7 +78,8 @@ class Server:
         catalogue = Catalogue()
         jobs = ScheduledJobs(api, settings.namespaces)
         introduce(registry)
-        ownership = Ownership(self._redis, Keys(settings.redis.base_stream), lambda: cluster_id(api))
+        keys = Keys(settings.redis.base_stream)
+        ownership = Ownership(self._redis, keys, lambda: cluster_id(api), settings.redis.installation)
         self._store = Suitability(self._redis, ownership, RedisVitals(registry))
         watches = WatchVitals(registry)
         self._certificate = CertificateVitals(registry) if settings.tls_cert else None

@@ -35,8 +35,8 @@ def alive() -> tuple[bool, str]:
 @dataclass(frozen=True)
 class Services:
     """Everything that a request may need. ``now`` is the present in milliseconds, ``ending`` tells that this process
-    is about to end: what is open for long ends, too; ``foreign`` says whose the data is where it is not this cluster's:
-    nothing of it is told then."""
+    is about to end: what is open for long ends, too; ``foreign`` says whose the data is where it is another
+    installation's: nothing of it is told then."""
 
     identity: Identity
     catalogue: Catalogue

@@ -83,20 +83,26 @@ def of_redis(info: Mapping[str, Any], unsuitable: str) -> Iterator[Finding]:
         yield Finding("Redis", "warning", f"{100 * used // most} % of maxmemory are used", do)
 
 
-def of_owner(owner: str | None, cluster: str) -> Finding:
-    """Whether the data in Redis is this cluster's; `cluster` is '' where it could not be asked."""
+def of_owner(owner: str | None, cluster: str, name: str = "") -> Finding:
+    """Whether the data in Redis is this installation's; `cluster` is '' where it could not be asked, `name` what
+    KRONSTREAM_INSTALLATION says here."""
     if owner is None:
-        return Finding("Installation", "ok", "the data in Redis belongs to no cluster yet")
+        return Finding("Installation", "ok", "the data in Redis belongs to nobody yet")
+    theirs, _, other = owner.partition("/")
     if not cluster:
-        return Finding("Installation", "warning", f"the data in Redis belongs to cluster {owner}; which one this is "
+        return Finding("Installation", "warning", f"the data in Redis belongs to cluster {theirs}; which one this is "
                        "could not be read", "call as somebody who may get the namespace kube-system")  # fmt: skip
-    if owner != cluster:
+    if theirs == cluster and name and other and name != other:
+        do = f"give this one a Redis or a KRONSTREAM_STREAM_NAME of its own, or say KRONSTREAM_INSTALLATION={other}"
+        text = f"the data in Redis belongs to installation {other}, this is {name}"
+        return Finding("Installation", "wrong", text, do)
+    if theirs != cluster:
         do = (
             "give this installation a Redis or a KRONSTREAM_STREAM_NAME of its own; if that cluster is no more, start "
             f"the operators with KRONSTREAM_TAKE_OVER={owner}"
         )
-        return Finding("Installation", "wrong", f"the data in Redis belongs to cluster {owner}, this is {cluster}", do)
-    return Finding("Installation", "ok", "the data in Redis belongs to this cluster")
+        return Finding("Installation", "wrong", f"the data in Redis belongs to cluster {theirs}, this is {cluster}", do)
+    return Finding("Installation", "ok", f"the data in Redis belongs to this cluster{f', to {other}' if other else ''}")
 
 
 @dataclass(frozen=True)

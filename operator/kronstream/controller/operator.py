@@ -81,7 +81,9 @@ class Operator:
         ledger = RedisLedger(self._redis, keys, group)
         self._pulse = connect(settings.redis.url, connections=2, timeout=1.0)
         beats = RedisLedger(self._pulse, keys, group)
-        self._ownership = Ownership(self._pulse, keys, lambda: cluster_id(api), settings.take_over)
+        self._ownership = Ownership(
+            self._pulse, keys, lambda: cluster_id(api), settings.redis.installation, settings.take_over
+        )
         jobs = ScheduledJobs(api, settings.namespaces)
         self._ledger = ledger
         self._clock, self._date = StoreClock(), api.clock

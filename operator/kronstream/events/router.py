@@ -64,7 +64,7 @@ class Router:
         self._effects = RedisEffects(self._redis, keys, group)
         requests = RedisRequests(self._redis, keys, group)
         event_log = RedisEventLog(self._redis, keys, settings.readers, blocking=self._blocking)
-        self._ownership = Ownership(self._beats, keys, lambda: cluster_id(api))
+        self._ownership = Ownership(self._beats, keys, lambda: cluster_id(api), settings.redis.installation)
         handlers = EventHandlers(api, settings.namespaces)
         introduce(registry)
         self._measures = Measures(registry)

@@ -61,7 +61,7 @@ def target_of(path: str) -> Target | None:
 class Answering:
     """Answers requests; ``trust`` is set and changed as the ConfigMap tells.
 
-    ``foreign`` says whose the data is where it is another cluster's: nothing of it is told then.
+    ``foreign`` says whose the data is where it is another installation's: nothing of it is told then.
     """
 
     def __init__(self, listing: Listing, runs: Runs, measures: Measures) -> None:

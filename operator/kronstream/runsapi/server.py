@@ -57,7 +57,8 @@ class RunsServer:
         self._doorway = Doorway(settings.certificate, settings.key)
         self._doorway.reread = lambda: self._certificate.read(settings.certificate)
         self._serving = False
-        self._store = Suitability(self._redis, Ownership(self._redis, keys, lambda: cluster_id(api)))
+        ownership = Ownership(self._redis, keys, lambda: cluster_id(api), settings.redis.installation)
+        self._store = Suitability(self._redis, ownership)
         self._answering.foreign = lambda: self._store.foreign
 
     def ready(self) -> tuple[bool, str]:

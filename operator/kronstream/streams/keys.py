@@ -191,7 +191,7 @@ class Keys:
 
     @property
     def installation(self) -> str:
-        """String: the cluster that the data belongs to."""
+        """String: the installation that the data belongs to, as `<cluster>/<name>`."""
         return self._of("installation")
 
     @property

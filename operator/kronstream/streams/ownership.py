@@ -1,4 +1,4 @@
-"""Whose the data in Redis is: the cluster that used it first. Two clusters would forget each other's jobs."""
+"""Whose the data in Redis is: the installation that used it first. Two would forget each other's jobs and pauses."""
 
 import asyncio
 import logging
@@ -17,64 +17,80 @@ Identify = Callable[[], Awaitable[str]]
 
 
 class Foreign(Unsuitable):
-    """The data belongs to another cluster; the text says what to do."""
+    """The data belongs to another installation; the text says what to do."""
+
+
+def foreign(owner: str, name: str, stream: str) -> Foreign | None:
+    """The verdict of a part that does not know its cluster but its installation's name, '' where it has none."""
+    _, named, other = owner.partition("/")
+    if not name or not named or other == name:
+        return None
+    return Foreign(
+        f"the data of stream {stream} belongs to installation {other}, and this is {name}: give this one a Redis or a "
+        f"KRONSTREAM_STREAM_NAME of its own, or, if it is a part of that one, write KRONSTREAM_INSTALLATION={other}"
+    )
 
 
 class Ownership:
-    """Claims the data for the cluster of this process, and looks whether it still is this cluster's.
+    """Claims the data for the installation of this process, and looks whether it still is this one's.
 
-    ``take_over`` is the identity of a cluster that is no more, whose data this one goes on with.
+    An installation is known by its cluster and, where it has one, its ``name`` there: ``<cluster>/<name>``. Data of the
+    same cluster without a name is taken over by the first that has one. ``take_over`` is an installation that is no
+    more, whose data this one goes on with.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, identify: Identify, take_over: str = "") -> None:
+    def __init__(self, redis: Redis, keys: Keys, identify: Identify, name: str = "", take_over: str = "") -> None:
         self._redis = redis
         self._scripts = Scripts(redis, keys, "")
         self._keys = keys
         self._identify = identify
+        self._name = name
         self._take_over = take_over
         self._cluster: str | None = None
         self._owned = False
         self._gone = asyncio.Event()
 
     async def verify(self) -> None:
-        """Raises Foreign where the data is another cluster's, and Unsuitable while it is not known which this one is.
+        """Raises Foreign where the data is another installation's, and Unsuitable while the cluster is not known.
 
         A store that lost everything is claimed anew; raises what redis-py raises.
         """
-        cluster = await self._this()
-        if not cluster:
+        mine = await self._this()
+        if not mine:
             return
-        owner = await self._scripts.run("own", cluster, self._take_over)
-        if owner == cluster:
+        heirless = {self._take_over, self._cluster or ""} - {"", mine}
+        owner = await self._scripts.run("own", mine, *sorted(heirless))
+        if owner == mine:
             self._owned = True
             return
         if self._owned:
             self._gone.set()
-        raise self._foreign(owner, cluster)
+        raise self._foreign(owner, mine)
 
     async def look(self) -> None:
         """As ``verify``, for parts that serve what operators keep: data that is nobody's yet is left so."""
-        cluster = await self._this()
-        owner = await self._redis.get(self._keys.installation) if cluster else None
-        if owner and owner != cluster:
-            raise self._foreign(str(owner), cluster)
+        mine = await self._this()
+        owner = await self._redis.get(self._keys.installation) if mine else None
+        if owner and owner not in (mine, self._cluster):
+            raise self._foreign(str(owner), mine)
 
     async def lost(self) -> None:
-        """Raises RuntimeError once another cluster took over what this one had: what is in memory is of no use then."""
+        """Raises RuntimeError once another took over what this one had: what is in memory is of no use then."""
         await self._gone.wait()
-        raise RuntimeError("another cluster took over the data in Redis")
+        raise RuntimeError("another installation took over the data in Redis")
 
-    def _foreign(self, owner: str, cluster: str) -> Foreign:
+    def _foreign(self, owner: str, mine: str) -> Foreign:
         return Foreign(
-            f"the data of stream {self._keys.base} belongs to cluster {owner}, and this is {cluster}: give this "
-            "installation a Redis or a KRONSTREAM_STREAM_NAME of its own, or, if that cluster is no more, write "
+            f"the data of stream {self._keys.base} belongs to installation {owner}, and this is {mine}: give this one "
+            "a Redis or a KRONSTREAM_STREAM_NAME of its own, or, if that one is no more, write "
             f"KRONSTREAM_TAKE_OVER={owner} for the operator"
         )
 
     async def _this(self) -> str:
+        """This installation, '' where its cluster may not be read."""
         if self._cluster is None:
             self._cluster = await self._known()
-        return self._cluster
+        return f"{self._cluster}/{self._name}" if self._cluster and self._name else self._cluster
 
     async def _known(self) -> str:
         try:
@@ -84,7 +100,7 @@ class Ownership:
             raise Unsuitable(f"it is not known yet which cluster this is: {why}") from error
         if not cluster:
             log.warning(
-                "the namespace kube-system may not be read (get namespaces): another cluster that uses the same data "
-                "in Redis would not be noticed"
+                "the namespace kube-system may not be read (get namespaces): another installation that uses the same "
+                "data in Redis would not be noticed"
             )
         return cluster

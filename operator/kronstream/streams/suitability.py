@@ -31,7 +31,7 @@ class Vitals(Protocol):
 
 class Suitability:
     """``fault`` says why Redis cannot be used, '' where it can; ``foreign`` whose the data is where it is another
-    cluster's: nothing of it may be told then.
+    installation's: nothing of it may be told then.
     """
 
     def __init__(self, redis: Redis, ownership: Ownership, vitals: Vitals | None = None) -> None:

@@ -12,6 +12,7 @@ from kronstream.settings import RedisSettings
 from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, verify
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
+from kronstream.streams.ownership import foreign
 from kronstream.streams.runqueue import RedisRunQueue
 from kronstream.streams.wires import RedisWires
 
@@ -52,7 +53,8 @@ class RedisStore:
         self._redis = connect(settings.url)
         # a connection for every queue's wait: they are made when they are needed
         self._blocking = connect(settings.url, connections=MOST_QUEUES, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
-        keys = Keys(settings.base_stream)
+        self._installation = settings.installation
+        self._keys = keys = Keys(settings.base_stream)
         self.queue: RunQueue = RedisRunQueue(self._redis, keys, settings.group, blocking=self._blocking)
         self._reading = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
         self.wires: Wires = RedisWires(self._redis, keys, settings.group, blocking=self._reading)
@@ -64,7 +66,8 @@ class RedisStore:
             await verify(self._redis)
         except Unsuitable as verdict:
             return str(verdict)
-        return ""
+        owner = str(await self._redis.get(self._keys.installation) or "")
+        return str(foreign(owner, self._installation, self._keys.base) or "")
 
     async def close(self) -> None:
         """See Store."""

@@ -39,7 +39,7 @@ async def examined(settings: RedisSettings, event_group: str, cluster: Cluster) 
         theirs = int(seconds) * 1000 + int(micros) // 1000
         return [
             *diagnosis.of_redis(info, unsuitable),
-            diagnosis.of_owner(None if owner is None else str(owner), cluster.identity),
+            diagnosis.of_owner(None if owner is None else str(owner), cluster.identity, settings.installation),
             diagnosis.of_clock(Reading("Redis'", theirs, theirs, begin, end)),
             *await _parts(redis, keys, settings.group, cluster),
             *await _events(redis, keys, event_group, cluster, theirs),
