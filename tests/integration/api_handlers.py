@@ -51,4 +51,4 @@ async def kill(payload: Any) -> None:
 @handler("api:block")
 async def block(payload: dict[str, float]) -> None:
     """Holds up the loop that it shares with others."""
-    time.sleep(payload["seconds"])  # noqa: ASYNC251 - that is the point
+    time.sleep(payload["seconds"])

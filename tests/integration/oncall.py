@@ -13,7 +13,7 @@ from pathlib import Path
 from eventually import eventually
 from integration.installation import Installation
 from integration.prometheus import Prometheus
-from unit.pagecommands import Command
+from unit.pagecommands import DOCS, FENCE, SPAN, Command
 
 BIN = Path(sys.executable).parent
 PLACES = ("ID", "NAME", "QUEUE", "RUN")
@@ -53,6 +53,11 @@ class OnCall:
         assert done.returncode == code, f"{filled}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
+    def kronstream(self, *words: str) -> str:
+        """What a command line of nobody's page prints."""
+        done = subprocess.run(["kronstream", *words], env=self.environ, capture_output=True, text=True, check=True)
+        return done.stdout
+
     def readiness(self, name: str) -> str:
         """What a process answers to /readyz: the code, and the line below it."""
         address = f"http://127.0.0.1:{self.installation.components[name].port}/readyz"
@@ -78,3 +83,10 @@ class OnCall:
     def shows(self, query: str, least: float = 0.0, most: float = math.inf) -> None:
         """Waits until the graph of a query is within bounds."""
         eventually(lambda: least <= self.graph(query) <= most, within=SCRAPED, because=query)
+
+
+def queries(page: str) -> list[str]:
+    """What a page, by its path below docs/, asks a Prometheus for: code with a metric and something done to it."""
+    text = FENCE.sub("", (DOCS / f"{page}.md").read_text("utf-8"))
+    found = [" ".join(code.split()) for _, code in SPAN.findall(text)]
+    return [code for code in found if re.search(r"\b(kronstream|process)[_:]", code) and re.search(r"[({]", code)]
