@@ -40,16 +40,17 @@ class OnCall:
             "KRONSTREAM_REDIS_URL": installation.plane.redis_url,
         }
 
-    def __call__(self, text: str, /, *, code: int = 0, given: str = "", seconds: int = 60, **places: str) -> str:
-        """What a command of the page prints, on both streams. `places` fill in its capitals; `given` is what a person
-        answers; one that does not end by itself is ended after `seconds`, with code 124."""
+    def __call__(
+        self, text: str, /, *, behind: str = "", code: int = 0, given: str = "", seconds: int = 60, **places: str
+    ) -> str:
+        """What a command of the page prints, on both streams. `places` fill in its capitals, `behind` follows it;
+        `given` is what a person answers; one that does not end by itself is ended after `seconds`, with code 124.
+        """
         assert text in self._known, f"the page has no {text}"
         self.left.discard(text)
         filled = re.sub(rf"\b({'|'.join(PLACES)})\b", lambda found: places[found[1]], text)
-        done = subprocess.run(
-            ["timeout", str(seconds), "bash", "-euo", "pipefail", "-c", filled], env=self.environ, input=given,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        shell = ["timeout", str(seconds), "bash", "-euo", "pipefail", "-c", f"{filled} {behind}"]
+        done = subprocess.run(shell, env=self.environ, input=given, capture_output=True, text=True, check=False)
         assert done.returncode == code, f"{filled}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
