@@ -80,7 +80,7 @@ WORKFLOW = ".github/workflows/image.yaml"
 NAMED = "named"  # part of a command that is run, named in a sentence
 # pages, kind, and how commands begin, as regular expressions; what runs them. The first that fits counts.
 RULES: tuple[tuple[str, str, str, str], ...] = (
-    (".*", "inline", r"(helm test|kubectl (apply|apply -k|rollout|auth can-i))$", NAMED),
+    (".*", "inline", r"(helm (test|uninstall)|kubectl (apply|apply -k|rollout|auth can-i))$", NAMED),
     ("install", "console", r"helm test |kubectl -n kronstream-system rollout ", PODS),
     ("install", "console", ".", INSTALL),
     ("images", "sh", r"make image e2e-image\nkind ", WORKFLOW),

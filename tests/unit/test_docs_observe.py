@@ -60,7 +60,11 @@ def test_metrics_that_a_page_names_are_there(page: Path) -> None:
 def said(text: str) -> list[str]:
     """What a page says that programs say: code of several words that is no command, no query, and what is slanted."""
     spans = [" ".join(code.split()) for _, code in SPAN.findall(FENCE.sub("", text))]
-    found = [code for code in spans if " " in code and code.split()[0] not in PROGRAMS and not re.search("[(={]|^[a-zA-Z]+: ", code)]
+    found = [
+        code
+        for code in spans
+        if " " in code and code.split()[0] not in PROGRAMS and not re.search("[(={]|^[a-zA-Z]+: ", code)
+    ]
     return found + [" ".join(slanted.split()) for slanted in re.findall(r"(?<![*\w])\*([A-Z][^*]+)\*(?!\*)", text)]
 
 
