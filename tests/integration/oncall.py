@@ -17,7 +17,7 @@ from unit.pagecommands import DOCS, FENCE, SPAN, Command
 
 BIN = Path(sys.executable).parent
 PLACES = ("ID", "NAME", "QUEUE", "RUN")
-SCRAPED = 20.0  # seconds until a change is in the graphs
+WITHIN = 60.0  # seconds until what was done is seen in logs, graphs and answers
 
 
 class OnCall:
@@ -73,7 +73,7 @@ class OnCall:
     def logged(self, name: str, *texts: str) -> None:
         """Waits until a process has logged all of some texts."""
         for text in texts:
-            eventually(lambda text=text: text in self.installation.log(name), within=SCRAPED, because=text)
+            eventually(lambda text=text: text in self.installation.log(name), within=WITHIN, because=text)
 
     def graph(self, query: str) -> float:
         """The largest value that a query has now; NaN where there is none."""
@@ -83,7 +83,7 @@ class OnCall:
 
     def shows(self, query: str, least: float = 0.0, most: float = math.inf) -> None:
         """Waits until the graph of a query is within bounds."""
-        eventually(lambda: least <= self.graph(query) <= most, within=SCRAPED, because=query)
+        eventually(lambda: least <= self.graph(query) <= most, within=WITHIN, because=query)
 
 
 def queries(page: str) -> list[str]:
