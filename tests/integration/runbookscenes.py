@@ -48,6 +48,11 @@ def rows(said: str) -> dict[str, list[str]]:
     return {words[0]: words for words in map(str.split, said.splitlines()) if words}
 
 
+def tells(call: OnCall, command: str, *words: str) -> None:
+    """Waits until a command prints a line that begins with these words; a worker that is held up is not live."""
+    eventually(lambda: rows(call(command)).get(words[0], [])[: len(words)] == list(words), WITHIN)
+
+
 @contextmanager
 def evicting(call: OnCall) -> Iterator[None]:
     """While Redis may evict keys."""
@@ -141,8 +146,8 @@ def no_workers(call: OnCall) -> None:
     job(call, "lonely", "api:nobody-has-it", queue="nobody")
     run(call, "lonely")
     for command in ("kronstream get workers", "kronstream workers"):
-        assert rows(call(command))["worker-1"][1] == "default=10"
-    assert rows(call("kronstream get queues"))["nobody"][1:3] == ["active", "1"]
+        tells(call, command, "worker-1", "default=10")
+    tells(call, "kronstream get queues", "nobody", "active", "1")
     call.shows('kronstream_queue_waiting{queue="nobody"} and on (queue) kronstream_queue_workers == 0', least=1)
     told = next(text for text in call.left if "HandlerAvailable" in text)
     eventually(lambda: "no live worker of queue nobody offers" in call(told, NAME="lonely"), WITHIN)
@@ -166,8 +171,8 @@ def queue_not_drained(call: OnCall) -> None:
     for _ in range(12):
         run(call, "long")
     call.shows(slots, least=1, most=1)
-    assert rows(call("kronstream get queues"))["default"][2:4] == ["2", "10"]
-    assert "worker-1" in rows(call("kronstream top --once"))
+    tells(call, "kronstream get queues", "default", "active", "2", "10")
+    tells(call, "kronstream top --once", "worker-1")
     assert "12 executions of long" in call("kronstream cancel --job NAME", NAME="long", given="y\n")
     call.shows(slots, most=0)
     call.shows(slow)
