@@ -14,7 +14,7 @@ from e2e.witness import Witness
 
 SYSTEM, JOBS = "kronstream-e2e", "kronstream-e2e-jobs"
 # each file finds the release as the one before it left it
-ORDER = ("install", "handlers", "doors", "scaling", "disruption", "upgrade", "policies", "uninstall")
+ORDER = ("install", "handlers", "doors", "pages", "scaling", "disruption", "upgrade", "policies", "uninstall")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

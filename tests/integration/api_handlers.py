@@ -1,6 +1,8 @@
 """Handlers of the jobs that the API's tests make."""
 
 import asyncio
+import os
+import time
 from typing import Any
 
 from kronstream.handlers import handler
@@ -38,3 +40,15 @@ def talk(payload: dict[str, Any]) -> None:
     print(payload["words"], flush=True)
     if payload.get("fail"):
         raise ValueError("as it was told")
+
+
+@handler("api:kill")
+async def kill(payload: Any) -> None:
+    """Takes the loop process along."""
+    os._exit(7)
+
+
+@handler("api:block")
+async def block(payload: dict[str, float]) -> None:
+    """Holds up the loop that it shares with others."""
+    time.sleep(payload["seconds"])

@@ -23,6 +23,7 @@ from kronstream.cli.main import main
 from kronstream.dev.kubectl import KubectlError
 from unit import docpage
 from unit.docpage import ROOT, code
+from unit.pagecommands import RIGHTS, claimed
 
 PAGE = ROOT / "docs" / "access-rights.md"
 ROLES = list(yaml.safe_load_all((ROOT / "deploy" / "base" / "rbac-users.yaml").read_text("utf-8")))
@@ -110,23 +111,20 @@ def applied(doored: Installation, desk: Desk) -> Installation:
 
 def test_the_examples_allow_what_is_told(applied: Installation) -> None:
     asked, review = 0, next(block.text for block in BLOCKS if REVIEW in block.text)
-    for block in BLOCKS:
-        for command, answer in zip(block.lines[::2], block.lines[1::2], strict=False):
-            if block.language != "console":
-                continue
-            _, *words = shlex.split(command.removeprefix("$ ").replace("-f review.yaml", "-f -"))
-            try:
-                said = applied.plane.kubectl(*words, stdin=review if words[0] == "create" else None)
-            except KubectlError as error:
-                said = "no" if str(error).endswith(" ended with 1: ") else str(error)
-            assert said.strip() == answer, command
-            asked += 1
+    for command in (one for one in claimed(RIGHTS) if one.kind == "console"):
+        _, *words = shlex.split(command.text.replace("-f review.yaml", "-f -"))
+        try:
+            said = applied.plane.kubectl(*words, stdin=review if words[0] == "create" else None)
+        except KubectlError as error:
+            said = "no" if str(error).endswith(" ended with 1: ") else str(error)
+        assert (said.strip(),) == command.answer, command
+        asked += 1
     assert asked >= 12
 
 
 def test_the_pipeline_sends_events_for_its_namespace_and_sees_nothing(applied: Installation, desk: Desk) -> None:
     token = applied.plane.kubectl("create", "token", "pipeline", "-n", "team-a").strip()
-    (block,) = [block for block in BLOCKS if block.language == "sh"]
+    (block,) = [command for command in claimed(RIGHTS) if command.kind == "sh"]
     (answer,) = [block for block in BLOCKS if block.language == "json"]
     script = block.text.partition("\n")[2]
     assert block.text.startswith("TOKEN=$(kubectl create token pipeline -n team-a")

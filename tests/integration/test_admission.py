@@ -21,9 +21,8 @@ from kronstream.dev.components import Component, component
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.dev.loopback import free_ports
-from unit import docpage
+from unit.pagecommands import ADMISSION, claimed
 
-PAGE = docpage.ROOT / "docs" / "admission.md"
 FOLDER = Path(__file__).parents[2] / "deploy" / "webhook"
 DENIED = 'admission webhook "validate.kronstream.dev" denied the request: '
 INVALID = 'The ScheduledJob "report" is invalid: '
@@ -134,8 +133,9 @@ def test_its_component_is_taken_by_the_api_server(kubectl: Kubectl, tmp_path: Pa
 
 def test_a_dry_run_gives_the_message_of_validate(webhook: Webhook) -> None:
     assert webhook.dry(BAD).startswith(f"{INVALID}spec.schedule: '61 * * * *': the minute field '61' is not valid")
-    (sample,) = [block for block in docpage.blocks(PAGE) if block.language == "console"]
-    assert webhook.dry(BAD).strip() == sample.lines[1]
+    (sample,) = claimed(ADMISSION)
+    assert sample.text == "kubectl apply --dry-run=server -f report.yaml"
+    assert (webhook.dry(BAD).strip(),) == sample.answer
     said = webhook.dry(job("report", only(schedule="0 9 * * 1", timeZone="Europe/Berln")))
     assert said.startswith(f"{INVALID}spec.timeZone: 'Europe/Berln' is not in the tz database")
 

@@ -5,7 +5,7 @@ control plane; and what upgrades keep.
 import base64
 import json
 import os
-import shlex
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from integration.foreign import definitions
 from kronstream.dev.binaries import find
 from kronstream.dev.controlplane import ControlPlane
 from unit.docpage import Block, blocks
+from unit.pagecommands import INSTALL, claimed
 
-INSTALL, CONFIGURE = ROOT / "docs" / "install.md", ROOT / "docs" / "configure.md"
-# what waits for Pods needs nodes: the end-to-end suite has them
-WAITS = ("helm test", "kubectl -n kronstream-system rollout")
-COMMANDS = [line.removeprefix("$ ") for block in blocks(INSTALL) if block.language == "console" for line in block.lines]
+CONFIGURE = ROOT / "docs" / "configure.md"
+COMMANDS = [command.text for command in claimed(INSTALL) if command.page == "install"]
+RENEWAL = [command.text for command in claimed(INSTALL) if command.page == "runbooks/certificate-expires"]
 VALUES = [block for block in blocks(CONFIGURE) if block.language == "yaml"]
 MADE = "kronstream.dev/certificate-made"
 
@@ -49,31 +49,42 @@ def helm(bare: BarePlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 
 def run(command: str, bare: BarePlane, home: Path) -> str:
-    """A command of the page, in the repository, as the cluster's administrator."""
-    programs = {name: str(find([name], os.environ).path(name)) for name in ("helm", "kubectl")}
-    program, *arguments = shlex.split(command)
-    environ = {**os.environ, "KUBECONFIG": str(bare.kubeconfig), "HOME": str(home)}
-    done = subprocess.run(
-        [programs[program], *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
+    """A command of a page, in the repository, as the cluster's administrator."""
+    folders = [str(Path(find([name], os.environ).path(name)).parent) for name in ("helm", "kubectl")]
+    path = ":".join([*folders, os.environ["PATH"]])
+    environ = {**os.environ, "KUBECONFIG": str(bare.kubeconfig), "HOME": str(home), "PATH": path}
+    shell = ["bash", "-euo", "pipefail", "-c", command]
+    done = subprocess.run(shell, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 @pytest.mark.timeout(400)
 def test_the_commands_in_their_order(bare: BarePlane, tmp_path: Path) -> None:
-    said = {command: run(command, bare, tmp_path) for command in COMMANDS if not command.startswith(WAITS)}
+    said = {}
+    for command in COMMANDS:
+        said[command] = run(command, bare, tmp_path)
+        if command.startswith("helm install "):
+            as_the_notes_say(said[command], bare, tmp_path)
 
     assert len(said) > 12
-    assert "helm test kronstream" in said[COMMANDS[2]]  # the notes
     (uninstalled,) = [text for command, text in said.items() if command.startswith("helm uninstall")]
     assert 'release "kronstream" uninstalled' in uninstalled
     assert "CustomResourceDefinition" in uninstalled  # kept, and told so
     assert "kronstream-worker" in said["kubectl apply --server-side -k deploy"]
 
 
-def test_some_commands_wait_for_pods() -> None:
-    assert [command for command in COMMANDS if command.startswith(WAITS)]
+def as_the_notes_say(notes: str, bare: BarePlane, home: Path) -> None:
+    """Types what the notes of the release tell, but what needs Pods; the first job is removed again."""
+    told = "\n".join(line.removeprefix("  ") for line in notes.splitlines() if line.startswith("  "))
+    assert told.startswith("helm test kronstream -n kronstream-system\n")
+    first = told[told.index("kubectl apply") : told.index("\nEOF\n") + 5]
+    assert "scheduledjob.kronstream.dev/hello created" in run(first, bare, home)
+    look, watch, door = re.findall(r"^kubectl -n .+$", told, re.MULTILINE)
+    assert "No resources found" in run(f"{look} 2>&1", bare, home)
+    assert "hello" in run(watch.removesuffix(" -w"), bare, home)
+    assert door == "kubectl -n kronstream-system port-forward service/kronstream-api 3051"
+    bare.kubectl("delete", "scheduledjob", "hello")
 
 
 @pytest.mark.parametrize("block", VALUES, ids=lambda block: f"{block.heading}-{block.line}")
@@ -92,7 +103,9 @@ def secrets(bare: BarePlane, namespace: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(bare: BarePlane, helm: Helm) -> None:
+def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(
+    bare: BarePlane, helm: Helm, tmp_path: Path
+) -> None:
     name = "keeps"
     arguments = (name, str(CHART), "-n", name, "--set", "redis.embedded.enabled=true,runs.enabled=true")
     arguments += ("--set", "webhook.enabled=true,crds.install=false")
@@ -113,7 +126,7 @@ def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(bare: BarePl
     # as helm, or the two would quarrel about the annotation
     apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-")
     bare.kubectl(*apply, stdin=json.dumps(aged))
-    helm("upgrade", *arguments)
+    as_the_runbook_says(bare, name, tmp_path)
     third = secrets(bare, name)
     renewed = third[f"{name}-kronstream-webhook-tls"]
     assert renewed["data"]["tls.crt"] != first[f"{name}-kronstream-webhook-tls"]["data"]["tls.crt"]
@@ -127,6 +140,19 @@ def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(bare: BarePl
     }
     helm("uninstall", name, "-n", name, "--no-hooks")
     assert secrets(bare, name) == {}
+
+
+def as_the_runbook_says(bare: BarePlane, name: str, home: Path) -> None:
+    """Looks for certificates that expire and renews them, where the release and its namespace have another name."""
+    said = {}
+    for command in RENEWAL:
+        filled = command.replace("kronstream-webhook-tls", f"{name}-kronstream-webhook-tls")
+        filled = filled.replace("kronstream-system", name).replace("upgrade kronstream ", f"upgrade {name} ")
+        said[command] = run(filled, bare, home)
+    told = "".join(said.values())
+    assert len(said) == 4
+    for text in (f"{name}-kronstream-webhook-tls", f"{name}-kronstream-runs-tls", "notAfter=", "has been upgraded"):
+        assert text in told
 
 
 def test_a_certificate_made_by_helm_names_its_service(helm: Helm) -> None:

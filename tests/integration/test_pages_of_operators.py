@@ -11,14 +11,10 @@ from integration.objects import Objects, scheduled
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.streams.keys import Keys
 from unit import docpage
+from unit.pagecommands import OPERATORS, claimed
 
-PAGES = ("upgrade", "admission", "operate")
-BLOCKS = [
-    (name, block)
-    for name in PAGES
-    for block in docpage.blocks(docpage.ROOT / "docs" / f"{name}.md")
-    if block.language == "sh"
-]
+# the last page ends with the removal of everything
+COMMANDS = sorted(claimed(OPERATORS), key=lambda one: ("upgrade", "admission", "operate").index(one.page))
 
 
 class Shell:
@@ -58,7 +54,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 
 def test_there_are_commands() -> None:
-    assert len(BLOCKS) >= 9
+    assert len(COMMANDS) >= 9
 
 
 @pytest.mark.timeout(400)
@@ -66,7 +62,7 @@ def test_the_commands_of_the_pages_one_after_the_other(shell: Shell) -> None:
     keys = Keys()
     shell(f"redis-cli -u $REDIS_URL set '{keys.installation}' other")
     shell(f"redis-cli -u $REDIS_URL xadd '{keys.base}' '*' a b")
-    for name, block in BLOCKS:
+    for block in COMMANDS:
         said = shell(block.text)
         if "--rdb" in block.text:
             assert (shell.folder / "kronstream.rdb").stat().st_size > 0
@@ -75,7 +71,7 @@ def test_the_commands_of_the_pages_one_after_the_other(shell: Shell) -> None:
             assert shell.plane.kubectl("get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}") in said
             set_to = shell("kubectl -n kronstream-system set env deployment/kronstream-operator -c operator --list")
             assert "KRONSTREAM_TAKE_OVER=other" in set_to
-        if block.heading == "Remove" and name == "operate" and "scheduledjobs" not in block.text:
+        if block.heading == "Remove" and block.page == "operate" and "scheduledjobs" not in block.text:
             assert "report" in shell("kubectl get scheduledjobs -A")
     assert shell("redis-cli -u $REDIS_URL --scan").strip() == ""
     assert "kronstream" not in shell("kubectl get crds,clusterroles,validatingwebhookconfigurations -o name")

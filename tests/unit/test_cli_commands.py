@@ -230,9 +230,10 @@ def test_show_tells_everything(stub: StubApi) -> None:
         "worker_id": "w-1",
         "started_at": "2026-12-24T07:00:00.000Z",
         "reason": "error",
-        "error": None,
+        "error": "ValueError: no good",
     }
-    run = execution(output="a\nb\n", error={"type": "ValueError", "message": "no good"}, attempts=[attempt])
+    lost = {**attempt, "number": 2, "reason": "worker_lost", "error": None}
+    run = execution(output="a\nb\n", error={"type": "ValueError", "message": "no good"}, attempts=[attempt, lost])
     stub.replies[f"GET /executions/{RUN}"] = Reply(value=run)
 
     lines = stub.call("show", RUN).stdout.splitlines()
@@ -245,7 +246,8 @@ def test_show_tells_everything(stub: StubApi) -> None:
     ]
     assert "Attempt:    1 of 4" in lines
     assert "Error:      ValueError: no good" in lines
-    assert "Attempt 1:  2026-12-24T07:00:00.000Z on w-1: error" in lines
+    assert "Attempt 1:  2026-12-24T07:00:00.000Z on w-1: ValueError: no good" in lines
+    assert "Attempt 2:  2026-12-24T07:00:00.000Z on w-1: worker_lost" in lines
     assert lines[-2:] == ["Output:     a", "            b"]
     assert json.loads(stub.call("show", RUN, "-o", "json").stdout) == run
 

@@ -223,6 +223,12 @@ async def test_what_a_replica_has_to_say_does_not_wait_for_its_turn() -> None:
     assert desk.writer._choose(64, now) == [job]
 
 
+def outcomes(desk: Desk) -> dict[str, float]:
+    """How many writes of a status ended so, as the metric tells."""
+    (metric,) = desk.writer._measures.status_writes.collect()
+    return {one.labels["outcome"]: one.value for one in metric.samples if one.name.endswith("_total") and one.value}
+
+
 async def test_a_status_that_the_crd_refuses_is_not_sent_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk()
     await desk.adopt(manifest())
@@ -239,6 +245,7 @@ async def test_a_status_that_the_crd_refuses_is_not_sent_again_at_once(caplog: p
         for _ in range(500):
             await asyncio.sleep(0)
     assert refused == 1
+    assert outcomes(desk) == {"failed": 1}
     assert UID in desk.stage.store.dirty
     assert caplog.text.count("refuses a status") == 1
 
@@ -263,6 +270,7 @@ async def test_a_refusal_of_one_job_holds_no_other_up(code: int) -> None:
         await until(lambda: "accepted" not in desk.stage.store.dirty)
         assert desk.writer._quiet_until == 0.0, "nothing was held up"
     assert asked == 1
+    assert outcomes(desk)["failed"] == 1, "it is seen, as one that was not answered is"
     assert "refused" in desk.stage.store.dirty
 
 

@@ -18,6 +18,7 @@ from kronstream.runsapi.settings import RunsSettings
 from kronstream.settings import OperatorSettings, RouterSettings, WorkerSettings
 from kronstream.worker import heart
 from unit.docpage import ROOT, tables
+from unit.pagecommands import FENCE, PROGRAMS, SPAN
 
 PAGE = ROOT / "docs" / "observe.md"
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
@@ -54,6 +55,33 @@ def test_metrics_are_named_by_the_rules() -> None:
 def test_metrics_that_a_page_names_are_there(page: Path) -> None:
     for name in re.findall(r"\bkronstream[_:][a-z_:0-9]+", page.read_text()):
         assert known(name), name
+
+
+def said(text: str) -> list[str]:
+    """What a page says that programs say: code of several words that is no command, no query, and what is slanted."""
+    spans = [" ".join(code.split()) for _, code in SPAN.findall(FENCE.sub("", text))]
+    found = [
+        code
+        for code in spans
+        if " " in code and code.split()[0] not in PROGRAMS and not re.search("[(={]|^[a-zA-Z]+: ", code)
+    ]
+    return found + [" ".join(slanted.split()) for slanted in re.findall(r"(?<![*\w])\*([A-Z][^*]+)\*(?!\*)", text)]
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.name)
+def test_what_a_runbook_says_that_programs_say_is_said(page: Path) -> None:
+    files = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "tests/integration").glob("runbookscenes.py")]
+    code = re.sub(r'"\s*\n\s*f?"', "", "\n".join(file.read_text() for file in files))
+    for text in said(page.read_text()):
+        for part in text.split("…"):
+            assert part.strip() in code, text
+
+
+def test_sentences_of_programs_are_found() -> None:
+    found = {text for page in RUNBOOKS for text in said(page.read_text())}
+    assert len(found) > 9
+    assert "the watch ended" in found
+    assert "Redis is being filled from the resources" in found
 
 
 @pytest.mark.parametrize("page", [PAGE, *RUNBOOKS], ids=lambda page: page.name)

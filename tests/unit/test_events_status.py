@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from kronstream.budget import Budget
+from kronstream.cluster.api import ApiError
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.events import statuswriter as writers
 from kronstream.events.sources import Source
@@ -197,6 +198,21 @@ async def test_a_higher_sequence_number_is_gone_on_from() -> None:
     await stage.adopting._step()
 
     assert (await stage.state()).seq > 40
+
+
+async def test_a_refusal_counts_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = EventStage()
+    writing = Writing(stage)
+    await stage.open(manifest())
+
+    async def refuse(*_: object) -> None:
+        raise ApiError(403, "a right is missing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.handlers, "write_status", refuse)
+        await writing.turn()
+    (metric,) = writing.writer._measures.status_writes.collect()
+    assert [(one.labels["outcome"], one.value) for one in metric.samples if one.value == 1] == [("failed", 1)]
 
 
 async def test_a_store_that_is_away_makes_handlers_deaf_once() -> None:

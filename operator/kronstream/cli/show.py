@@ -71,6 +71,6 @@ def _pairs(run: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "Error", ": ".join(str(error[name]) for name in ("type", "message") if error.get(name))
     yield "Traceback", error.get("traceback")
     for one in run["attempts"]:
-        said = (one["error"] or {}).get("message") or one["reason"] or ""
+        said = one["error"] or one["reason"]
         yield f"Attempt {one['number']}", f"{one['started_at']} on {one['worker_id']}: {said or 'no fault'}"
     yield "Output", run["output"]

@@ -231,7 +231,6 @@ class StatusWriter:
             self._pause(str(error))
             self.changed(job.uid)
             return
-        self._measures.status_writes.labels("overruled").inc()
         try:
             live = await self._jobs.get(job.namespace, job.name)
         except (ApiError, OSError, TimeoutError) as fault:
@@ -239,15 +238,18 @@ class StatusWriter:
             self.changed(job.uid)
             return
         if live is None or live["metadata"]["uid"] != job.uid:
+            self._measures.status_writes.labels("overruled").inc()
             return
         seq = int((live.get("status") or {}).get("seq") or 0)
         if seq >= state.seq:
+            self._measures.status_writes.labels("overruled").inc()
             self.take_up(job.uid, seq + 1)
         else:
             self._set_aside(job, error, MISFIT)
 
     def _set_aside(self, job: Job, error: ApiError, seconds: float) -> None:
         """A refusal that is about this job costs the others nothing; its mark stays, and it is tried again later."""
+        self._measures.status_writes.labels("failed").inc()
         self._misfit.tell(f"{job.namespace}/{job.name}: {error}")
         job.written_at = time.monotonic() + seconds
 

@@ -217,7 +217,6 @@ class StatusWriter:
             self._pause(str(error))
             self.changed(handler.uid)
             return
-        self._measures.status_writes.labels("overruled").inc()
         try:
             live = await self._handlers.get(handler.namespace, handler.name)
         except (ApiError, OSError, TimeoutError) as fault:
@@ -225,9 +224,11 @@ class StatusWriter:
             self.changed(handler.uid)
             return
         if live is None or live["metadata"]["uid"] != handler.kube_uid:
+            self._measures.status_writes.labels("overruled").inc()
             return
         known = mentioned(live.get("status") or {})
         if known > seq:
+            self._measures.status_writes.labels("overruled").inc()
             self._adopting.raise_seq(handler.uid, known + 1)
             self.changed(handler.uid)
         else:
@@ -235,6 +236,7 @@ class StatusWriter:
 
     def _set_aside(self, handler: Handler, error: ApiError, seconds: float) -> None:
         """A refusal that is about this handler costs the others nothing; it is tried again later."""
+        self._measures.status_writes.labels("failed").inc()
         self._misfit.tell(f"{handler.namespace}/{handler.name}: {error}")
         handler.written_at = time.monotonic() + seconds
         self.changed(handler.uid)
