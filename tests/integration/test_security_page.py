@@ -19,6 +19,7 @@ PARTS = {
     "operator and router": "operator",
     "worker": "worker",
     "HTTP API": "api",
+    "extension API server": "runs",
     "hook of `helm uninstall`": "withdraw",
 }
 PLACES = {"served": "team-a", "own": "sched", "cluster": "", "`kube-system`": "kube-system"}
