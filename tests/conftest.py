@@ -3,11 +3,13 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
-from integration.keeping import arrange
+from integration.keeping import arrange, together
 from kronstream.dev.binaries import find, wanted
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.errors import DevError
@@ -16,6 +18,25 @@ from kronstream.dev.kubectl import Kubectl
 # a machine that does other things too is no reason to fail
 settings.register_profile("kronstream", deadline=None)
 settings.load_profile("kronstream")
+# programs in Go collect their garbage a fourth as often: a quarter of what kube-apiserver's start costs
+os.environ.setdefault("GOGC", "400")
+
+
+class Together(LoadFileScheduling):
+    """Shares out files as they are, but for those that want the same installation: one process has them all."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._root = config.rootpath
+
+    def _split_scope(self, nodeid: str) -> str:
+        return together(self._root / nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
+    """Of `--dist loadfile`."""
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -64,17 +64,20 @@ class Served:
 
     def known(self) -> bool:
         """Whether the APIService is there."""
-        return APISERVICE in self.kubectl("get", "apiservices", "-o", "name")
+        return bool(self._apiservices())
 
     def available(self) -> bool:
         """Whether the APIService is there, and its server answers kube-apiserver."""
-        found = json.loads(self.kubectl("get", "apiservices", "-o", "json"))["items"]
-        mine = [one for one in found if one["metadata"]["name"] == APISERVICE]
         return any(
             condition["type"] == "Available" and condition["status"] == "True"
-            for one in mine
+            for one in self._apiservices()
             for condition in one.get("status", {}).get("conditions", ())
         )
+
+    def _apiservices(self) -> list[Object]:
+        # not by kubectl: who asks again and again would keep a processor busy
+        found = self.installation.objects.send("GET", "/apis/apiregistration.k8s.io/v1/apiservices")["items"]
+        return [one for one in found if one["metadata"]["name"] == APISERVICE]
 
     def executions(self, *arguments: str, kubectl: Kubectl | None = None) -> list[Object]:
         """What `kubectl get executions -o json` finds."""

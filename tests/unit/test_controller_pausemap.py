@@ -200,6 +200,31 @@ async def test_what_cannot_be_read_is_told_once_in_log_and_event(caplog: pytest.
     assert event["message"].startswith("a: until: 'never'")
 
 
+@pytest.mark.parametrize("asked", ["the store", "the API server"])
+async def test_a_change_that_comes_while_a_look_waits_for_an_answer_is_declared(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board()
+    slow, name = (board.stage.ledger, "declared_pauses") if asked == "the store" else (board.config, "read")
+    answer, waiting = getattr(slow, name), True
+
+    async def changed_meanwhile() -> Any:
+        nonlocal waiting
+        old = await answer()
+        if waiting:
+            waiting = False
+            board.config.put(config_map(a="until: never"))
+            await board.holds(lambda: board.events)  # the replica has heard of it
+        return old
+
+    board.config.put(config_map(b=f"until: {render(NOW + HOUR)}"))
+    async with running(board.map):
+        await board.holds(lambda: "b" in board.in_force)
+        monkeypatch.setattr(slow, name, changed_meanwhile)
+        board.stage.time.advance(HOUR)  # a pause that is over makes the next look ask the API server, too
+        await board.holds(lambda: set(board.in_force) == {"a"})
+
+
 @pytest.mark.parametrize("lost", ["ended", "begun", "older copy"])
 async def test_what_others_made_of_the_store_is_put_right_by_the_live_object(lost: str) -> None:
     board = Board()

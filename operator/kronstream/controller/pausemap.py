@@ -97,15 +97,19 @@ class PauseMap:
 
         Raises what Ledger raises.
         """
-        written, before = self._written, await self._declaring.in_force()
-        if written is None or (before == self._settled and not self._news.is_set()):
+        before = await self._declaring.in_force()
+        if self._written is None or (before == self._settled and not self._news.is_set()):
             return
+        written = None
         if not self._news.is_set():
             try:
                 # what this replica remembers may be old, and must not put back what others ended
                 written = await self._live()
             except _AWAY:
                 return
+        if written is None or self._news.is_set():
+            # read only now, together with the mark: what was told while an answer was awaited would be lost
+            written = self._written
         self._news.clear()
         try:
             changed = await self._declaring.declare(written)
