@@ -252,7 +252,7 @@ class OperatorSettings:
     )
     runs_patience: int = setting(
         "KRONSTREAM_RUNS_PATIENCE", "how long it may be away before its APIService is removed, so that deletions of "
-        "namespaces do not wait for it", span("5s", "1d"), 60_000, shown="60s",
+        "namespaces do not wait for it", span("5s", "1d"), 30_000, shown="30s",
     )  # fmt: skip
     metrics_port: int = setting("KRONSTREAM_METRICS_PORT", METRICS_HELP, whole(0, 65_535), 8080)
     metrics_host: str = setting(

@@ -74,7 +74,8 @@ class ChartPlane(ControlPlane):
 
     def used(self, account: str) -> Iterator[tuple[Right, Object]]:
         """What a service account asked the API server for, with the audit event."""
-        for line in self.audit.read_text("utf-8").splitlines():
+        whole, _, _ = self.audit.read_text("utf-8").rpartition("\n")  # the last line may be half written
+        for line in whole.splitlines():
             event = json.loads(line)
             if event["user"]["username"] == ACCOUNT + account and "objectRef" in event:
                 yield _right(event), event

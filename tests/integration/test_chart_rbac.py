@@ -128,11 +128,10 @@ def scheduling(site: Site) -> None:
     objects.delete(job)
     asked = Right("", "namespaces", "get", "default", "default")
     eventually(lambda: asked in {right for right, _ in site.plane.used("kronstream-operator")}, 40)
-    meta = {"name": "kronstream-pauses", "namespace": NAMESPACE}
-    pauses = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"Not.A.Namespace": "held"}}
-    (wrong,) = site.installation.apply(pauses)
-    eventually(lambda: objects.events(wrong), 30)
-    objects.delete(wrong)
+    pauses = {"metadata": {"name": "kronstream-pauses"}, "data": {"Not.A.Namespace": "held"}}
+    objects.send("POST", f"/api/v1/namespaces/{NAMESPACE}/configmaps", pauses)
+    told = Right("", "events", "create", "", NAMESPACE)
+    eventually(lambda: told in {right for right, _ in site.plane.used("kronstream-operator")}, 40)
 
 
 def gone(objects: Objects, job: Object) -> bool:
