@@ -76,7 +76,6 @@ def by_hpa(spec: Object, prometheus: Prometheus, now: int) -> tuple[float, int]:
     (metric,) = spec["metrics"]
     found = prometheus.ask(adapted(metric["external"]["metric"]))
     values = [float(one["value"][1]) for one in found]
-    Path('/tmp/ts_debug.txt').write_text(repr((found, prometheus.ask('up'), prometheus.ask('kronstream_queue_entries'), prometheus.ask('{__name__=~"kronstream:queue.*"}'))))
     assert len(values) == len(SLOTS), found
     return sum(values), replicas(values, metric["external"]["target"], now, spec["minReplicas"], spec["maxReplicas"])
 
