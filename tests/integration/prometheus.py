@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,6 +33,14 @@ class Prometheus:
                 return answer.status == 200
         except OSError:
             return False
+
+    def exemplars(self, series: str, within: float = 600.0) -> list[dict[str, Any]]:
+        """Exemplars of a series of the last seconds: each has `labels` and `value`."""
+        now = time.time()
+        query = urllib.parse.urlencode({"query": series, "start": now - within, "end": now + 1})
+        with urllib.request.urlopen(f"{self._base}/api/v1/query_exemplars?{query}", timeout=30) as answer:
+            found = json.load(answer)["data"]
+        return [exemplar for one in found for exemplar in one["exemplars"]]
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
         """The vector or scalar that an expression is now; raises AssertionError with what it said against it."""
@@ -65,7 +74,8 @@ def scraping(folder: Path, targets: Mapping[str, Sequence[int]], rules: Sequence
     program = shutil.which("prometheus")
     assert program, "prometheus is missing: bash scripts/prometheus.sh"
     command = [program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-               f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]  # fmt: skip
+               f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
+               "--enable-feature=exemplar-storage"]  # fmt: skip
     process, prometheus = Process("prometheus", command, folder / "prometheus.log"), Prometheus(port)
     process.start()
     try:

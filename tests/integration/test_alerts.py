@@ -46,6 +46,7 @@ AGE, LETTERS, ENDED = "kronstream_queue_oldest_age_seconds", "kronstream_dead_le
 STALLS, LOOPS = "kronstream_worker_loop_stalls_total", "kronstream_worker_loop_restarts_total"
 UNSENT, REDIS, LAG = "kronstream_worker_unsent", "kronstream_redis_up", "kronstream_event_stream_lag"
 TRIPS, CALLS = "kronstream_redis_roundtrip_seconds_bucket", "kronstream_api_requests_total"
+BEGUN, SKIPPED, ENTRIES = "kronstream_start_delay_seconds", "kronstream_runs_skipped_total", "kronstream_queue_entries"
 EXPIRY = "kronstream_certificate_expiry_timestamp_seconds"
 
 
@@ -80,6 +81,15 @@ def calls(good: int, bad: int) -> dict[str, str]:
         ours(CALLS, method="GET", route="/api/v1/scheduler/jobs", status="200"): f"0+{good}x60",
         ours(CALLS, method="GET", route="/api/v1/scheduler/jobs", status="500"): f"0+{bad}x60",
         ours(CALLS, method="GET", route="/readyz", status="503"): "0+50x60",
+    }
+
+
+def begins(fast: int, of: int) -> dict[str, str]:
+    """Entries of a queue that were begun within a minute, and all of them, a minute."""
+    return {
+        ours(BEGUN + "_bucket", queue="reports", le="60.0"): f"0+{fast}x90",
+        ours(BEGUN + "_bucket", queue="reports", le="+Inf"): f"0+{of}x90",
+        ours(BEGUN + "_count", queue="reports"): f"0+{of}x90",
     }
 
 
@@ -131,6 +141,25 @@ CASES = [
     Case("KronstreamCertificateExpires", {ours(EXPIRY): "86400x60"}, ("a",), "instance"),
     Case("KronstreamCertificateExpires", {ours(EXPIRY): "864000x60"}),
 ]
+# series, and the recorded values an hour on by the labels that they have beside the namespace, in thousandths
+RECORDED: list[tuple[str, dict[str, str], dict[str, float]]] = [
+    *((f"kronstream:dispatch_late:ratio_rate{window}", delays(90, 100, 90), {"": 0.1})
+      for window in ("5m", "30m", "1h", "6h")),
+    ("kronstream:start_late:ratio_rate1h", begins(75, 100), {'queue="reports"': 0.25}),
+    ("kronstream:start_late:ratio_rate1h", begins(0, 0), {}),
+    *((f"kronstream:api_faults:ratio_rate{window}", calls(75, 25), {"": 0.25}) for window in ("5m", "1h")),
+    ("kronstream:api_faults:ratio_rate1h",
+     {ours(CALLS, method="GET", route="/api/v1/scheduler/jobs", status="200"): "0+5x90"}, {"": 0}),
+    # two operators tell the same totals, and one of them began anew
+    ("kronstream:runs_ended:rate5m", ends(60, 6) | ends(60, 6, "b"),
+     {'outcome="success",reason="none"': 1, 'outcome="failed",reason="error"': 0.1}),
+    ("kronstream:runs_skipped:rate5m", {ours(SKIPPED, reason="late"): "0+60x90",
+                                        ours(SKIPPED, reason="late", instance="b"): "_x56 0+60x30"},
+     {'reason="late"': 1}),
+    ("kronstream:queue_entries:max", {ours(ENTRIES, queue="reports"): "7x90", ours(ENTRIES, queue="mail"): "0x90",
+                                      ours(ENTRIES, queue="reports", instance="b"): "7x90"},
+     {'queue="reports"': 7, 'queue="mail"': 0}),
+]
 # fmt: on
 
 
@@ -174,6 +203,39 @@ def test_every_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
     written = {"rule_files": [str(file) for file in FILES], "evaluation_interval": "1m"}
     page.write_text(yaml.safe_dump({**written, "tests": [as_test({"": alone}), as_test(others)]}, width=1_000))
     assert "SUCCESS" in promtool("test", "rules", page)
+
+
+def as_recorded(space: str, record: str, series: dict[str, str], told: dict[str, float]) -> dict[str, Any]:
+    """A case of RECORDED as promtool reads it, in a namespace of its own."""
+    samples = [
+        {"labels": f'{{namespace="{space}"{labels and ","}{labels}}}', "value": value} for labels, value in told.items()
+    ]
+    return {
+        "name": f"{space} {record}",
+        "interval": "1m",
+        "input_series": [{"series": name.replace('"k"', f'"{space}"'), "values": at} for name, at in series.items()],
+        "promql_expr_test": [{"expr": f"round({record}, 0.001)", "eval_time": "60m", "exp_samples": samples}],
+    }
+
+
+def test_every_recorded_series_has_the_value_that_it_should(tmp_path: Path) -> None:
+    tests = [as_recorded(f"case-{number}", *case) for number, case in enumerate(RECORDED)]
+    page = tmp_path / "recorded_test.yaml"
+    written = {"rule_files": [str(file) for file in FILES], "evaluation_interval": "1m"}
+    page.write_text(yaml.safe_dump({**written, "tests": tests}, width=1_000))
+    assert "SUCCESS" in promtool("test", "rules", page)
+    objectives = {rule["record"] for rule in rules() if rule.get("record", "").endswith(":objective")}
+    assert {name for name, _, _ in RECORDED} | objectives == {rule["record"] for rule in rules() if "record" in rule}
+
+
+def test_every_objective_is_held_against_something() -> None:
+    """In an alert, or on a dashboard."""
+    pages = "".join(file.read_text() for file in (ROOT / "charts/kronstream/files/dashboards").glob("*.json"))
+    asked = pages + "".join(str(rule["expr"]) for rule in rules())
+    for rule in rules():
+        if rule.get("record", "").endswith(":objective"):
+            assert rule["record"] in asked
+            assert 0 < float(rule["expr"]) < 0.05
 
 
 def test_every_alert_is_tried_both_ways() -> None:

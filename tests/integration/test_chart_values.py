@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.charting import CHART, Helm, HelmError, Object, pods
+from integration.charting import CHART, SETS, Helm, HelmError, Object, pods
 
 HOST = {"redis": {"host": "redis"}}
 
@@ -13,6 +13,12 @@ HOST = {"redis": {"host": "redis"}}
 @pytest.fixture(scope="module")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="module")
+def every(helm: Helm) -> list[list[Object]]:
+    """The objects of each value set."""
+    return [helm.render(values=values) for values in SETS]
 
 
 def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
@@ -70,6 +76,18 @@ def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
                 "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}],
             },
             r"keda cannot read the address",
+        ),
+        (
+            {
+                "redis": {"host": "", "embedded": {"enabled": True}},
+                "networkPolicy": {"enabled": True},
+                "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}],
+            },
+            r"keda asks the embedded Redis itself.*as networkPolicy\.redisFrom: ",
+        ),
+        (
+            {"monitoring": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}},
+            "scraped twice; enable one of them",
         ),
     ],
 )
@@ -139,9 +157,9 @@ def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:
     )
 
 
-def test_no_component_may_read_secrets(helm: Helm) -> None:
-    for values in sorted((CHART / "ci").glob("*-values.yaml")):
-        for item in helm.render(values=values):
+def test_no_component_may_read_secrets(every: list[list[Object]]) -> None:
+    for objects in every:
+        for item in objects:
             for rule in item.get("rules") or ():
                 resources = rule.get("resources", ()) if item["kind"].endswith("Role") else ()
                 assert not {"secrets", "*"} & set(resources)
@@ -169,3 +187,85 @@ def test_a_digest_goes_before_a_tag(helm: Helm) -> None:
     assert {item["metadata"]["name"] for item in objects if item["kind"] == "Deployment"} == {
         *("sched-operator", "sched-worker", "sched-api"),
     }
+
+
+def test_keda_shows_redis_what_it_wants_to_see(helm: Helm) -> None:
+    def shown(redis: dict[str, Any]) -> dict[str, tuple[str, str]] | None:
+        values = {"redis": redis, "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}]}
+        found = {item["kind"]: item for item in render(helm, values)}
+        triggers = found["ScaledObject"]["spec"]["triggers"]
+        if "TriggerAuthentication" not in found:
+            assert not any("authenticationRef" in trigger for trigger in triggers)
+            return None
+        login = found["TriggerAuthentication"]
+        assert {trigger["authenticationRef"]["name"] for trigger in triggers} == {login["metadata"]["name"]}
+        secrets = login["spec"].get("secretTargetRef", ())
+        return {one["parameter"]: (one["name"], one["key"]) for one in secrets}
+
+    tls = {"enabled": True, "caSecret": {"name": "redis-ca"}}
+    client = {"cert": ("redis-client", "tls.crt"), "key": ("redis-client", "tls.key")}
+    assert shown({"host": "redis"}) is None
+    assert shown({"host": "redis", "tls": {"enabled": True}}) is None
+    assert shown({"host": "redis", "tls": tls}) == {"ca": ("redis-ca", "ca.crt")}
+    assert shown({"host": "redis", "tls": {"enabled": True, "clientSecret": "redis-client"}}) == client
+    assert shown(
+        {"host": "redis", "passwordSecret": {"name": "login"}, "tls": {**tls, "clientSecret": "redis-client"}}
+    ) == {
+        "password": ("login", "password"),
+        "ca": ("redis-ca", "ca.crt"),
+        **client,
+    }
+    assert shown({"embedded": {"enabled": True}}) == {"password": ("kronstream-redis", "password")}
+
+
+def test_keda_may_be_let_to_the_embedded_redis(helm: Helm) -> None:
+    whence = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
+    values = {
+        "redis": {"embedded": {"enabled": True}},
+        "networkPolicy": {"enabled": True, "redisFrom": [whence]},
+        "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}],
+    }
+    (rule,) = named(render(helm, values), "NetworkPolicy", "kronstream-redis")["spec"]["ingress"]
+    assert whence in rule["from"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "redis"}]
+
+
+def test_every_worker_has_longer_than_its_grace(every: list[list[Object]]) -> None:
+    found = 0
+    for objects in every:
+        for pod in pods(objects):
+            for container in pod["spec"]["containers"]:
+                environ = {one["name"]: one.get("value") for one in container.get("env", ())}
+                if "KRONSTREAM_GRACE" in environ:
+                    grace = int(environ["KRONSTREAM_GRACE"].removesuffix("s"))
+                    assert pod["spec"]["terminationGracePeriodSeconds"] == grace + 10
+                    assert "lifecycle" not in container  # SIGTERM begins the drain; a hook would put it off
+                    found += 1
+    assert found > len(SETS)
+
+
+def test_servers_answer_until_their_service_forgot_them(helm: Helm) -> None:
+    objects = helm.render(values=CHART / "ci" / "network-values.yaml")
+    for name in ("api", "runs", "webhook"):
+        spec = named(objects, "Deployment", f"kronstream-{name}")["spec"]["template"]["spec"]
+        assert spec["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+        assert spec["terminationGracePeriodSeconds"] == 20
+
+
+def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
+    (monitor,) = [
+        item
+        for item in helm.render(values=CHART / "ci" / "servicemonitor-values.yaml")
+        if item["kind"] == "ServiceMonitor"
+    ]
+    plain, secret, router = monitor["spec"]["endpoints"]
+    assert (plain["port"], secret["port"], router["port"]) == ("http", "http", "router-http")
+    assert ("scheme" not in plain, secret["scheme"], "relabelings" in router) == (True, "https", False)
+    rules = [(rule["regex"], rule["action"]) for end in (plain, secret) for rule in end["relabelings"]]
+    assert rules == [("api", "drop"), ("api", "keep")]
+    (bare,) = [
+        item
+        for item in helm.render("--set", "redis.host=h,monitoring.serviceMonitor.enabled=true")
+        if item["kind"] == "ServiceMonitor"
+    ]
+    assert [end["port"] for end in bare["spec"]["endpoints"]] == ["http", "router-http"]

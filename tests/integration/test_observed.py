@@ -2,6 +2,7 @@
 
 import json
 import math
+import secrets
 import signal
 import ssl
 import urllib.error
@@ -142,6 +143,18 @@ def test_every_panel_has_data(busy: Calls, monitor: Prometheus) -> None:
                 return True
 
             eventually(data, within=WITHIN)
+
+
+def test_a_call_is_found_again_by_its_trace(busy: Calls, monitor: Prometheus) -> None:
+    trace = secrets.token_hex(16)
+
+    def told() -> bool:
+        answer = busy.get("/jobs", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        assert answer.status_code == 200, answer.text
+        found = monitor.exemplars("kronstream_api_request_seconds_bucket")
+        return trace in {exemplar["labels"]["trace_id"] for exemplar in found}
+
+    eventually(told, within=WITHIN)
 
 
 def health(installation: Installation, path: str) -> dict[str, int]:

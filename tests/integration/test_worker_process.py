@@ -189,6 +189,28 @@ def test_sigterm_lets_runs_end_and_leaves_nothing(bench: Bench, tmp_path: Path) 
     assert "ERROR" not in worker.log
 
 
+def test_a_replica_that_is_taken_away_cuts_nothing_and_takes_nothing_more(bench: Bench, tmp_path: Path) -> None:
+    """Two replicas, each full, and more that waits; one gets SIGTERM, as when an autoscaler wants fewer."""
+    gate, open_gate = tmp_path / "gate", tmp_path / "open"
+    open_gate.touch()
+    leaving = bench.worker("--concurrency", "2", "--grace", "60s").ready()
+    held = bench.dispatch("async:until", str(gate), count=2, timeout=600_000)
+    eventually(lambda: {bench.record(run).worker for run in held} == {leaving.name})
+    waiting = bench.dispatch("async:until", str(open_gate), count=6, timeout=600_000)
+
+    leaving.process.send_signal(signal.SIGTERM)
+    eventually(lambda: leaving.get("/readyz") == (503, "stopping\n"))
+    staying = bench.worker("--concurrency", "2").ready()
+    later = [bench.over(run) for run in waiting]
+    assert {(record.state, record.worker, record.attempt) for record in later} == {(State.SUCCESS, staying.name, 1)}
+    assert {bench.record(run).state for run in held} == {State.RUNNING}  # others came and went meanwhile
+
+    gate.touch()
+    assert leaving.process.wait(20) == 0
+    ended = [bench.over(run) for run in held]
+    assert {(record.state, record.worker, record.attempt) for record in ended} == {(State.SUCCESS, leaving.name, 1)}
+
+
 def test_after_the_grace_runs_are_handed_back_with_no_attempt_consumed(bench: Bench, tmp_path: Path) -> None:
     worker = bench.worker("--grace", "200ms").ready()
     mark = tmp_path / "pid"

@@ -80,6 +80,15 @@ async def test_a_look_tells_queues_workers_and_totals() -> None:
         assert line in lines, stage.text()
 
 
+async def test_a_queue_that_never_had_an_entry_is_empty_and_says_so() -> None:
+    """An autoscaler that is told nothing of a queue does nothing."""
+    stage = Stage()
+    await stage.view.look()
+    lines = stage.text().splitlines()
+    assert 'kronstream_queue_entries{queue="default"} 0.0' in lines
+    assert 'kronstream_queue_waiting{lane="high",queue="default"} 0.0' in lines
+
+
 async def test_an_old_look_is_told_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
     await stage.view.look()

@@ -112,6 +112,17 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
+{{/* What a server waits before SIGTERM: seconds. */}}
+{{- define "kronstream.linger" -}}
+{{- if . -}}
+# who still sends here while the Service forgets this Pod gets an answer
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ . }}
+{{- end -}}
+{{- end -}}
+
 {{/* Environment by name and value, sorted, so that a diff shows what changed: a map. */}}
 {{- define "kronstream.settings" -}}
 {{- range $name, $value := . }}

@@ -106,3 +106,28 @@
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* What keda shows to Redis, as the spec of a TriggerAuthentication; empty where it needs nothing. */}}
+{{- define "kronstream.redis.kedalogin" -}}
+{{- $redis := .Values.redis -}}
+{{- $secrets := list -}}
+{{- if $redis.embedded.enabled -}}
+{{- $secrets = append $secrets (dict "parameter" "password" "name" (include "kronstream.redis.embeddedsecret" .) "key" "password") -}}
+{{- else if $redis.passwordSecret.name -}}
+{{- $secrets = append $secrets (dict "parameter" "password" "name" $redis.passwordSecret.name "key" $redis.passwordSecret.key) -}}
+{{- end -}}
+{{- if and $redis.tls.enabled $redis.tls.caSecret.name -}}
+{{- $secrets = append $secrets (dict "parameter" "ca" "name" $redis.tls.caSecret.name "key" $redis.tls.caSecret.key) -}}
+{{- end -}}
+{{- if and $redis.tls.enabled $redis.tls.clientSecret -}}
+{{- range $parameter, $key := dict "cert" "tls.crt" "key" "tls.key" -}}
+{{- $secrets = append $secrets (dict "parameter" $parameter "name" $redis.tls.clientSecret "key" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $login := dict -}}
+{{- with $secrets }}{{ $_ := set $login "secretTargetRef" . }}{{ end -}}
+{{- if $redis.username -}}
+{{- $_ := set $login "env" (list (dict "parameter" "username" "name" "KRONSTREAM_REDIS_USERNAME" "containerName" "worker")) -}}
+{{- end -}}
+{{- if $login }}{{ toYaml $login }}{{ end -}}
+{{- end -}}

@@ -25,12 +25,13 @@ _NOTHING = Counts({}, {}, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the store, at ``at`` (monotonic seconds)."""
+    """One look at the store, at ``at`` (monotonic seconds); ``queues`` are those asked for, also without an entry."""
 
     counts: Counts = _NOTHING
     backlogs: Sequence[Backlog] = ()
     paused: frozenset[str] = frozenset()
     cards: Sequence[WorkerCard] = ()
+    queues: Sequence[str] = ()
     at: float = field(default_factory=time.monotonic)
 
 
@@ -55,7 +56,7 @@ class StoreView(Collector):
         names = sorted({"default", *paused, *served, *(job.queue for job in self._roster)})[:MOST_QUEUES]
         backlogs = await self._queues.backlogs(names)
         counts = await self._counting.counts()
-        self._seen = Look(counts, backlogs, paused.intersection(names), cards)
+        self._seen = Look(counts, backlogs, paused.intersection(names), cards, names)
 
     def describe(self) -> Iterator[Metric]:
         """See Collector: the families, without a look."""
@@ -71,13 +72,13 @@ class StoreView(Collector):
 def families(look: Look) -> Iterator[Metric]:
     """A look as metrics."""
     yield from _counted(look.counts)
-    yield from _lanes(look.backlogs)
+    yield from _lanes(look)
     slots: Counter[str] = Counter()
     served: Counter[str] = Counter()
     for card in look.cards:
         slots.update(card.queues)
         served.update(card.queues.keys())
-    names = sorted({*slots, *look.paused, *(backlog.queue for backlog in look.backlogs)})
+    names = sorted({*slots, *look.paused, *look.queues, *(backlog.queue for backlog in look.backlogs)})
     entries: Counter[str] = Counter()
     for backlog in look.backlogs:
         entries[backlog.queue] += backlog.entries
@@ -117,9 +118,9 @@ def _counted(counts: Counts) -> Iterator[Metric]:
                  {("run",): counts.dead, ("event",): counts.dead_events}, "kind")  # fmt: skip
 
 
-def _lanes(backlogs: Sequence[Backlog]) -> Iterator[Metric]:
-    lanes = {(one.queue, one.lane.value): one for one in backlogs}
-    for queue in {one.queue for one in backlogs}:
+def _lanes(look: Look) -> Iterator[Metric]:
+    lanes = {(one.queue, one.lane.value): one for one in look.backlogs}
+    for queue in {*look.queues, *(one.queue for one in look.backlogs)}:
         for lane in Lane:  # a lane that never had an entry is empty, and says so
             lanes.setdefault((queue, lane.value), Backlog(queue, lane, 0, 0, None))
     waiting = {key: max(0, one.entries - one.taken) for key, one in lanes.items()}
