@@ -1,6 +1,7 @@
 """One release for the whole suite. Settings are variables; docs/images.md lists them."""
 
 import base64
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -71,8 +72,14 @@ def _told(system: Cluster) -> str:
 def witness(release: Release) -> Iterator[Witness]:
     """What handlers saw."""
     secret = release.cluster.read("secret", f"{NAME}-redis")["data"]["password"]
-    with release.cluster.forwarded(f"service/{NAME}-redis", 6379) as port:
-        yield Witness(redis.Redis(port=port, password=base64.b64decode(secret).decode(), decode_responses=True))
+    password = base64.b64decode(secret).decode()
+    with contextlib.ExitStack() as stack:
+
+        def connect() -> redis.Redis:
+            port = stack.enter_context(release.cluster.forwarded(f"service/{NAME}-redis", 6379))
+            return redis.Redis(port=port, password=password, decode_responses=True)
+
+        yield Witness(connect)
 
 
 @pytest.fixture

@@ -53,6 +53,14 @@ class Load:
         """The workers' Pods that executed runs so far."""
         return {pod for seen in self.seen().values() for pod in seen.pods}
 
+    def missing(self, until: int) -> dict[str, list[int]]:
+        """By job, instants up to `until` of which no run has ended yet."""
+        lacking = {
+            name: [one for one in range(min(seen.began), until + 1, SECOND) if one not in seen.ended]
+            for name, seen in self.seen().items()
+        }
+        return {name: instants for name, instants in lacking.items() if instants}
+
     def faults(self) -> list[str]:
         """Everything that is not as it must be after `stop`, a line each."""
         jobs, seen = self._jobs(), self.seen()

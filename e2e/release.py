@@ -11,6 +11,7 @@ from e2e.cluster import ROOT, Cluster, run
 NAME = "kronstream"
 PATIENCE = 600  # seconds an upgrade may take
 HANDLERS = "e2e-handlers"
+STORAGE = os.environ.get("E2E_STORAGE", "")  # a storage class, with which Redis keeps its data
 COMPONENTS = ("operator", "worker", "api", "runs-apiserver", "webhook", "redis")
 
 
@@ -33,7 +34,7 @@ def values() -> dict[str, Any]:
                 "enabled": True,
                 "image": os.environ.get("E2E_REDIS_IMAGE", "valkey/valkey:8-alpine"),
                 "command": os.environ.get("E2E_REDIS_COMMAND", "valkey-server"),
-                "persistence": {"enabled": False},
+                "persistence": {"enabled": bool(STORAGE), "storageClass": STORAGE},
             }
         },
         "workerDefaults": {

@@ -1,8 +1,8 @@
 """Pods that are deleted, and a node that is drained, under load."""
 
 from e2e.cluster import Cluster, RefusedError
-from e2e.load import Load
-from e2e.release import NAME, Release
+from e2e.load import QUIET, Load
+from e2e.release import NAME, STORAGE, Release
 
 from eventually import eventually
 
@@ -55,6 +55,17 @@ def test_all_pods_are_gone_for_some_seconds(release: Release, load_of: Load) -> 
     settle(release, load_of)
 
 
+def test_the_pod_of_redis_is_deleted(release: Release, load_of: Load) -> None:
+    """With a volume nothing is lost; without, everything is filled in again from the resources, and jobs go on."""
+    before = load_of.seen()
+    delete_one(release.cluster, "redis")
+    load_of.run_on(10)
+    if STORAGE:
+        until = min(max(seen.began) for seen in load_of.seen().values())
+        assert all(min(seen.began) == min(before[name].began) for name, seen in load_of.seen().items())
+        eventually(lambda: load_of.missing(until) == {}, within=QUIET)
+
+
 def drain(cluster: Cluster, node: str, *options: str, limit: int) -> bool:
     """Whether the node could be emptied within `limit` seconds."""
     try:
@@ -72,10 +83,10 @@ def drain(cluster: Cluster, node: str, *options: str, limit: int) -> bool:
 def delete_one(cluster: Cluster, component: str) -> None:
     """Delete a Pod, and wait until there is another one in its place."""
     pods = cluster.pods(component)
-    gone = pods[0]["metadata"]["name"]
-    cluster("delete", "pod", gone, "--wait=true", limit=120)
+    gone = pods[0]["metadata"]
+    cluster("delete", "pod", gone["name"], "--wait=true", limit=120)
     eventually(lambda: cluster.ready(component) == len(pods), within=120)
-    assert gone not in {pod["metadata"]["name"] for pod in cluster.pods(component)}
+    assert gone["uid"] not in {pod["metadata"]["uid"] for pod in cluster.pods(component)}
 
 
 def settle(release: Release, load: Load) -> None:

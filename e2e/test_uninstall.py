@@ -2,11 +2,13 @@
 
 from e2e.cluster import Cluster
 from e2e.objects import scheduled
-from e2e.release import NAME, Release
+from e2e.release import NAME, STORAGE, Release
 
 from eventually import eventually
 
-KINDS = "deployments,statefulsets,services,poddisruptionbudgets,networkpolicies,roles,rolebindings"
+KINDS = (
+    "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,poddisruptionbudgets,networkpolicies,roles"
+)
 
 
 def test_an_uninstalled_release_leaves_jobs_and_nothing_else(release: Release, jobs: Cluster) -> None:
@@ -16,6 +18,8 @@ def test_an_uninstalled_release_leaves_jobs_and_nothing_else(release: Release, j
     assert jobs.read("scheduledjob", "stays")["spec"]["handler"] == {"function": {"name": "echo"}}
     eventually(lambda: not ours(release.cluster, "pods"), within=120)
     assert ours(release.cluster, KINDS) == []
+    claims = [claim["status"]["phase"] for claim in release.cluster.items("persistentvolumeclaims")]
+    assert claims == (["Bound"] if STORAGE else [])  # the data of Redis stays
     for kind in ("clusterroles", "clusterrolebindings", "validatingwebhookconfigurations", "priorityclasses"):
         assert ours(release.cluster, kind) == []
     # the operators made it, and the last one of them takes it away: else no namespace could be deleted any more

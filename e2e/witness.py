@@ -1,6 +1,7 @@
 """What handlers saw, read from the stream that `handlers.py` writes."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,16 +20,21 @@ class Seen:
 
 
 class Witness:
-    """Reads on where it stopped; what it read stays."""
+    """Reads on where it stopped; what it read stays. `connect` is called anew when Redis was away."""
 
-    def __init__(self, client: "redis.Redis") -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], redis.Redis]) -> None:
+        self._connect = connect
+        self._client = connect()
         self._last = "-"
         self._jobs: defaultdict[str, Seen] = defaultdict(Seen)
 
     def jobs(self) -> dict[str, Seen]:
         """By the job's name, up to now."""
-        entries: Any = self._client.xrange(STREAM, min=self._last)
+        try:
+            entries: Any = self._client.xrange(STREAM, min=self._last)
+        except redis.ConnectionError:
+            self._client = self._connect()
+            entries = self._client.xrange(STREAM, min=self._last)
         for entry, fields in entries:
             seen = self._jobs[fields["job"]]
             told = seen.began if fields["event"] == "began" else seen.ended
