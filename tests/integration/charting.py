@@ -28,14 +28,14 @@ class Helm:
     """helm on one cluster, with its files in a folder of its own."""
 
     def __init__(self, folder: Path, kubeconfig: Path | None = None) -> None:
-        self._program = find(["helm"], os.environ).path("helm")
+        self.program = find(["helm"], os.environ).path("helm")
         places = {f"HELM_{name}_HOME": str(folder / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
-        self._environ = {**os.environ, **places, "KUBECONFIG": str(kubeconfig or "/nowhere")}
+        self.environ = {**os.environ, **places, "KUBECONFIG": str(kubeconfig or "/nowhere")}
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """What it printed; raises HelmError with what it complained about."""
         done = subprocess.run(
-            [self._program, *arguments], env=self._environ, input=stdin, capture_output=True, text=True, check=False
+            [self.program, *arguments], env=self.environ, input=stdin, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise HelmError(done.stdout + done.stderr)

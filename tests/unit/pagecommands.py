@@ -69,6 +69,8 @@ def inline(text: str, page: str) -> Iterator[Command]:
 ALL = [command for path in PAGES for command in commands(path)]
 
 INSTALL = "tests/integration/test_install_page.py"
+RESTORE = "tests/integration/test_restore.py"
+UPGRADE = "tests/integration/test_upgrade_page.py"
 OPERATORS = "tests/integration/test_pages_of_operators.py"
 ADMISSION = "tests/integration/test_admission.py"
 RIGHTS = "tests/integration/test_access_rights_page.py"
@@ -78,14 +80,21 @@ MAKE = "tests/unit/test_make_in_pages.py"
 PODS = "e2e/test_pages.py"
 WORKFLOW = ".github/workflows/image.yaml"
 NAMED = "named"  # part of a command that is run, named in a sentence
-# pages, kind, and how commands begin, as regular expressions; what runs them. The first that fits counts.
+# pages (or page#heading), kind, how commands begin, as regular expressions; what runs them. The first that fits counts.
 RULES: tuple[tuple[str, str, str, str], ...] = (
-    (".*", "inline", r"(helm (test|uninstall)|kubectl (apply|apply -k|rollout|auth can-i))$", NAMED),
+    (
+        ".*",
+        "inline",
+        r"(helm (test|uninstall|rollback)|kubectl (apply|apply -k|rollout|auth can-i|apply .* -k crds))$",
+        NAMED,
+    ),
     ("install", "console", r"helm test |kubectl -n kronstream-system rollout ", PODS),
     ("install", "console", ".", INSTALL),
     ("images", "sh", r"make image e2e-image\nkind ", WORKFLOW),
     ("images", "sh", r"make ", MAKE),
     ("images", "inline|sh", r"kubectl ", PODS),
+    ("operate#(Back up|Restore)", "sh", ".", RESTORE),
+    ("upgrade#With Helm", "sh", ".", UPGRADE),
     ("upgrade|admission|operate", "sh", ".", OPERATORS),
     ("admission", "console", ".", ADMISSION),
     ("access-rights", "console|sh", ".", RIGHTS),
@@ -100,10 +109,14 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
 
 def runner(command: Command) -> str | None:
     """What runs a command: a file of tests, a workflow, `NAMED`; None where nothing does."""
-    for pages, kinds, begin, found in RULES:
-        if re.fullmatch(pages, command.page) and re.fullmatch(kinds, command.kind) and re.match(begin, command.text):
-            return found
-    return None
+    return next((rule[3] for rule in RULES if fits(rule, command)), None)
+
+
+def fits(rule: tuple[str, str, str, str], command: Command) -> bool:
+    """Whether a rule is about a command."""
+    pages, kinds, begin, _ = rule
+    where = f"{command.page}#{command.heading}" if "#" in pages else command.page
+    return all((re.fullmatch(pages, where), re.fullmatch(kinds, command.kind), re.match(begin, command.text)))
 
 
 def claimed(by: str) -> list[Command]:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from kronstream.dev.gobuild import APART, PACKAGES
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -24,6 +26,33 @@ def test_there_is_one_for_tests_image_and_chart() -> None:
     assert [file.stem for file in FILES] == ["chart", "image", "tests"]
     tests = ROOT / ".github" / "workflows" / "tests.yaml"
     assert "make test" in [step.get("run") for step in steps(tests)]
+
+
+def test_what_the_tests_need_of_debian_is_installed_and_stopped() -> None:
+    scripts = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "scripts").glob("*.sh"))
+    needed = set(re.findall(r"^\s*install_package (\S+)", scripts, re.MULTILINE))
+    assert needed == {"redis-server", "prometheus"}
+    commands = [step.get("run", "") for step in steps(ROOT / ".github" / "workflows" / "tests.yaml")]
+    (installed,) = (set(line.split()) for line in commands if "apt-get install" in line)
+    (stopped,) = (set(line.split()) for line in commands if "systemctl disable --now" in line)
+    assert needed <= installed & stopped
+
+
+def test_every_lock_and_every_go_module_is_audited() -> None:
+    text = (ROOT / ".github" / "workflows" / "image.yaml").read_text(encoding="utf-8")
+    for lock in ROOT.glob("requirements*.lock"):
+        assert f"pip-audit --strict --require-hashes --disable-pip -r {lock.name}\n" in text
+    scans = [step["run"].split() for step in steps(FILES[1]) if step.get("run", "").startswith("govulncheck ")]
+    for module in (ROOT / "operator").rglob("go.mod"):
+        programs = {name for name in PACKAGES if (name in APART) == (module.parent.name in APART)}
+        (scan,) = (words for words in scans if words[2] == str(module.parent.relative_to(ROOT)))
+        assert set(scan[3:]) == {PACKAGES[name] for name in programs}
+
+
+def test_the_chart_and_what_is_made_of_it_are_compared() -> None:
+    commands = [step.get("run", "") for step in steps(ROOT / ".github" / "workflows" / "chart.yaml")]
+    assert any("scripts.deploy --check" in command for command in commands)
+    assert "make verify" in commands
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -24,12 +25,27 @@ def main() -> None:
 
 @main.command()
 @click.option("--ready", multiple=True, help="URL that must answer 200.")
-def answers(ready: tuple[str, ...]) -> None:
-    """Exits with 0 once Redis can be used and each URL answers; with 1 after a minute, saying what did not."""
+@click.option("--trusting", multiple=True, nargs=2, help="URL that must be answered at all, and the CA's file.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(["operator", "router"]), help="One of it must live.")
+@click.option("--queue", "queues", multiple=True, help="A worker of it must live.")
+@click.option("--served", multiple=True, help="Path that the cluster's API server must answer with 200.")
+def answers(
+    ready: tuple[str, ...], trusting: tuple[tuple[str, str], ...], parts: tuple[str, ...], queues: tuple[str, ...],
+    served: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Exits with 0 once Redis can be used and everything that is named is there; with 1 a minute after what was there
+    last, saying what is not."""
     settings = read_settings(RedisSettings)
     _insist("Redis", lambda: asyncio.run(_redis(settings.url)))
+    if parts or queues:
+        what = ", ".join([*parts, *(f"worker of queue {queue}" for queue in queues)])
+        _insist(what, lambda: asyncio.run(_alive(settings, parts, queues)))
     for url in ready:
         _insist(url, lambda url=url: _asked(url))  # type: ignore[misc]
+    for url, file in trusting:
+        _insist(url, lambda url=url, file=file: _trusted(url, file))  # type: ignore[misc]
+    for path in served:
+        _insist(path, lambda path=path: asyncio.run(_served(path)))  # type: ignore[misc]
 
 
 @main.command()
@@ -72,6 +88,49 @@ async def _redis(url: str) -> None:
         await verify(redis)
     finally:
         await redis.aclose()
+
+
+async def _alive(settings: RedisSettings, parts: Iterable[str], queues: Iterable[str]) -> None:
+    """Raises ConnectionError that names what has no living part."""
+    from kronstream.cli.liveness import ALIVE
+    from kronstream.streams.connection import connect
+    from kronstream.streams.keys import Keys
+    from kronstream.streams.ledger import RedisLedger
+    from kronstream.streams.presence import presence
+
+    redis, keys = connect(settings.url), Keys(settings.base_stream)
+    try:
+        there = await presence(redis, keys)
+        served = {queue for card in await RedisLedger(redis, keys, settings.group).workers() for queue in card.queues}
+    finally:
+        await redis.aclose()
+    beats = {"operator": there.operators.values(), "router": there.routers.values()}
+    missing = [f"no {part} lives" for part in parts if all(there.now - at > ALIVE for at in beats[part])]
+    missing += [f"no worker of queue {queue} lives" for queue in queues if queue not in served]
+    if missing:
+        raise ConnectionError("; ".join(missing))
+
+
+async def _served(path: str) -> None:
+    """Asks the API server, as any account may that it knows."""
+    from kronstream.cluster.api import ClusterApi
+
+    api = await ClusterApi.connect()
+    try:
+        await api.send("GET", path)
+    finally:
+        await api.close()
+
+
+def _trusted(url: str, file: str) -> None:
+    """An answer by whoever has a certificate of this CA; what it answers to a stranger is its affair."""
+    context = ssl.create_default_context(cafile=file)
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=context):  # noqa: S310 - the chart's own URL
+            return
+    except urllib.error.HTTPError as error:
+        if error.code >= 500:
+            raise ConnectionError(f"{error.code}: {error.read(200).decode(errors='replace').strip()}") from None
 
 
 def _asked(url: str) -> None:

@@ -63,6 +63,13 @@ def of_rights(account: str, missing: Sequence[str], total: int) -> Finding:
     return Finding("RBAC", "wrong", text, "apply deploy/ (or the chart) of this version")
 
 
+def of_pool(account: str, missing: Sequence[str], total: int) -> Finding:
+    """Whether a pool of workers has all rights for Kubernetes Jobs, or none: a pool may be without them."""
+    if len(missing) == total:
+        return Finding("RBAC", "ok", f"{account} has no rights for Jobs: its pool executes no handler.job")
+    return of_rights(account, missing, total)
+
+
 def of_redis(info: Mapping[str, Any], unsuitable: str) -> Iterator[Finding]:
     """Version, policy, memory and persistence; `unsuitable` is what `verify` said."""
     if unsuitable:

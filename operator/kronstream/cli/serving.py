@@ -42,7 +42,13 @@ async def serve(
     """Make it, run it until SIGINT or SIGTERM; the exit code. ``name`` is for the log."""
     from kronstream.cluster.api import ClusterApi
 
-    api = await ClusterApi.connect()
+    try:
+        api = await ClusterApi.connect()
+    except Exception as error:  # noqa: BLE001 - a configuration that cannot be read, told in a line
+        text = " ".join(str(error).split()) or type(error).__name__
+        told = "%s ends: the cluster cannot be used: %s; set KUBECONFIG to a file with a current context"
+        log.error(told, name, text)  # noqa: TRY400 - where in the client it was found helps nobody
+        return 1
     try:
         return await serve_alone(name, lambda registry: make(api, registry), metrics_port, metrics_host)
     finally:

@@ -27,12 +27,13 @@ STREAM = "stream:events"
 
 @dataclass
 class Cluster:
-    """What was found, and what the store is asked about: jobs and EventHandlers (None: they could not be listed), and
-    which cluster it is ('': that could not be read)."""
+    """What was found, and what the store is asked about: jobs and EventHandlers (None: they could not be listed, nor
+    Deployments), and which cluster it is ('': that could not be read)."""
 
     findings: list[Finding] = field(default_factory=list)
     jobs: list[dict[str, Any]] | None = None
     handlers: list[dict[str, Any]] | None = None
+    deployments: list[dict[str, Any]] | None = None
     identity: str = ""
 
     @property
@@ -72,6 +73,13 @@ async def examined() -> Cluster:
 async def _ask(api: ClusterApi, found: Cluster) -> None:
     from kronstream.cluster.identity import cluster_id
 
+    async def deployments() -> list[Finding]:
+        found.deployments = (await api.listing(DEPLOYMENTS))[0]
+        return list(of_deployments(found.deployments, __version__))
+
+    async def accounts() -> list[Finding]:
+        return await rights(api, found.deployments)
+
     async def jobs() -> list[Finding]:
         found.jobs = await api.pages(JOBS)
         return [of_jobs(found.jobs)]
@@ -87,8 +95,8 @@ async def _ask(api: ClusterApi, found: Cluster) -> None:
     looks = (
         ("Clocks", "create selfsubjectreviews.authentication.k8s.io", _clock(api)),
         ("CRDs", "get customresourcedefinitions.apiextensions.k8s.io", _crds(api)),
-        ("RBAC", "create subjectaccessreviews.authorization.k8s.io", rights(api)),
-        ("Deployments", "list deployments.apps", _deployments(api)),
+        ("Deployments", "list deployments.apps", deployments()),
+        ("RBAC", "create subjectaccessreviews.authorization.k8s.io", accounts()),
         ("Jobs", "list scheduledjobs.kronstream.dev", jobs()),
         ("EventHandlers", "list eventhandlers.kronstream.dev", handlers()),
         ("Installation", "get namespaces", identity()),
@@ -143,7 +151,3 @@ async def _crds(api: ClusterApi) -> list[Finding]:
                 raise
             found.append(of_crd(shipped, None))
     return found
-
-
-async def _deployments(api: ClusterApi) -> list[Finding]:
-    return list(of_deployments((await api.listing(DEPLOYMENTS))[0], __version__))
