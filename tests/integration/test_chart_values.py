@@ -1,5 +1,6 @@
 """What helm says to values that cannot be used, and what certain values make."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,6 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(tmp_path_factory.mktemp("helm"))
 
 
-def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
-    text = helm("template", "kronstream", str(CHART), "-n", "sched", "-f", "-", stdin=yaml.safe_dump(values))
-    return [document for document in yaml.safe_load_all(text) if document]
-
-
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -32,7 +28,6 @@ def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
         ({"image": {"digest": "latest"}}, r"/image/digest.*does not match pattern.*sha256"),
         ({"image": {"pullPolicy": "Sometimes"}}, r"/image/pullPolicy.*must be one of"),
         ({"redis": {"port": 70000}}, r"/redis/port.*maximum: got 70,?000, want 65,?535"),
-        ({"redis": {"host": "redis://h"}}, r"/redis/host.*does not match pattern"),
         ({"redis": {"streamName": "a{b}"}}, r"/redis/streamName.*does not match pattern"),
         ({"redis": {"embedded": {"command": "redis-cli"}}}, r"/redis/embedded/command.*must be one of"),
         ({"workers": [{"queues": ["a"]}]}, r"/workers/0.*missing property 'name'"),
@@ -75,7 +70,41 @@ def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
 )
 def test_what_cannot_be_used_is_refused(helm: Helm, values: dict[str, Any], says: str) -> None:
     with pytest.raises(HelmError, match=says):
-        render(helm, {**HOST, **values})
+        helm.made({**HOST, **values})
+
+
+MISTAKES = yaml.safe_load((Path(__file__).parent / "chart_mistakes.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: " ".join(mistake["values"]))
+def test_a_mistake_is_answered_by_what_to_write(helm: Helm, mistake: Object) -> None:
+    with pytest.raises(HelmError) as caught:
+        helm.made({**HOST, **mistake["values"]})
+
+    said = str(caught.value)
+    told = said.split("these values cannot be used:\n")[1].split("\n\n", maxsplit=1)[0]
+    assert sorted(told.splitlines()) == mistake["lines"]
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"redis": {"embedded": {"enabled": True, "resources": {"limits": {"memory": 2**29 + 1}}}}},
+        {"redis": {"embedded": {"enabled": True, "resources": {"limits": {"cpu": 1}}}}},
+        {"redis": {"host": "h"}, "image": {"repository": "localhost:5000/kronstream"}},
+        {
+            "redis": {"host": "h"},
+            "webhook": {
+                "enabled": True,
+                "tls": {"existingSecret": "pair"},
+                "annotations": {"cert-manager.io/inject-ca-from-secret": "sched/pair"},
+            },
+        },
+    ],
+)
+def test_what_looks_like_a_mistake_and_is_none(helm: Helm, values: Object) -> None:
+    assert helm.made(values)
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
