@@ -96,10 +96,10 @@ def test_where_nothing_is_named_the_ports_alone_are_open(helm: Helm) -> None:
     out, into = table(helm.made({"redis": {"host": "r", "port": 6380}, "networkPolicy": {"enabled": True}}))
 
     anywhere = outside(53, 6380, 443, 6443, 8443)
-    public = {"public/80", "public6/80"}  # not the node, the private ones, the cloud's metadata
+    public = {"public/80", "public6/80", "public/443", "public6/443"}  # nobody private
     assert out == {
         "operator": anywhere,
-        "worker-default": anywhere | public,
+        "worker-default": outside(53, 6380) | public,  # without rights it does not ask the API server
         "api": anywhere,
         "test": outside(53, 6380) | {"api/3051"},
     }
@@ -119,7 +119,7 @@ def test_a_public_api_rules_of_ones_own_and_nobody_who_measures(helm: Helm) -> N
         "tests": {"enabled": False},
         "webhook": {"enabled": True},
         "api": {"service": {"type": "LoadBalancer"}},
-        "workerDefaults": {"rights": {"jobs": False}, "egress": []},
+        "workerDefaults": {"egress": []},
         "networkPolicy": {
             "enabled": True,
             "apiFrom": [{"ipBlock": {"cidr": "93.184.0.0/16"}}, {"ipBlock": {"cidr": "2606::/16"}}],

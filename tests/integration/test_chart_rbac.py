@@ -29,7 +29,7 @@ VALUES = {
     # of the two the narrower: the same rules as Roles; all other tests have them as ClusterRoles, from deploy/
     "namespaces": ["default"],
     "runs": {"enabled": True},
-    "workers": [{"name": "default", "rights": {"impersonate": ["default/maker"]}}],
+    "workers": [{"name": "default", "rights": {"jobs": True, "impersonate": ["default/maker"]}}],
 }
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
 ENVIRON = {

@@ -168,6 +168,22 @@ def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:
     )
 
 
+def test_workers_may_do_nothing_in_the_cluster_unless_it_is_said(helm: Helm) -> None:
+    values = {**HOST, "workers": [{"name": "default"}, {"name": "batch", "rights": {"jobs": True}}]}
+    objects = helm.made(values)
+    bound = {
+        (subject["name"], item["roleRef"]["name"])
+        for item in objects
+        if item["kind"].endswith("Binding")
+        for subject in item["subjects"]
+        if "worker" in subject["name"]
+    }
+    assert bound == {("kronstream-worker-batch", "kronstream-worker-batch")}
+    for name, token in (("kronstream-worker", False), ("kronstream-worker-batch", True)):
+        spec = named(objects, "Deployment", name)["spec"]["template"]["spec"]
+        assert spec["automountServiceAccountToken"] is token
+
+
 def test_no_component_may_read_secrets(helm: Helm) -> None:
     for values in sorted((CHART / "ci").glob("*-values.yaml")):
         for item in helm.render(values=values):
