@@ -112,6 +112,9 @@ one refuses; the others may rely on it.
 {{- if and .Values.api.tls.existingSecret (not .Values.api.tls.enabled) -}}
 {{- $said = append $said "api.tls.existingSecret is of no use without TLS: write api.tls.enabled=true" -}}
 {{- end -}}
+{{- if and .Values.monitoring.serviceMonitor.enabled .Values.api.enabled .Values.api.tls.enabled -}}
+{{- $said = append $said "monitoring.serviceMonitor asks all Pods by HTTP, and with api.tls.enabled the API speaks TLS: write monitoring.podMonitor.enabled=true in its place" -}}
+{{- end -}}
 {{- if and .Values.certificates.issuer.name (ne .Values.certificates.source "certManager") -}}
 {{- $said = append $said "certificates.issuer is one of cert-manager: write certificates.source=certManager" -}}
 {{- end -}}
