@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from integration.charting import CHART, CLUSTERED, RESTRICTED, SETS, Helm, Object, listed, pods, said
-from integration.foreign import definitions
+from integration.foreign import KINDS, definitions
 from kronstream.dev.kubectl import Kubectl, KubectlError
 
 APPLY = ("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "--warnings-as-errors", "-f", "-")
@@ -75,6 +75,25 @@ def test_a_lax_pod_would_be_refused(kubectl: Kubectl, helm: Helm) -> None:
 
     assert len(lax) > 5
     assert caught.value.said.count('violates PodSecurity "restricted') == len(lax)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[2])
+def test_a_field_that_another_api_lacks_would_be_refused(
+    kubectl: Kubectl, kind: tuple[str, str, str, str, Object]
+) -> None:
+    group, version, name, _, schema = kind
+    wrong = next(iter(schema["properties"])) + "s"
+    item = {"apiVersion": f"{group}/{version}", "kind": name, "metadata": {"name": "x"}, "spec": {wrong: 1}}
+
+    with pytest.raises(KubectlError, match=rf"spec\.{wrong}: field not declared in schema"):
+        kubectl(*APPLY, "--dry-run=server", stdin=json.dumps(item))
+
+
+def test_each_kind_of_others_is_among_the_sets(helm: Helm) -> None:
+    """The schemas are asked: by some set, the chart makes something of each."""
+    asked = ("certmanager", "keda", "monitoring", "servicemonitor")
+    made = {item["kind"] for name in asked for item in helm.render(values=CHART / "ci" / f"{name}-values.yaml")}
+    assert {kind[2] for kind in KINDS} <= made
 
 
 def test_lint_is_strict(helm: Helm) -> None:

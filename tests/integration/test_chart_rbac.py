@@ -33,7 +33,7 @@ VALUES = {
     # of the two the narrower, the same rules as Roles: a test below compares them; all other tests have ClusterRoles
     "namespaces": ["default"],
     "runs": {"enabled": True},
-    "workers": [{"name": "default", "rights": {"impersonate": ["default/maker"]}}],
+    "workers": [{"name": "default", "rights": {"jobs": True, "impersonate": ["default/maker"]}}],
 }
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
 ENVIRON = {

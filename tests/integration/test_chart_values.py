@@ -1,5 +1,6 @@
 """What helm says to values that cannot be used, and what certain values make."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,11 +22,6 @@ def every(helm: Helm) -> list[list[Object]]:
     return [helm.render(values=values) for values in SETS]
 
 
-def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
-    text = helm("template", "kronstream", str(CHART), "-n", "sched", "-f", "-", stdin=yaml.safe_dump(values))
-    return [document for document in yaml.safe_load_all(text) if document]
-
-
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -38,7 +34,6 @@ def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
         ({"image": {"digest": "latest"}}, r"/image/digest.*does not match pattern.*sha256"),
         ({"image": {"pullPolicy": "Sometimes"}}, r"/image/pullPolicy.*must be one of"),
         ({"redis": {"port": 70000}}, r"/redis/port.*maximum: got 70,?000, want 65,?535"),
-        ({"redis": {"host": "redis://h"}}, r"/redis/host.*does not match pattern"),
         ({"redis": {"streamName": "a{b}"}}, r"/redis/streamName.*does not match pattern"),
         ({"redis": {"embedded": {"command": "redis-cli"}}}, r"/redis/embedded/command.*must be one of"),
         ({"workers": [{"queues": ["a"]}]}, r"/workers/0.*missing property 'name'"),
@@ -93,7 +88,41 @@ def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
 )
 def test_what_cannot_be_used_is_refused(helm: Helm, values: dict[str, Any], says: str) -> None:
     with pytest.raises(HelmError, match=says):
-        render(helm, {**HOST, **values})
+        helm.made({**HOST, **values})
+
+
+MISTAKES = yaml.safe_load((Path(__file__).parent / "chart_mistakes.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: " ".join(mistake["values"]))
+def test_a_mistake_is_answered_by_what_to_write(helm: Helm, mistake: Object) -> None:
+    with pytest.raises(HelmError) as caught:
+        helm.made({**HOST, **mistake["values"]})
+
+    said = str(caught.value)
+    told = said.split("these values cannot be used:\n")[1].split("\n\n", maxsplit=1)[0]
+    assert sorted(told.splitlines()) == mistake["lines"]
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"redis": {"embedded": {"enabled": True, "resources": {"limits": {"memory": 2**29 + 1}}}}},
+        {"redis": {"embedded": {"enabled": True, "resources": {"limits": {"cpu": 1}}}}},
+        {"redis": {"host": "h"}, "image": {"repository": "localhost:5000/kronstream"}},
+        {
+            "redis": {"host": "h"},
+            "webhook": {
+                "enabled": True,
+                "tls": {"existingSecret": "pair"},
+                "annotations": {"cert-manager.io/inject-ca-from-secret": "sched/pair"},
+            },
+        },
+    ],
+)
+def test_what_looks_like_a_mistake_and_is_none(helm: Helm, values: Object) -> None:
+    assert helm.made(values)
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
@@ -157,6 +186,22 @@ def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:
     )
 
 
+def test_workers_may_do_nothing_in_the_cluster_unless_it_is_said(helm: Helm) -> None:
+    values = {**HOST, "workers": [{"name": "default"}, {"name": "batch", "rights": {"jobs": True}}]}
+    objects = helm.made(values)
+    bound = {
+        (subject["name"], item["roleRef"]["name"])
+        for item in objects
+        if item["kind"].endswith("Binding")
+        for subject in item["subjects"]
+        if "worker" in subject["name"]
+    }
+    assert bound == {("kronstream-worker-batch", "kronstream-worker-batch")}
+    for name, token in (("kronstream-worker", False), ("kronstream-worker-batch", True)):
+        spec = named(objects, "Deployment", name)["spec"]["template"]["spec"]
+        assert spec["automountServiceAccountToken"] is token
+
+
 def test_no_component_may_read_secrets(every: list[list[Object]]) -> None:
     for objects in every:
         for item in objects:
@@ -192,7 +237,7 @@ def test_a_digest_goes_before_a_tag(helm: Helm) -> None:
 def test_keda_shows_redis_what_it_wants_to_see(helm: Helm) -> None:
     def shown(redis: dict[str, Any]) -> dict[str, tuple[str, str]] | None:
         values = {"redis": redis, "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}]}
-        found = {item["kind"]: item for item in render(helm, values)}
+        found = {item["kind"]: item for item in helm.made(values)}
         triggers = found["ScaledObject"]["spec"]["triggers"]
         if "TriggerAuthentication" not in found:
             assert not any("authenticationRef" in trigger for trigger in triggers)
@@ -225,7 +270,7 @@ def test_keda_may_be_let_to_the_embedded_redis(helm: Helm) -> None:
         "networkPolicy": {"enabled": True, "redisFrom": [whence]},
         "workers": [{"name": "a", "autoscaling": {"kind": "keda"}}],
     }
-    (rule,) = named(render(helm, values), "NetworkPolicy", "kronstream-redis")["spec"]["ingress"]
+    (rule,) = named(helm.made(values), "NetworkPolicy", "kronstream-redis")["spec"]["ingress"]
     assert whence in rule["from"]
     assert rule["ports"] == [{"protocol": "TCP", "port": "redis"}]
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
-from integration.charting import CHART, ROOT, Helm, HelmError, listed
+from integration.charting import CHART, ROOT, Helm, HelmError, listed, pods
 from integration.foreign import definitions
 from kronstream.dev.binaries import find
 from kronstream.dev.controlplane import ControlPlane
@@ -103,6 +105,20 @@ def secrets(bare: BarePlane, namespace: str) -> dict[str, Any]:
     return {item["metadata"]["name"]: item for item in found if item["type"] != "helm.sh/release.v1"}
 
 
+def signers(certificate: str, bundle: bytes) -> list[bool]:
+    """Which authorities of a bundle signed a certificate (base64 of PEM)."""
+    read = x509.load_pem_x509_certificate(base64.b64decode(certificate))
+
+    def signed(authority: x509.Certificate) -> bool:
+        try:
+            read.verify_directly_issued_by(authority)
+        except InvalidSignature:
+            return False
+        return True
+
+    return [signed(authority) for authority in x509.load_pem_x509_certificates(bundle)]
+
+
 @pytest.mark.timeout(300)
 def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(
     bare: BarePlane, helm: Helm, tmp_path: Path
@@ -112,31 +128,52 @@ def test_upgrades_keep_what_was_made_and_renew_certificates_in_time(
     arguments += ("--set", "webhook.enabled=true,crds.install=false")
     helm("install", *arguments, "--create-namespace")
     first = secrets(bare, name)
-    assert set(first) == {f"{name}-kronstream-{one}" for one in ("redis", "runs-tls", "webhook-tls")}
+    made = ("redis", "runs-tls", "runs-ca", "webhook-tls", "webhook-ca")
+    assert set(first) == {f"{name}-kronstream-{one}" for one in made}
 
     helm("upgrade", *arguments, "--set", "operator.replicas=3")
     assert {key: item["data"] for key, item in secrets(bare, name).items()} == {
         key: item["data"] for key, item in first.items()
     }
 
-    old = str(int(time.time()) - 366 * 86_400)
-    aged = first[f"{name}-kronstream-webhook-tls"]
-    kept = ("name", "namespace", "labels", "annotations")
-    aged["metadata"] = {key: aged["metadata"][key] for key in kept}
-    aged["metadata"]["annotations"][MADE] = old
-    # as helm, or the two would quarrel about the annotation
-    apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-")
-    bare.kubectl(*apply, stdin=json.dumps(aged))
+    def aged(one: str, days: int) -> None:
+        item = secrets(bare, name)[f"{name}-kronstream-{one}"]
+        kept = ("name", "namespace", "labels", "annotations")
+        item["metadata"] = {key: item["metadata"][key] for key in kept}
+        item["metadata"]["annotations"][MADE] = str(int(time.time()) - days * 86_400)
+        # as helm, or the two would quarrel about the annotation
+        apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-")
+        bare.kubectl(*apply, stdin=json.dumps(item))
+
+    def shown() -> tuple[dict[str, str], bytes]:
+        """The webhook's files, and the authorities that the API server goes by."""
+        found = json.loads(bare.kubectl("get", "validatingwebhookconfigurations", "-o", "json"))["items"]
+        (bundle,) = [item["webhooks"][0]["clientConfig"]["caBundle"] for item in found]
+        return secrets(bare, name)[f"{name}-kronstream-webhook-tls"]["data"], base64.b64decode(bundle)
+
+    before = shown()
+    aged("webhook-tls", 366)
     as_the_runbook_says(bare, name, tmp_path)
-    third = secrets(bare, name)
-    renewed = third[f"{name}-kronstream-webhook-tls"]
-    assert renewed["data"]["tls.crt"] != first[f"{name}-kronstream-webhook-tls"]["data"]["tls.crt"]
-    assert third[f"{name}-kronstream-runs-tls"]["data"] == first[f"{name}-kronstream-runs-tls"]["data"]
-    found = json.loads(bare.kubectl("get", "validatingwebhookconfigurations", "-o", "json"))["items"]
-    (bundle,) = [item["webhooks"][0]["clientConfig"]["caBundle"] for item in found]
-    assert bundle == renewed["data"]["ca.crt"]
-    pods = json.loads(bare.kubectl("get", "deployments", "-n", name, "-o", "json"))["items"]
-    assert {item["metadata"]["name"] for item in pods} == {
+    renewed = shown()
+    assert renewed[0]["tls.crt"] != before[0]["tls.crt"]
+    # old and new are genuine to whoever has either authority file: the same one signed both
+    assert renewed[1] == before[1] == base64.b64decode(renewed[0]["ca.crt"])
+    for data, bundle in (before, renewed):
+        assert signers(data["tls.crt"], bundle) == [True]
+    runs = f"{name}-kronstream-runs-tls"
+    assert secrets(bare, name)[runs]["data"] == first[runs]["data"]
+
+    # the authority in its last years: the next one's certificate is shown, and that of the last one still believed
+    aged("webhook-ca", 7_300 - 729)
+    helm("upgrade", *arguments)
+    replaced = shown()
+    assert signers(replaced[0]["tls.crt"], replaced[1]) == [True, False]
+    assert signers(renewed[0]["tls.crt"], replaced[1]) == [False, True]
+    helm("upgrade", *arguments)
+    assert shown() == replaced
+
+    deployed = json.loads(bare.kubectl("get", "deployments", "-n", name, "-o", "json"))["items"]
+    assert {item["metadata"]["name"] for item in deployed} == {
         f"{name}-kronstream-{one}" for one in ("operator", "worker", "api", "runs", "webhook")
     }
     helm("uninstall", name, "-n", name, "--no-hooks")
@@ -157,15 +194,22 @@ def as_the_runbook_says(bare: BarePlane, name: str, home: Path) -> None:
 
 
 def test_a_certificate_made_by_helm_names_its_service(helm: Helm) -> None:
-    from cryptography import x509
-
     objects = helm.render("--set", "redis.host=h,webhook.enabled=true", namespace="sched")
-    (secret,) = [item for item in objects if item["kind"] == "Secret"]
+    secret, authority = [item for item in objects if item["kind"] == "Secret"]
+    assert authority["metadata"]["name"] == "kronstream-webhook-ca"
     read = [x509.load_pem_x509_certificate(base64.b64decode(secret["data"][key])) for key in ("tls.crt", "ca.crt")]
     names = read[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "kronstream-webhook.sched.svc" in names.get_values_for_type(x509.DNSName)
     read[0].verify_directly_issued_by(read[1])
     assert (read[0].not_valid_after_utc - read[0].not_valid_before_utc).days == 730
+    assert authority["data"]["tls.crt"] == secret["data"]["ca.crt"]
+    mounted = {
+        volume["secret"]["secretName"]
+        for pod in pods(objects)
+        for volume in pod["spec"]["volumes"]
+        if "secret" in volume
+    }
+    assert mounted == {"kronstream-webhook-tls"}  # the authority's key is nowhere
 
 
 def test_what_another_owns_is_not_taken(helm: Helm, bare: BarePlane) -> None:

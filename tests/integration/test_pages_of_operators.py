@@ -47,7 +47,7 @@ class Shell:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     with ControlPlane(controller_manager=True) as plane:
         # what only the development overlay has, from which a control plane of tests has its rights
-        own = ("clusterrole,clusterrolebinding", "kronstream-worker-impersonate")
+        own = ("clusterrole,clusterrolebinding", "kronstream-worker-impersonate", "kronstream-worker")
         plane.kubectl("delete", *own)
         Objects(plane).apply(scheduled("report", every="1h"))
         yield Shell(plane, tmp_path_factory.mktemp("admin"))

@@ -62,3 +62,10 @@ def test_settings_that_the_chart_makes_exist() -> None:
     everything = {env for kind in COMPONENTS.values() for env, _ in settings_of(kind)}
     assert made <= everything
     assert made <= MADE
+
+
+def test_what_the_chart_makes_is_refused_under_env() -> None:
+    rendered = "".join(text for name, text in TEMPLATES.items() if name != "_check.tpl")
+    made = set(re.findall(r"name: (KRONSTREAM_[A-Z_]+)", rendered))
+    assert len(made) > 15
+    assert set(re.findall(r'"(KRONSTREAM_[A-Z_]+)"', TEMPLATES["_check.tpl"])) == made

@@ -58,5 +58,8 @@ async def connected(connect: Callable[[], Awaitable[Client]]) -> Client:
     try:
         return await connect()
     except Exception as error:  # noqa: BLE001 - the configuration may be wrong in every way
-        message = f"this worker finds no cluster to make objects in ({type(error).__name__}: {error})"
+        message = (
+            f"this worker finds no cluster to make objects in ({type(error).__name__}: {error}); "
+            "in the chart, `rights` of its pool give it a token"
+        )
         raise Fault("NoCluster", message, codes=("NoCluster",)) from None

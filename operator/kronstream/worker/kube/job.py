@@ -28,7 +28,9 @@ from kronstream.worker.services import Services
 
 FIRST_LOOK, LONGEST_LOOK = 1.0, 15.0  # seconds between looks at the Pods of a Job none of which runs
 LAST_WORDS = 2.0  # seconds for the log of a Job that is cancelled
-RIGHT = "the service account of the workers needs the rights of deploy/base/rbac-worker.yaml on jobs.batch"
+RIGHT = (
+    "the service account of the workers needs rights on jobs.batch; in the chart, `rights.jobs` of its pool gives them"
+)
 
 log = logging.getLogger(__name__)
 
