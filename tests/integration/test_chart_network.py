@@ -77,7 +77,7 @@ def test_what_is_named_is_reached_and_nothing_else(helm: Helm) -> None:
         "runs-apiserver": common | server,
         "webhook": set(),
         "redis": set(),
-        "test": {*common, "api/3051"},
+        "test": {*common, *server, "api/3051", "webhook/9443"},
     }
     everybody = {end.name for end in OTHERS}
     assert into == {

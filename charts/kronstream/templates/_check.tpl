@@ -151,6 +151,7 @@ one refuses; the others may rely on it.
 {{- $made := dict
   "KRONSTREAM_REDIS_URL" $redis "KRONSTREAM_REDIS_USERNAME" $redis "KRONSTREAM_REDIS_PASSWORD" $redis
   "KRONSTREAM_STREAM_NAME" "redis.streamName" "KRONSTREAM_CONSUMER_GROUP" "redis.consumerGroup"
+  "KRONSTREAM_INSTALLATION" "redis.installation"
   "KRONSTREAM_LOG_FORMAT" "log.format" "KRONSTREAM_LOG_LEVEL" "log.level" "KRONSTREAM_NAMESPACES" "namespaces"
   "KRONSTREAM_PAUSES" "operator.pauses"
   "KRONSTREAM_QUEUE" $pool "KRONSTREAM_CONCURRENCY" $pool "KRONSTREAM_HANDLERS" $pool "KRONSTREAM_GRACE" $pool
