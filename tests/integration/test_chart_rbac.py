@@ -130,8 +130,13 @@ def scheduling(site: Site) -> None:
     eventually(lambda: asked in {right for right, _ in site.plane.used("kronstream-operator")}, 40)
     pauses = {"metadata": {"name": "kronstream-pauses"}, "data": {"Not.A.Namespace": "held"}}
     objects.send("POST", f"/api/v1/namespaces/{NAMESPACE}/configmaps", pauses)
-    told = Right("", "events", "create", "", NAMESPACE)
-    eventually(lambda: told in {right for right, _ in site.plane.used("kronstream-operator")}, 40)
+
+    def told() -> bool:
+        """Whether there was an Event about it."""
+        used = (right for right, _ in site.plane.used("kronstream-operator"))
+        return any((one.resource, one.verb, one.place) == ("events", "create", NAMESPACE) for one in used)
+
+    eventually(told, 40)
 
 
 def gone(objects: Objects, job: Object) -> bool:
