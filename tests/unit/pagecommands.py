@@ -85,7 +85,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     (
         ".*",
         "inline",
-        r"(helm (test|uninstall|rollback)|kubectl (apply|apply -k|rollout|auth can-i|apply .* -k crds))$",
+        r"(helm (test|uninstall|rollback|upgrade)|kubectl (apply|apply -k|rollout|auth can-i|apply .* -k crds))$",
         NAMED,
     ),
     ("install", "console", r"helm test |kubectl -n kronstream-system rollout ", PODS),
