@@ -3,8 +3,11 @@
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.connection import HiredisRespSerializer
 from redis.exceptions import RedisError
+
+from kronstream.streams.sentinel import primary_pool
 
 MINIMUM_VERSION = (7, 0)
 SOCKET_TIMEOUT = 5.0
@@ -33,6 +36,13 @@ class _PackedSSLConnection(_Packed, SSLConnection): ...
 class _PackedUnixConnection(_Packed, UnixDomainSocketConnection): ...
 
 
+class _PackedPrimaryConnection(_Packed, SentinelManagedConnection): ...
+
+
+class _PackedPrimarySSLConnection(_Packed, SentinelManagedSSLConnection): ...
+
+
+_PRIMARY: dict[bool, type] = {False: _PackedPrimaryConnection, True: _PackedPrimarySSLConnection}
 _PACKED: dict[type, type] = {
     Connection: _PackedConnection,
     SSLConnection: _PackedSSLConnection,
@@ -43,20 +53,23 @@ _PACKED: dict[type, type] = {
 def connect(url: str, *, connections: int = 8, timeout: float = SOCKET_TIMEOUT) -> Redis:
     """A client that never repeats a command by itself (only idempotent scripts may be) and waits for a free connection.
 
-    ``timeout`` seconds bound every reply; a blocking read needs a client whose timeout is longer than its block.
+    ``timeout`` seconds bound every reply; a blocking read needs a client whose timeout is longer than its block. Of a
+    URL of Sentinels it leads to the primary, whichever that is.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=timeout,
-        socket_timeout=timeout,
-        socket_connect_timeout=2.0,
-        retry=None,
-        retry_on_error=[],
-        decode_responses=True,
-        health_check_interval=0,
-    )
-    pool.connection_class = _PACKED[pool.connection_class]
+    options: dict[str, Any] = {
+        "max_connections": connections,
+        "timeout": timeout,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": 2.0,
+        "retry": None,
+        "retry_on_error": [],
+        "decode_responses": True,
+        "health_check_interval": 0,
+    }
+    pool: BlockingConnectionPool | None = primary_pool(url, _PRIMARY, **options)
+    if pool is None:
+        pool = BlockingConnectionPool.from_url(url, **options)
+        pool.connection_class = _PACKED[pool.connection_class]
     return Redis(connection_pool=pool)
 
 
