@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -28,8 +29,13 @@ def followed(watched: Watched) -> Iterator[Installation]:
     environ = {"KRONSTREAM_REDIS_URL": watched.url}
     with (
         ControlPlane() as plane,
-        Installation(plane, operators=1, routers=1, workers=1, apis=("none",), environ=environ) as installation,
+        closing(
+            Installation(plane, operators=1, routers=1, workers=1, apis=("none",), environ=environ)
+        ) as installation,
     ):
+        installation.start(*installation.components, wait=False)
+        for component in installation.components.values():
+            eventually(component.ready, within=120, because=component.name)
         yield installation
         complaints = installation.complaints()
         logs = "".join(installation.log(name) for name in installation.components)

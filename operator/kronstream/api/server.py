@@ -97,7 +97,7 @@ class Server:
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
         fault = self._store.fault or next((one.fault for one in self._following if one.fault), "")
-        return not fault, fault or f"{len(self._services.catalogue)} job(s)"
+        return not fault, fault or self._store.caveat.beside(f"{len(self._services.catalogue)} job(s)")
 
     async def run(self) -> None:
         """Serve until cancelled."""

@@ -5,11 +5,11 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
+from kronstream.streams.fitness import fleeting, unfit
 from kronstream.streams.sentinel import primary_pool
 
-MINIMUM_VERSION = (7, 0)
 SOCKET_TIMEOUT = 5.0
 
 
@@ -73,19 +73,12 @@ def connect(url: str, *, connections: int = 8, timeout: float = SOCKET_TIMEOUT) 
     return Redis(connection_pool=pool)
 
 
-async def verify(redis: Redis) -> None:
-    """Raise Unsuitable for a server that is too old, evicts keys, is a replica or is still loading."""
-    info = await redis.info()
-    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
-    if version < MINIMUM_VERSION:
-        raise Unsuitable(f"Redis {info['redis_version']} is too old: use Redis 7.0 or newer, or Valkey")
-    if info.get("role") != "master":
-        raise Unsuitable("this Redis is a replica: give the address of the primary (KRONSTREAM_REDIS_URL)")
-    if info.get("loading"):
-        raise Unsuitable("Redis is still loading its data")
-    policy = str(info.get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction":
-        raise Unsuitable(
-            f"Redis may evict keys (maxmemory-policy {policy}): run `CONFIG SET maxmemory-policy noeviction`, "
-            "and set it in redis.conf"
-        )
+async def verify(redis: Redis) -> str:
+    """Raise Unsuitable for a server that must not be used; answers what one that may would lose, '' for nothing."""
+    try:
+        info = await redis.info()
+    except NoPermissionError as error:
+        raise Unsuitable(f"the ACL user may not run INFO: add +info to its rights ({error})") from error
+    if fault := unfit(info):
+        raise Unsuitable(fault)
+    return fleeting(info)

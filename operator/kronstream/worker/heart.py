@@ -97,7 +97,7 @@ class Heart:
             self._vitals.answered(time.monotonic() - began)
         if fault and self._readiness.store != fault:
             log.warning("no runs are taken: %s", fault)
-        self._readiness.store = fault
+        self._readiness.store, self._readiness.caveat = fault, self._store.caveat
         if self._fit != (not fault):
             self._fit = not fault
             await self._let_go()

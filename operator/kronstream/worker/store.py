@@ -13,6 +13,7 @@ from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, v
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
 from kronstream.streams.runqueue import RedisRunQueue
+from kronstream.streams.suitability import Caveat
 from kronstream.streams.wires import RedisWires
 
 
@@ -22,6 +23,11 @@ class Store(Protocol):
     queue: RunQueue
     externals: Externals
     wires: Wires
+
+    @property
+    def caveat(self) -> str:
+        """What is to be known of a store that is fit, as far as it was looked at; empty when there is nothing."""
+        ...
 
     async def fault(self) -> str:
         """What to change before the store may be used; empty when it is fit. Raises what the store raises."""
@@ -57,11 +63,17 @@ class RedisStore:
         self._reading = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
         self.wires: Wires = RedisWires(self._redis, keys, settings.group, blocking=self._reading)
         self.externals: Externals = RedisExternals(self._redis, keys, settings.group)
+        self._caveat = Caveat()
+
+    @property
+    def caveat(self) -> str:
+        """See Store."""
+        return self._caveat.text
 
     async def fault(self) -> str:
         """See Store."""
         try:
-            await verify(self._redis)
+            self._caveat.note(await verify(self._redis))
         except Unsuitable as verdict:
             return str(verdict)
         return ""
