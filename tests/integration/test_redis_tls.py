@@ -164,7 +164,7 @@ def test_a_job_runs_and_nothing_is_refused(guarded: Guarded, inside: Installatio
         assert calls.get("/jobs").status_code == 200
         assert calls.get("/queues").status_code == 200
         event = {"specversion": "1.0", "id": "e-1", "source": "/shop", "type": "order.placed", "data": {}}
-        told = calls.post("/events", json=event)
+        told = calls.post("/events", json=event, headers={"Content-Type": "application/cloudevents+json"})
         assert told.status_code == 202, told.text
     status = eventually(lambda: inside.objects.get(heard).get("status", {}).get("triggerCount"), within=20)
 

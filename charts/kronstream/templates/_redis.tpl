@@ -27,7 +27,7 @@
 {{- end -}}
 
 {{- define "kronstream.redis.host" -}}
-{{- if .Values.redis.sentinel.master }}{{ fail "redis.sentinel: what asks one host of Redis cannot follow Sentinels" }}{{ end -}}
+{{- if .Values.redis.sentinel.master }}{{ fail "redis.sentinel: autoscaling.kind keda asks one host of Redis, it does not follow Sentinels; say hpa" }}{{ end -}}
 {{- if .Values.redis.embedded.enabled }}{{ include "kronstream.fullname" . }}-redis{{ else }}{{ .Values.redis.host }}{{ end -}}
 {{- end -}}
 

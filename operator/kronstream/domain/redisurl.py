@@ -44,17 +44,17 @@ class Sentinels:
 
 def sentinels(url: str) -> Sentinels | None:
     """The Sentinels of a URL, None where it is a server's. Raises ValueError where it can be neither."""
-    parts = urlsplit(url)
-    if not parts.scheme.endswith(SENTINEL):
+    scheme, place, path, query = _split(url)
+    if not scheme.endswith(SENTINEL):
         return None
-    scheme = parts.scheme.removesuffix(SENTINEL)
-    login, at, hosts = parts.netloc.rpartition("@")
-    name, _, database = parts.path.removeprefix("/").partition("/")
+    scheme = scheme.removesuffix(SENTINEL)
+    login, at, hosts = place.rpartition("@")
+    name, _, database = path.removeprefix("/").partition("/")
     if scheme not in ("redis", "rediss") or not _NAME.fullmatch(name):
         raise ValueError(SENTINEL_FORM)
     if database and not (database.isascii() and database.isdigit()):
         raise ValueError(SENTINEL_FORM)
-    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in _OWN], quote_via=quote)
+    query = urlencode([(key, value) for key, value in parse_qsl(query) if key not in _OWN], quote_via=quote)
     server = f"{scheme}://{login}{at}primary/{database or 0}{'?' if query else ''}{query}"
     found = tuple(_host(host) for host in hosts.split(","))
     if len(found) > MOST_SENTINELS:
@@ -64,7 +64,7 @@ def sentinels(url: str) -> Sentinels | None:
 
 def sentinel_login(url: str) -> tuple[str, str]:
     """User and password that a URL says for the Sentinels themselves, '' where it says none."""
-    said = dict(parse_qsl(urlsplit(url).query))
+    said = dict(parse_qsl(_split(url)[3]))
     username, password = (said.get(key, "") for key in _OWN)
     return username, password
 
@@ -82,19 +82,26 @@ def checked(url: str) -> str:
 
 def with_login(url: str, username: str, password: str) -> str:
     """A URL with user and password in it, where it has none of its own."""
-    parts = urlsplit(url)
-    if not (username or password) or "@" in parts.netloc:
+    scheme, place, _, _ = _split(url)
+    if not (username or password) or "@" in place:
         return url
-    return parts._replace(netloc=f"{quote(username, safe='')}:{quote(password, safe='')}@{parts.netloc}").geturl()
+    return f"{scheme}://{quote(username, safe='')}:{quote(password, safe='')}@{url[len(scheme) + 3 :]}"
 
 
 def with_sentinel_login(url: str, username: str, password: str) -> str:
     """A URL of Sentinels with their own user and password in it, where it has none; others as they are."""
-    parts = urlsplit(url)
-    if not (username or password) or not parts.scheme.endswith(SENTINEL) or any(sentinel_login(url)):
+    if not (username or password) or not _split(url)[0].endswith(SENTINEL) or any(sentinel_login(url)):
         return url
     more = urlencode([pair for pair in zip(_OWN, (username, password), strict=True) if pair[1]], quote_via=quote)
-    return parts._replace(query=f"{parts.query}&{more}" if parts.query else more).geturl()
+    return f"{url}{'&' if '?' in url else '?'}{more}"
+
+
+def _split(url: str) -> tuple[str, str, str, str]:
+    """Scheme, place, path and query. Newer Pythons' urlsplit takes no host before one in brackets."""
+    scheme, _, rest = url.partition("://")
+    rest, _, query = rest.partition("?")
+    place, slash, path = rest.partition("/")
+    return scheme.lower(), place, slash + path, query
 
 
 def _of_server(url: str) -> bool:

@@ -16,7 +16,7 @@ from kronstream.worker.loopprocess import LoopProcess
 from kronstream.worker.store import Store
 
 BEAT_EVERY = 1.0  # seconds
-CHECK_EVERY = 60.0  # seconds between looks at the server's settings while all is well
+CHECK_EVERY = 10.0  # seconds between looks at the server's settings while all is well
 SWEEP_EVERY = 1.0  # seconds
 TIDY_EVERY = 60.0  # seconds between looks for consumers that are gone
 STUCK = 60.0  # seconds without a heartbeat being tried; every call in between is bounded by far less
