@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from integration.calls import Calls
 from integration.charting import ROOT, Helm, Object, pods
 from integration.installation import Installation
 from integration.objects import handling, ready, scheduled
+from kronstream.dev.components import KRONSTREAM
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.pki import Authority, KeyPair
@@ -128,9 +130,14 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 
 @pytest.fixture(scope="module")
-def inside(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def environ(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What every part is told of Redis."""
+    return guarded.environ(Helm(tmp_path_factory.mktemp("helm")))
+
+
+@pytest.fixture(scope="module")
+def inside(environ: dict[str, str]) -> Iterator[Installation]:
     """Each part once, in that Redis."""
-    environ = guarded.environ(Helm(tmp_path_factory.mktemp("helm")))
     with (
         ControlPlane() as plane,
         closing(
@@ -153,7 +160,13 @@ def denied(guarded: Guarded) -> list[str]:
         return [f"{one['username']}: {one['reason']} {one['object']} ({one['context']})" for one in admin.acl_log()]
 
 
-def test_a_job_runs_and_nothing_is_refused(guarded: Guarded, inside: Installation) -> None:
+def doctor(inside: Installation, environ: dict[str, str]) -> str:
+    """What `kronstream doctor` says as the same user of Redis."""
+    environ = {**os.environ, **environ, "KUBECONFIG": str(inside.plane.kubeconfig)}
+    return subprocess.run([*KRONSTREAM, "doctor"], env=environ, capture_output=True, text=True, check=False).stdout
+
+
+def test_a_job_runs_and_nothing_is_refused(guarded: Guarded, inside: Installation, environ: dict[str, str]) -> None:
     (job,) = inside.apply(scheduled("steady", every="1s", function="probe:note"))
     inside.wait(job, ready, 20)
     (heard,) = inside.apply(handling("heard", "order.placed", action={"runJob": {"name": "steady"}}))
@@ -161,14 +174,15 @@ def test_a_job_runs_and_nothing_is_refused(guarded: Guarded, inside: Installatio
 
     eventually(lambda: len(inside.seen(job)) >= 2, within=20)
     with Calls(inside.url("api-1")) as calls:
-        assert calls.get("/jobs").status_code == 200
-        assert calls.get("/queues").status_code == 200
+        for path in ("/jobs", "/queues", "/workers", "/stats", "/dead-letters", "/event-handlers"):
+            assert calls.get(path).status_code == 200
         event = {"specversion": "1.0", "id": "e-1", "source": "/shop", "type": "order.placed", "data": {}}
         told = calls.post("/events", json=event, headers={"Content-Type": "application/cloudevents+json"})
         assert told.status_code == 202, told.text
     status = eventually(lambda: inside.objects.get(heard).get("status", {}).get("triggerCount"), within=20)
 
     assert status
+    assert "ok     Redis: version" in doctor(inside, environ)
     assert denied(guarded) == []
     assert "cannot be counted" not in inside.log("api-1")
 

@@ -218,21 +218,20 @@ def test_one_that_keeps_nothing_on_disk_is_used_with_a_word(alone: Alone, job: O
 
 
 def test_a_clock_that_is_off_is_told(alone: Alone, tmp_path: Path) -> None:
-    """Both clocks are measured by who fires and by who acts on events; a worker decides nothing by its own."""
+    """Who fires and who acts on events compare theirs with both others, a worker with that of Redis."""
     (tmp_path / "sitecustomize.py").write_text(AHEAD)
     environ = {**alone.served.environ, "PYTHONPATH": str(tmp_path)}
-    wrong = [component(alone.served.plane, role, 2, environ=environ) for role in ("operator", "router")]
-    for part in wrong:
+    wrong = {role: component(alone.served.plane, role, 2, environ=environ) for role in ("operator", "router", "worker")}
+    for part in wrong.values():
         part.process.start()
     try:
-        for part in wrong:
-            eventually(lambda part=part: "ahead of Redis's and" in readiness(part), within=120, because=part.name)
-            line = readiness(part)
-            assert line.startswith("200 ")
-            assert "; this machine's clock is 5.0 s ahead of Redis's and " in line
-            assert line.rstrip().endswith(" s ahead of the API server's: set it by NTP")
+        for role, part in wrong.items():
+            eventually(lambda part=part: " s ahead of Redis's" in readiness(part), within=120, because=role)
+            server = "" if role == "worker" else r" and [45]\.\d s ahead of the API server's"
+            line = re.compile(rf"200 .*; .*clock is [45]\.\d s ahead of Redis's{server}: set it by NTP$")
+            eventually(lambda part=part, line=line: line.match(readiness(part)), within=40)
             eventually(lambda part=part: "clocks differ, and" in part.process.log.path.read_text(), within=20)
     finally:
-        for part in wrong:
+        for part in wrong.values():
             part.process.stop()
     assert "clock" not in alone.readiness("operator-1")
