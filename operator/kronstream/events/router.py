@@ -113,10 +113,9 @@ class Router:
             why = f": {self._absence.fault}" if self._absence.fault else ""
             return False, f"not every EventHandler is known yet{why}"
         faults = [source.fault for source in self._sources if source.fault]
-        told = f"; {faults[0]}" if faults else ""
-        return True, self._caveat.beside(
-            f"{len(self._table)} event handler(s), {len(self._pulse.live)} router(s){told}"
-        )
+        more = "".join(f"; {one}" for one in (*faults[:1], self._clocks()) if one)
+        line = f"{len(self._table)} event handler(s), {len(self._pulse.live)} router(s){more}"
+        return True, self._caveat.beside(line)
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
