@@ -58,9 +58,12 @@ def render(helm: Helm, values: dict[str, Any]) -> list[Object]:
         ({"redis": {"host": "", "existingSecret": {"name": "s"}, "tls": {"enabled": True}}}, r"belong to redis\.host"),
         ({"redis": {"host": "h", "username": "u"}}, r"redis\.username needs a password"),
         ({"redis": {"sentinel": {"addresses": ["redis://h"]}}}, r"/redis/sentinel/addresses/0.*does not match pattern"),
-        ({"redis": {"sentinel": {"master": "m", "addresses": ["h"]}}}, r"say exactly one of .*; 2 are said"),
+        (
+            {"redis": {"host": "h", "sentinel": {"master": "m", "addresses": ["i"]}}},
+            r"say exactly one of .*; 2 are said",
+        ),
         ({"redis": {"host": "", "sentinel": {"master": "m"}}}, r"needs redis\.sentinel\.addresses"),
-        ({"redis": {"sentinel": {"addresses": ["h"]}}}, r"needs redis\.sentinel\.master"),
+        ({"redis": {"host": "h", "sentinel": {"addresses": ["i"]}}}, r"needs redis\.sentinel\.master"),
         (
             {"redis": {"host": "", "sentinel": {"master": "m", "addresses": ["h"], "username": "u"}}},
             r"redis\.sentinel\.username needs a password",
