@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 # every repetition is bounded: a text made to be slow must not be
 _PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)(?P<user>[^\s:/@]{0,128}):\S{0,512}@", re.IGNORECASE)
+_QUERIED = re.compile(r"(?P<key>[?&](?:sentinel_|ssl_)?password=)[^&\s\"']{1,512}", re.IGNORECASE)
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
 _INTERNAL = frozenset({"k8s_skip", "settings"})  # kopf's own, never for people
 _BOUND: ContextVar[Callable[[], Mapping[str, object]]] = ContextVar("bound", default=dict)
@@ -27,7 +28,9 @@ def bind(fields: Callable[[], Mapping[str, object]]) -> None:
 
 def masked(text: str) -> str:
     """The text with the password of every URL in it replaced by `***`."""
-    return _PASSWORD.sub(r"\g<scheme>\g<user>:***@", text) if "://" in text else text
+    if "://" not in text:
+        return text
+    return _QUERIED.sub(r"\g<key>***", _PASSWORD.sub(r"\g<scheme>\g<user>:***@", text))
 
 
 def stamp(seconds: float) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
-from kronstream.domain import address, duration, quantity, target
+from kronstream.domain import address, duration, quantity, redisurl, target
 from kronstream.domain.limits import Gate, Limits, function_gate, queue_gate
 
 MOST_QUEUES, MOST_SLOTS = 32, 10_000
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-SCHEMES = ("redis", "rediss", "unix")
 MOST_LIMITS = 100
 
 _VISIBLE = re.compile(r"[!-~]{1,255}")
@@ -199,23 +197,7 @@ def resource_kinds(text: str) -> tuple[str, ...]:
 
 def redis_url(text: str) -> str:
     """Reads a Redis URL; its text is never part of a message, for it may hold a password."""
-    instead = "write redis://[user:password@]host:port/db, rediss://… for TLS, or unix:///path"
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in SCHEMES and parts.port != 0 and (parts.scheme == "unix" or bool(parts.hostname))
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(instead)
-    return text
-
-
-def redis_login(url: str, username: str, password: str) -> str:
-    """A Redis URL with user and password in it, where it has none of its own."""
-    parts = urlsplit(url)
-    if not (username or password) or "@" in parts.netloc:
-        return url
-    return parts._replace(netloc=f"{quote(username, safe='')}:{quote(password, safe='')}@{parts.netloc}").geturl()
+    return redisurl.checked(text)
 
 
 def worker_limits(text: str) -> Limits:

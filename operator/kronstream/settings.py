@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kronstream.domain import address
+from kronstream.domain import address, redisurl
 from kronstream.domain.limits import Limits
 from kronstream.readers import (
     allowed_addresses,
@@ -20,7 +20,6 @@ from kronstream.readers import (
     namespace_name,
     printed,
     queue_slots,
-    redis_login,
     redis_url,
     resource_kinds,
     service_port,
@@ -55,16 +54,26 @@ class LogSettings:
 class RedisSettings:
     """Where the streams are. The URL may hold a password and stays out of the repr.
 
-    `username` and `password` become part of a URL that has neither: a Secret of others holds a password as it is.
+    Users and passwords become part of a URL that has none: a Secret of others holds a password as it is.
     """
 
-    url: str = setting("KRONSTREAM_REDIS_URL", "where Redis is", redis_url, "redis://127.0.0.1:6379/0", secret=True)
+    url: str = setting(
+        "KRONSTREAM_REDIS_URL", "where Redis is, or its Sentinels", redis_url, "redis://127.0.0.1:6379/0", secret=True
+    )
     username: str = setting(
         "KRONSTREAM_REDIS_USERNAME", "user at Redis, where the URL names none", visible, "", shown="none"
     )
     password: str = setting(
         "KRONSTREAM_REDIS_PASSWORD", "its password, where the URL has none", printed, "", secret=True, shown="none"
     )
+    sentinel_username: str = setting(
+        "KRONSTREAM_REDIS_SENTINEL_USERNAME", "user at the Sentinels, where the URL names none", visible, "",
+        shown="none",
+    )  # fmt: skip
+    sentinel_password: str = setting(
+        "KRONSTREAM_REDIS_SENTINEL_PASSWORD", "its password, where the URL has none", printed, "", secret=True,
+        shown="none",
+    )  # fmt: skip
     base_stream: str = setting(
         "KRONSTREAM_STREAM_NAME", "stream of the default queue; every other key derives from it", stream_name,
         DEFAULT_STREAM,
@@ -76,7 +85,9 @@ class RedisSettings:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", redis_login(self.url, self.username, self.password))
+        url = redisurl.with_login(self.url, self.username, self.password)
+        url = redisurl.with_sentinel_login(url, self.sentinel_username, self.sentinel_password)
+        object.__setattr__(self, "url", url)
 
 
 @dataclass(frozen=True)

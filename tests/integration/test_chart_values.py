@@ -7,6 +7,9 @@ import pytest
 import yaml
 
 from integration.charting import CHART, SETS, Helm, HelmError, Object, pods
+from kronstream.domain import redisurl
+from kronstream.setting import read_settings
+from kronstream.settings import RedisSettings
 
 HOST = {"redis": {"host": "redis"}}
 
@@ -55,6 +58,17 @@ def every(helm: Helm) -> list[list[Object]]:
         ({"redis": {"host": "h", "embedded": {"enabled": True}}}, r"say exactly one of .*; 2 are said"),
         ({"redis": {"host": "", "existingSecret": {"name": "s"}, "tls": {"enabled": True}}}, r"belong to redis\.host"),
         ({"redis": {"host": "h", "username": "u"}}, r"redis\.username needs a password"),
+        ({"redis": {"sentinel": {"addresses": ["redis://h"]}}}, r"/redis/sentinel/addresses/0.*does not match pattern"),
+        (
+            {"redis": {"host": "h", "sentinel": {"master": "m", "addresses": ["i"]}}},
+            r"say exactly one of .*; 2 are said",
+        ),
+        ({"redis": {"host": "", "sentinel": {"master": "m"}}}, r"needs redis\.sentinel\.addresses"),
+        ({"redis": {"host": "h", "sentinel": {"addresses": ["i"]}}}, r"needs redis\.sentinel\.master"),
+        (
+            {"redis": {"host": "", "sentinel": {"master": "m", "addresses": ["h"], "username": "u"}}},
+            r"redis\.sentinel\.username needs a password",
+        ),
         ({"workers": [{"name": "a"}, {"name": "a"}]}, r"two pools are called a"),
         ({"workers": [{"name": "a", "rights": {"impersonate": ["*", "b/c"]}}]}, r"leave out the others: b"),
         (
@@ -133,6 +147,37 @@ def named(objects: list[Object], kind: str, name: str) -> Object:
 def environ(objects: list[Object], deployment: str, container: int = 0) -> dict[str, Any]:
     spec = named(objects, "Deployment", deployment)["spec"]["template"]["spec"]
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in spec["containers"][container]["env"]}
+
+
+def test_redis_by_sentinels(helm: Helm) -> None:
+    objects = helm.render(values=CHART / "ci" / "sentinel-values.yaml")
+    seen = 0
+    for pod in pods(objects):
+        for container in pod["spec"]["containers"]:
+            found = {one["name"]: one.get("value") or one["valueFrom"] for one in container["env"]}
+            if "KRONSTREAM_REDIS_URL" not in found:
+                continue
+            seen += 1
+            assert found["KRONSTREAM_REDIS_SENTINEL_PASSWORD"] == {
+                "secretKeyRef": {"name": "sentinel-login", "key": "password"}
+            }
+            said = {name: text for name, text in found.items() if isinstance(text, str) and "_REDIS_" in name}
+            secrets = {"KRONSTREAM_REDIS_PASSWORD": "p/w", "KRONSTREAM_REDIS_SENTINEL_PASSWORD": "s/p"}
+            url = read_settings(RedisSettings, {**said, **secrets}).url
+            of = redisurl.sentinels(url)
+            assert of is not None
+            assert of.hosts == (
+                ("sentinel-0.sentinels.data", 26379),
+                ("sentinel-1.sentinels.data", 26380),
+                ("fd00::3", 26379),
+            )
+            assert (of.name, of.tls) == ("kron.main", True)
+            assert of.server.startswith("rediss://kronstream:p%2Fw@primary/2?ssl_ca_certs=")
+            assert redisurl.sentinel_login(url) == ("kronstream", "s/p")
+    assert seen >= 4
+    policies = {item["metadata"]["name"]: item["spec"] for item in objects if item["kind"] == "NetworkPolicy"}
+    ports = [rule["ports"] for rule in policies["kronstream-api"]["egress"]]
+    assert {6379, 26379, 26380} in [{port["port"] for port in some} for some in ports]
 
 
 def test_redis_by_address(helm: Helm) -> None:

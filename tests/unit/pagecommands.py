@@ -69,6 +69,7 @@ def inline(text: str, page: str) -> Iterator[Command]:
 ALL = [command for path in PAGES for command in commands(path)]
 
 INSTALL = "tests/integration/test_install_page.py"
+RIGHTS_OF_REDIS = "tests/integration/test_redis_tls.py"
 RESTORE = "tests/integration/test_restore.py"
 UPGRADE = "tests/integration/test_upgrade_page.py"
 OPERATORS = "tests/integration/test_pages_of_operators.py"
@@ -93,6 +94,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("images", "sh", r"make image e2e-image\nkind ", WORKFLOW),
     ("images", "sh", r"make ", MAKE),
     ("images", "inline|sh", r"kubectl ", PODS),
+    ("configure", "sh", "redis-cli ACL ", RIGHTS_OF_REDIS),
     ("operate#(Back up|Restore)", "sh", ".", RESTORE),
     ("upgrade#With Helm", "sh", ".", UPGRADE),
     ("upgrade|admission|operate", "sh", ".", OPERATORS),

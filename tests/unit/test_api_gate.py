@@ -5,13 +5,11 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
-from limits.aio.storage import RedisStorage
 from redis.exceptions import ConnectionError as RedisAway
 
 from kronstream.api import gate, limits
 from kronstream.api.problem import Problem
 from kronstream.api.rights import Act
-from kronstream.api.server import counter_url
 from kronstream.api.strangers import Strangers
 from kronstream.ports.jobstore import StoreAway
 from unit.apibench import BASE, CRON, STRANGERS, ApiBench, judged
@@ -199,11 +197,6 @@ async def test_a_store_that_does_not_count_holds_nobody_back(monkeypatch: pytest
     monkeypatch.setattr(limits, "PATIENCE", 0.01)
     assert [(await bench.call("GET", "/jobs")).status_code for _ in range(3)] == [200] * 3
     await bench.close()
-
-
-@pytest.mark.parametrize("url", ["redis://h:1/0", "rediss://u:p@h:1/0", "unix:///run/redis.sock"])
-def test_every_form_of_a_redis_url_has_a_counter(url: str) -> None:
-    assert RedisStorage(counter_url(url), implementation="redispy") is not None
 
 
 async def test_an_unforeseen_fault_leaves_nothing_but_its_id(

@@ -79,7 +79,7 @@ def test_an_owner_of_the_same_cluster() -> None:
         ({}, "", ["ok", "ok"]),
         ({}, "Redis may evict keys (maxmemory-policy allkeys-lru): run `CONFIG SET …`", ["wrong", "ok"]),
         ({"aof_enabled": 0}, "", ["ok", "warning"]),
-        ({"aof_last_write_status": "err"}, "", ["ok", "wrong"]),
+        ({"aof_last_write_status": "err"}, "Redis cannot write …: run `CONFIG SET …`", ["wrong"]),
         ({"maxmemory": 100, "used_memory": 81}, "", ["ok", "ok", "warning"]),
     ],
 )

@@ -59,8 +59,15 @@ def test_passwords_of_urls_are_masked_also_in_tracebacks(root: logging.Logger, f
     assert "user:***@host" in text
 
 
+def test_passwords_of_sentinels_are_masked() -> None:
+    text = "rediss+sentinel://u:one@h:1,i:2/main/0?sentinel_username=s&sentinel_password=t%20wo&db=1 and unix:///p?password=3"
+    assert logs.masked(text) == (
+        "rediss+sentinel://u:***@h:1,i:2/main/0?sentinel_username=s&sentinel_password=***&db=1 and unix:///p?password=***"
+    )
+
+
 def test_a_message_without_a_password_is_as_it_was() -> None:
-    text = "see http://host:80/a and a:b@c, redis://host:6379/0"
+    text = "see http://host:80/a and a:b@c, redis://host:6379/0, redis+sentinel://h:26379,i:26379/main/0?db=1"
     assert logs.masked(text) == text
 
 

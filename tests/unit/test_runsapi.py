@@ -75,7 +75,7 @@ async def test_before_anybody_is_trusted_it_is_not_ready(door: Door) -> None:
 
 async def test_of_another_clusters_data_nothing_is_told(door: Door) -> None:
     said = "the data of stream s belongs to installation b"
-    door.answering.foreign = lambda: said
+    door.answering.unfit = lambda: said
     async with door.open():
         for method, path in (("GET", DEFAULT), ("GET", f"{DEFAULT}/x"), ("POST", DEFAULT), ("DELETE", f"{DEFAULT}/x")):
             status, told = await door.ask(method, path)

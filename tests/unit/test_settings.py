@@ -107,6 +107,8 @@ def test_lists_durations_and_switches_from_the_environment() -> None:
         ("callback_url", "kronstream.example", "a URL of http or https, like"),
         ("redis_url", "redis://h:99999", "redis://"),
         ("redis_url", "redis://", "redis://"),
+        ("redis_url", "redis+sentinel://h:26379", "redis+sentinel://[user:password@]host:26379,host:26379/name"),
+        ("redis_sentinel_password", "a\n", "without a newline"),
     ],
 )
 def test_what_cannot_be_used_names_flag_and_variable(flag: str, text: str, says: str) -> None:
@@ -229,6 +231,24 @@ def test_user_and_password_of_their_own_become_part_of_the_url(
     client = connect(settings.url).connection_pool.connection_kwargs
     if "y@" not in url:
         assert (client.get("username") or "", client.get("password") or "") == (username, password)
+
+
+def test_the_sentinels_have_a_login_of_their_own() -> None:
+    environ = {
+        "KRONSTREAM_REDIS_URL": "redis+sentinel://h:1,i:2/main/3",
+        "KRONSTREAM_REDIS_PASSWORD": "hunter2",
+        "KRONSTREAM_REDIS_SENTINEL_USERNAME": "s",
+        "KRONSTREAM_REDIS_SENTINEL_PASSWORD": "a b/c'+&=\"@",
+    }
+    settings = read_settings(RedisSettings, environ)
+
+    assert settings.url == (
+        "redis+sentinel://:hunter2@h:1,i:2/main/3?sentinel_username=s&sentinel_password=a%20b%2Fc%27%2B%26%3D%22%40"
+    )
+    assert RedisSettings(**dataclasses.asdict(settings)) == settings
+    assert "hunter2" not in repr(settings)
+    assert "a b/c" not in repr(settings)
+    assert read_settings(RedisSettings, {**environ, "KRONSTREAM_REDIS_URL": "redis://h"}).url == "redis://:hunter2@h"
 
 
 def test_a_password_with_a_newline_is_refused_without_being_told() -> None:

@@ -173,7 +173,7 @@ def heart(beat: Callable[..., Any]) -> tuple[Heart, CollectorRegistry]:
         return None
 
     registry = CollectorRegistry()
-    store = cast("Store", SimpleNamespace(fault=fit, queue=SimpleNamespace(beat=beat)))
+    store = cast("Store", SimpleNamespace(fault=fit, caveat="", queue=SimpleNamespace(beat=beat)))
     statistics = Statistics(WorkerCard("w", "", {"default": 1}, ()))
     found = Heart(store, statistics, Readiness(), RedisVitals(registry), enabled=True)
     found.process = cast("Any", SimpleNamespace(tell=tell, slate=SimpleNamespace(held=lambda: ())))

@@ -13,11 +13,11 @@ one refuses; the others may rely on it.
   "url" "write redis.host and redis.port, or put the whole address into a Secret and write redis.existingSecret.name"
   "address" "write redis.host and redis.port"
   "password" "values are kept in the release, and a password is no value: put it into a Secret and write redis.passwordSecret.name"
-  "sentinel" "Sentinel is not followed: write the address of the primary, or of what leads to it, as redis.host"
   "cluster" "Redis Cluster is not followed: write the address of a single primary as redis.host"
   "enabled" "write redis.embedded.enabled=true for a Redis in the release, or redis.host for yours" -}}
 {{- if hasKey $.Values.redis $key }}{{ $said = append $said (printf "redis.%s is no value: %s" $key $hint) }}{{ end -}}
 {{- end -}}
+{{- if not (kindIs "map" .Values.redis.sentinel) }}{{ $said = append $said "redis.sentinel is a table: write redis.sentinel.master=NAME and redis.sentinel.addresses=[HOST:26379]" }}{{ end -}}
 {{- $_ := set $switches "redis.tls" .Values.redis.tls -}}
 {{- $_ := set $switches "redis.embedded" .Values.redis.embedded -}}
 {{- $_ := set $secrets "redis.existingSecret" .Values.redis.existingSecret -}}
@@ -150,6 +150,7 @@ one refuses; the others may rely on it.
 {{- $runs := "runs.enabled" -}}
 {{- $made := dict
   "KRONSTREAM_REDIS_URL" $redis "KRONSTREAM_REDIS_USERNAME" $redis "KRONSTREAM_REDIS_PASSWORD" $redis
+  "KRONSTREAM_REDIS_SENTINEL_USERNAME" $redis "KRONSTREAM_REDIS_SENTINEL_PASSWORD" $redis
   "KRONSTREAM_STREAM_NAME" "redis.streamName" "KRONSTREAM_CONSUMER_GROUP" "redis.consumerGroup"
   "KRONSTREAM_INSTALLATION" "redis.installation"
   "KRONSTREAM_LOG_FORMAT" "log.format" "KRONSTREAM_LOG_LEVEL" "log.level" "KRONSTREAM_NAMESPACES" "namespaces"

@@ -25,7 +25,9 @@
 {{- $tcp := list "TCP" -}}
 {{- $servers := list -}}
 {{- range $policy.apiServer.cidrs }}{{ $servers = append $servers (dict "ipBlock" (dict "cidr" .)) }}{{ end -}}
-{{- $redis := dict "protocols" $tcp "to" $policy.redis.to "ports" ($policy.redis.ports | default (list .Values.redis.port)) -}}
+{{- $ports := list .Values.redis.port -}}
+{{- range .Values.redis.sentinel.addresses }}{{ $ports = append $ports (regexFind ":[0-9]{1,5}$" . | trimPrefix ":" | default "26379" | int) }}{{ end -}}
+{{- $redis := dict "protocols" $tcp "to" $policy.redis.to "ports" ($policy.redis.ports | default (uniq $ports)) -}}
 {{- if .Values.redis.embedded.enabled -}}
 {{- $own := include "kronstream.network.peer" (dict "root" $ "component" "redis") | fromJson -}}
 {{- $redis = dict "protocols" $tcp "to" (list $own) "ports" (list 6379) -}}

@@ -5,11 +5,21 @@
 {{- if $redis.existingSecret.name }}{{ $ways = add1 $ways }}{{ end -}}
 {{- if $redis.host }}{{ $ways = add1 $ways }}{{ end -}}
 {{- if $redis.embedded.enabled }}{{ $ways = add1 $ways }}{{ end -}}
+{{- if $redis.sentinel.master }}{{ $ways = add1 $ways }}{{ end -}}
 {{- if ne (int $ways) 1 -}}
-{{- fail (printf "redis: say exactly one of redis.host, redis.existingSecret.name (a Secret with the whole address) and redis.embedded.enabled=true (to try); %d are said" (int $ways)) -}}
+{{- fail (printf "redis: say exactly one of redis.host, redis.sentinel.master, redis.existingSecret.name (a Secret with the whole address) and redis.embedded.enabled=true (to try); %d are said" (int $ways)) -}}
 {{- end -}}
-{{- if and (not $redis.host) (or $redis.tls.enabled $redis.username $redis.passwordSecret.name) -}}
-{{- fail "redis.tls, redis.username and redis.passwordSecret belong to redis.host; a Secret of redis.existingSecret holds the whole address, as rediss://user:password@host:6379/0" -}}
+{{- if and $redis.sentinel.master (not $redis.sentinel.addresses) -}}
+{{- fail "redis.sentinel.master needs redis.sentinel.addresses: where the Sentinels are" -}}
+{{- end -}}
+{{- if and (not $redis.sentinel.master) (or $redis.sentinel.addresses $redis.sentinel.username $redis.sentinel.passwordSecret.name) -}}
+{{- fail "redis.sentinel needs redis.sentinel.master: the name under which the Sentinels watch the primary" -}}
+{{- end -}}
+{{- if and $redis.sentinel.username (not $redis.sentinel.passwordSecret.name) -}}
+{{- fail "redis.sentinel.username needs a password: say redis.sentinel.passwordSecret.name" -}}
+{{- end -}}
+{{- if and (not $redis.host) (not $redis.sentinel.master) (or $redis.tls.enabled $redis.username $redis.passwordSecret.name) -}}
+{{- fail "redis.tls, redis.username and redis.passwordSecret belong to redis.host and redis.sentinel; a Secret of redis.existingSecret holds the whole address, as rediss://user:password@host:6379/0" -}}
 {{- end -}}
 {{- if and $redis.username (not $redis.passwordSecret.name) -}}
 {{- fail "redis.username needs a password: say redis.passwordSecret.name" -}}
@@ -17,6 +27,7 @@
 {{- end -}}
 
 {{- define "kronstream.redis.host" -}}
+{{- if .Values.redis.sentinel.master }}{{ fail "redis.sentinel: autoscaling.kind keda asks one host of Redis, it does not follow Sentinels; say hpa" }}{{ end -}}
 {{- if .Values.redis.embedded.enabled }}{{ include "kronstream.fullname" . }}-redis{{ else }}{{ .Values.redis.host }}{{ end -}}
 {{- end -}}
 
@@ -47,7 +58,12 @@
   {{- if $redis.tls.caSecret.name }}{{ $query = append $query "ssl_ca_certs=/etc/kronstream/redis-ca/ca.crt" }}{{ end }}
   {{- if $redis.tls.clientSecret }}{{ $query = concat $query (list "ssl_certfile=/etc/kronstream/redis-client/tls.crt" "ssl_keyfile=/etc/kronstream/redis-client/tls.key") }}{{ end }}
   {{- end }}
-  value: {{ printf "%s://%s:%d/%d%s%s" (ternary "rediss" "redis" $redis.tls.enabled) $redis.host (int $redis.port) (int $redis.database) (ternary "?" "" (gt (len $query) 0)) (join "&" $query) | quote }}
+  {{- $scheme := ternary "rediss" "redis" $redis.tls.enabled }}
+  {{- $place := printf "%s://%s:%d" $scheme $redis.host (int $redis.port) }}
+  {{- if $redis.sentinel.master }}
+  {{- $place = printf "%s+sentinel://%s/%s" $scheme (join "," $redis.sentinel.addresses) $redis.sentinel.master }}
+  {{- end }}
+  value: {{ printf "%s/%d%s%s" $place (int $redis.database) (ternary "?" "" (gt (len $query) 0)) (join "&" $query) | quote }}
 {{- with $redis.username }}
 - name: KRONSTREAM_REDIS_USERNAME
   value: {{ . | quote }}
@@ -58,6 +74,17 @@
     secretKeyRef:
       name: {{ . }}
       key: {{ $redis.passwordSecret.key }}
+{{- end }}
+{{- with $redis.sentinel.username }}
+- name: KRONSTREAM_REDIS_SENTINEL_USERNAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with $redis.sentinel.passwordSecret.name }}
+- name: KRONSTREAM_REDIS_SENTINEL_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $redis.sentinel.passwordSecret.key }}
 {{- end }}
 {{- end }}
 - name: KRONSTREAM_INSTALLATION

@@ -13,6 +13,7 @@ import uvicorn
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
 from kronstream.api.app import create_app
 from kronstream.api.carrying import AWAY, carry
@@ -73,6 +74,7 @@ class Server:
     def __init__(self, settings: ApiSettings, api: ClusterApi, registry: CollectorRegistry) -> None:
         self._settings = settings
         self._redis = connect(settings.redis.url, connections=32)
+        self._counting = connect(settings.redis.url, connections=32, timeout=1.0)
         self._ending = False
         self._begun = asyncio.Event()
         catalogue = Catalogue()
@@ -96,7 +98,7 @@ class Server:
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
         fault = self._store.fault or next((one.fault for one in self._following if one.fault), "")
-        return not fault, fault or f"{len(self._services.catalogue)} job(s)"
+        return not fault, fault or self._store.caveat.beside(f"{len(self._services.catalogue)} job(s)")
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -106,7 +108,8 @@ class Server:
         try:
             await live_together(rooms)
         finally:
-            await self._redis.aclose()
+            for redis in (self._redis, self._counting):
+                await redis.aclose()
 
     def _composed(
         self,
@@ -121,7 +124,7 @@ class Server:
         runs = Runs(requests, records)
         trigger = Trigger(RedisEffects(redis, keys, group), requests)
         executions = Executions(records, runs)
-        storage = RedisStorage(counter_url(settings.redis.url), implementation="redispy", socket_timeout=1.0)
+        storage = counters(self._counting)
         return Services(
             identity=Identity(
                 None if settings.auth == "none" else ClusterReviews(api), Strangers(settings.stranger_rate)
@@ -229,9 +232,9 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def counter_url(url: str) -> str:
-    """A Redis URL as the counters' library writes it."""
-    return f"async+{url.replace('unix://', 'redis+unix://', 1) if url.startswith('unix://') else url}"
+def counters(redis: Redis) -> RedisStorage:
+    """Where the counters' library counts: the address it is given is not asked, the connections are ours."""
+    return RedisStorage("async+redis://", implementation="redispy", connection_pool=redis.connection_pool)  # type: ignore[arg-type]
 
 
 def present() -> int:

@@ -54,6 +54,7 @@ from kronstream.streams.ownership import Ownership
 from kronstream.streams.queues import RedisQueues
 from kronstream.streams.records import Records
 from kronstream.streams.requests import RedisRequests
+from kronstream.streams.suitability import Caveat
 from kronstream.trouble import Trouble
 from kronstream.vitals import introduce
 
@@ -85,7 +86,7 @@ class Operator:
             self._pulse, keys, lambda: cluster_id(api), settings.redis.installation, settings.take_over
         )
         jobs = ScheduledJobs(api, settings.namespaces)
-        self._ledger = ledger
+        self._ledger, self._caveat = ledger, Caveat()
         self._clock, self._date = StoreClock(), api.clock
         self._measures = Measures(registry, traced=spans is not None)
         self._roster = Roster()
@@ -153,7 +154,8 @@ class Operator:
         if not self._replicas.serving and self._absence.fault:
             return False, f"the jobs are not known yet: {self._absence.fault}"
         off = self._clocks()
-        return True, f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s){'; ' if off else ''}{off}"
+        line = f"{len(self._roster)} job(s), {len(self._replicas.live)} replica(s){'; ' if off else ''}{off}"
+        return True, self._caveat.beside(line)
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
@@ -218,7 +220,7 @@ class Operator:
         await self._pause_switch.restore(since=None)
 
     async def _verify(self) -> None:
-        await verify(self._pulse)
+        self._caveat.note(await verify(self._pulse))
         await self._ownership.verify()
 
     async def _sweep(self) -> None:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from kronstream.budget import Budget
-from kronstream.clock import StoreClock
+from kronstream.clock import StoreClock, told
 from kronstream.cluster.api import ClusterApi
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.identity import cluster_id
@@ -40,6 +40,7 @@ from kronstream.streams.keys import Keys
 from kronstream.streams.ledger import RedisLedger
 from kronstream.streams.ownership import Ownership
 from kronstream.streams.requests import RedisRequests
+from kronstream.streams.suitability import Caveat
 from kronstream.trouble import Trouble
 from kronstream.vitals import introduce
 
@@ -68,7 +69,9 @@ class Router:
         handlers = EventHandlers(api, settings.namespaces)
         introduce(registry)
         self._measures = Measures(registry)
-        clock = StoreClock()
+        self._caveat = Caveat()
+        self._clock, self._date = StoreClock(), api.clock
+        clock = self._clock
         self._table = Table(keys.outcomes, settings.event_namespaces)
         self._sources = Sources()
         hand = Hand(IN_HAND)
@@ -110,8 +113,9 @@ class Router:
             why = f": {self._absence.fault}" if self._absence.fault else ""
             return False, f"not every EventHandler is known yet{why}"
         faults = [source.fault for source in self._sources if source.fault]
-        told = f"; {faults[0]}" if faults else ""
-        return True, f"{len(self._table)} event handler(s), {len(self._pulse.live)} router(s){told}"
+        more = "".join(f"; {one}" for one in (*faults[:1], self._clocks()) if one)
+        line = f"{len(self._table)} event handler(s), {len(self._pulse.live)} router(s){more}"
+        return True, self._caveat.beside(line)
 
     async def run(self) -> None:
         """Run until cancelled; whatever ends one room unexpectedly ends the process, to be started anew."""
@@ -172,24 +176,32 @@ class Router:
             except TimeoutError:
                 continue
 
+    def _clocks(self) -> str:
+        return told(self._clock.skew(), self._date.skew())
+
     async def _tell(self) -> None:
-        """Metrics, and the collector's rest: a full collection walks over every handler."""
+        """Metrics, clocks that are off, and the collector's rest: a full collection walks over every handler."""
         await self._absence.known.wait()
         gc.collect()
         gc.freeze()
-        told: set[str] = set()
+        streams: set[str] = set()
+        clocks = Trouble(log, "clocks differ, and events are acted on by that of Redis")
         while True:
+            if off := self._clocks():
+                clocks.tell(off)
+            else:
+                clocks.over()
             self._measures.handlers.set(len(self._table))
             lags = {one.stream: one.lag.waiting for one in self._sources if one.lag and one.lag.waiting is not None}
-            for stream in told - lags.keys():
+            for stream in streams - lags.keys():
                 self._measures.lag.remove(stream)
             for stream, waiting in lags.items():
                 self._measures.lag.labels(stream).set(waiting)
-            told = set(lags)
+            streams = set(lags)
             await asyncio.sleep(2.0)
 
     async def _verify(self) -> None:
-        await verify(self._beats)
+        self._caveat.note(await verify(self._beats))
         await self._ownership.verify()
 
     async def _leave(self) -> None:

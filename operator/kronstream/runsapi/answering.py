@@ -61,12 +61,13 @@ def target_of(path: str) -> Target | None:
 class Answering:
     """Answers requests; ``trust`` is set and changed as the ConfigMap tells.
 
-    ``foreign`` says whose the data is where it is another installation's: nothing of it is told then.
+    ``unfit`` says what to change where Redis must not be used, or whose the data is where it is another installation's:
+    nothing of it is told then.
     """
 
     def __init__(self, listing: Listing, runs: Runs, measures: Measures) -> None:
         self.trust: Trust | None = None
-        self.foreign: Callable[[], str] = lambda: ""
+        self.unfit: Callable[[], str] = lambda: ""
         self.ending = asyncio.Event()
         self._listing = listing
         self._reading = Reading(listing)
@@ -136,8 +137,8 @@ class Answering:
         way = ways.get((request.method, bool(target.name)))
         if way is None or (request.method == "POST" and target.namespace is None):
             raise _method(request.method)
-        if foreign := self.foreign():
-            raise Refusal("ServiceUnavailable", foreign)
+        if unfit := self.unfit():
+            raise Refusal("ServiceUnavailable", unfit)
         return await way()
 
     async def _get(self, request: web.Request, target: Target) -> web.Response:

@@ -59,13 +59,17 @@ class RunsServer:
         self._serving = False
         ownership = Ownership(self._redis, keys, lambda: cluster_id(api), settings.redis.installation)
         self._store = Suitability(self._redis, ownership)
-        self._answering.foreign = lambda: self._store.foreign
+        self._answering.unfit = lambda: self._store.unfit
 
     def ready(self) -> tuple[bool, str]:
         """Whether requests are answered, and a line that says why not."""
         if self._answering.trust is None:
             return False, f"ConfigMap {NAMESPACE}/{NAME} was not read yet"
-        return self._serving, "serving" if self._serving else "not listening yet"
+        if not self._serving:
+            return False, "not listening yet"
+        if self._store.fault:
+            return True, f"serving, without executions: {self._store.fault}"
+        return True, self._store.caveat.beside("serving")
 
     async def run(self) -> None:
         """Run until cancelled."""

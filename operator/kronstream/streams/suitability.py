@@ -8,13 +8,14 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from kronstream.streams.connection import verify
+from kronstream.streams.connection import Unsuitable, verify
 from kronstream.streams.ownership import Foreign, Ownership
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
 LOOK = 2.0
+REMIND = 3_600.0
 
 
 class Vitals(Protocol):
@@ -29,9 +30,29 @@ class Vitals(Protocol):
         ...
 
 
+class Caveat:
+    """What is to be known of a Redis that may be used: it goes to the log at once and then every hour."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._trouble = Trouble(log, "Redis is used, but", REMIND)
+
+    def note(self, text: str) -> None:
+        """What `verify` answered."""
+        self.text = text
+        if text:
+            self._trouble.tell(text)
+        else:
+            self._trouble.over()
+
+    def beside(self, line: str) -> str:
+        """The line of a part that is ready, with what is to be known behind it."""
+        return f"{line}; but {self.text}" if self.text else line
+
+
 class Suitability:
-    """``fault`` says why Redis cannot be used, '' where it can; ``foreign`` whose the data is where it is another
-    installation's: nothing of it may be told then.
+    """``fault`` says why Redis cannot be used, '' where it can; ``unfit`` what to change where it answers and must not
+    be used, and ``foreign`` whose the data is where it is another installation's: nothing of it may be told.
     """
 
     def __init__(self, redis: Redis, ownership: Ownership, vitals: Vitals | None = None) -> None:
@@ -41,7 +62,8 @@ class Suitability:
         self._away = Trouble(log, "Redis cannot be used")
         self._others = Trouble(log, "nothing of Redis is told")
         self.fault = "Redis was not looked at yet"
-        self.foreign = ""
+        self.foreign = self.unfit = ""
+        self.caveat = Caveat()
 
     async def run(self) -> None:
         """Look every two seconds until cancelled."""
@@ -53,19 +75,20 @@ class Suitability:
         """Look once. What is known of whose the data is stays while Redis is away."""
         begin = time.monotonic()
         try:
-            await verify(self._redis)
+            self.caveat.note(await verify(self._redis))
             if self._vitals:
                 self._vitals.answered(time.monotonic() - begin)
             await self._ownership.look()
-            self.fault = self.foreign = ""
+            self.fault = self.foreign = self.unfit = ""
             self._away.over()
             self._others.over()
         except Foreign as error:
-            self.fault = self.foreign = str(error)
+            self.fault = self.foreign = self.unfit = str(error)
             self._away.over()
             self._others.tell(error)
         except (RedisError, OSError, TimeoutError) as error:
             self.fault = f"Redis cannot be used: {error}"
+            self.unfit = str(error) if isinstance(error, Unsuitable) else ""
             if self._vitals:
                 self._vitals.away()
             self._away.tell(error)

@@ -154,6 +154,7 @@ class Readiness:
         self.worker = ""
         self.process = "the handlers are being loaded"
         self.store = "Redis has not answered yet"
+        self.caveat = ""
         self._beat = float("-inf")
 
     def beat(self) -> None:
@@ -166,4 +167,4 @@ class Readiness:
             return fault.startswith("disabled"), fault
         if time.monotonic() - self._beat > BEAT_OLD:
             return False, f"no heartbeat reached Redis in the last {BEAT_OLD:g} s"
-        return True, "ready"
+        return True, f"ready; but {self.caveat}" if self.caveat else "ready"

@@ -16,7 +16,7 @@ from kronstream.worker.loopprocess import LoopProcess
 from kronstream.worker.store import Store
 
 BEAT_EVERY = 1.0  # seconds
-CHECK_EVERY = 60.0  # seconds between looks at the server's settings while all is well
+CHECK_EVERY = 10.0  # seconds between looks at the server's settings while all is well
 SWEEP_EVERY = 1.0  # seconds
 TIDY_EVERY = 60.0  # seconds between looks for consumers that are gone
 STUCK = 60.0  # seconds without a heartbeat being tried; every call in between is bounded by far less
@@ -97,7 +97,7 @@ class Heart:
             self._vitals.answered(time.monotonic() - began)
         if fault and self._readiness.store != fault:
             log.warning("no runs are taken: %s", fault)
-        self._readiness.store = fault
+        self._readiness.store, self._readiness.caveat = fault, self._store.caveat
         if self._fit != (not fault):
             self._fit = not fault
             await self._let_go()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 async def examined(settings: RedisSettings, event_group: str, cluster: Cluster) -> list[Finding]:
     """Redis itself, and what the parts left there; `cluster` tells which queues and streams are meant."""
-    from redis.exceptions import RedisError
+    from redis.exceptions import NoPermissionError, RedisError
 
     from kronstream.logs import masked
     from kronstream.streams.connection import Unsuitable, connect, verify
@@ -43,6 +43,10 @@ async def examined(settings: RedisSettings, event_group: str, cluster: Cluster) 
             diagnosis.of_clock(Reading("Redis'", theirs, theirs, begin, end)),
             *await _parts(redis, keys, settings.group, cluster),
             *await _events(redis, keys, event_group, cluster, theirs),
+        ]
+    except NoPermissionError as error:
+        return [
+            Finding("Redis", "wrong", f"its user lacks a right: {error}", "give it the rights of docs/configure.md")
         ]
     except (RedisError, OSError, TimeoutError) as error:
         text = f"no answer from {masked(settings.url)} ({type(error).__name__}: {masked(str(error))})"
