@@ -4,7 +4,8 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,7 @@ from typing import Any, Self
 import psutil
 from redis import Redis
 
+from eventually import eventually
 from integration.objects import Object, Objects
 from integration.service import Answer, Service, ask
 from kronstream.dev.components import ACCOUNTS, CONSUMERS, KRONSTREAM, Component
@@ -288,3 +290,20 @@ class Installation:
         }
         log = self.plane.logs / f"{name}.log"
         return Component(Process(name, [*KRONSTREAM, role, *arguments], log, environ=environ), port)
+
+
+@contextmanager
+def elsewhere(environ: Mapping[str, str], *secrets: str) -> Iterator[Installation]:
+    """Each part once, with a Redis that `environ` tells of; no log tells one of the secrets."""
+    with (
+        ControlPlane() as plane,
+        closing(Installation(plane, operators=1, routers=1, workers=1, apis=("none",), environ=environ)) as made,
+    ):
+        made.start(*made.components, wait=False)
+        for component in made.components.values():
+            eventually(component.ready, within=120, because=component.name)
+        yield made
+        complaints = made.complaints()
+        logs = "".join(made.log(name) for name in made.components)
+    assert not complaints, "\n".join(complaints)
+    assert not [one for one in secrets if one in logs]

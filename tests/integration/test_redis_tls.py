@@ -10,7 +10,6 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,10 +20,9 @@ from redis.exceptions import RedisError
 from eventually import eventually
 from integration.calls import Calls
 from integration.charting import Helm, Object, pods
-from integration.installation import Installation
+from integration.installation import Installation, elsewhere
 from integration.objects import handling, ready, scheduled
 from kronstream.dev.components import KRONSTREAM
-from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.pki import Authority, KeyPair
 from kronstream.dev.process import Process
@@ -138,20 +136,8 @@ def environ(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.fixture(scope="module")
 def inside(environ: dict[str, str]) -> Iterator[Installation]:
     """Each part once, in that Redis."""
-    with (
-        ControlPlane() as plane,
-        closing(
-            Installation(plane, operators=1, routers=1, workers=1, apis=("none",), environ=environ)
-        ) as installation,
-    ):
-        installation.start(*installation.components, wait=False)
-        for component in installation.components.values():
-            eventually(component.ready, within=120, because=component.name)
+    with elsewhere(environ, PASSWORD) as installation:
         yield installation
-        complaints = installation.complaints()
-        logs = "".join(installation.log(name) for name in installation.components)
-    assert not complaints, "\n".join(complaints)
-    assert PASSWORD not in logs
 
 
 def denied(guarded: Guarded) -> list[str]:

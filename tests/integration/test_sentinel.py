@@ -2,17 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from eventually import eventually
 from integration.calls import Calls
-from integration.installation import Installation
+from integration.installation import Installation, elsewhere
 from integration.objects import Object, ready, scheduled
 from integration.timeline import gaps, now
 from integration.watched import PASSWORD, SENTINELS_PASSWORD, Watched
-from kronstream.dev.controlplane import ControlPlane
 
 JOBS = 8
 
@@ -27,21 +25,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 def followed(watched: Watched) -> Iterator[Installation]:
     """Each part once; what the handlers tell goes to a Redis of its own."""
     environ = {"KRONSTREAM_REDIS_URL": watched.url}
-    with (
-        ControlPlane() as plane,
-        closing(
-            Installation(plane, operators=1, routers=1, workers=1, apis=("none",), environ=environ)
-        ) as installation,
-    ):
-        installation.start(*installation.components, wait=False)
-        for component in installation.components.values():
-            eventually(component.ready, within=120, because=component.name)
+    with elsewhere(environ, PASSWORD, SENTINELS_PASSWORD) as installation:
         yield installation
-        complaints = installation.complaints()
-        logs = "".join(installation.log(name) for name in installation.components)
-    assert not complaints, "\n".join(complaints)
-    assert PASSWORD not in logs
-    assert SENTINELS_PASSWORD not in logs
 
 
 @pytest.fixture
