@@ -69,3 +69,23 @@ def test_the_login_of_the_sentinels_is_theirs_alone() -> None:
     assert redisurl.sentinel_login(said) == ("", "s p")
     assert redisurl.with_sentinel_login(said, "other", "other") == said
     assert redisurl.with_sentinel_login("redis://h", "u", "p") == "redis://h"
+
+
+@pytest.mark.parametrize(
+    ("url", "username", "password", "found"),
+    [
+        ("redis://h/0", "", "", "redis://h/0"),
+        ("redis://u:p@h/0", "other", "word", "redis://u:p@h/0"),
+        ("redis://h/0", "u", "p@/%", "redis://u:p%40%2F%25@h/0"),
+        ("redis+sentinel://h,i/m", "", "p", "redis+sentinel://:p@h,i/m"),
+    ],
+)
+def test_a_login_is_that_of_the_url_or_becomes_a_part_of_it(url: str, username: str, password: str, found: str) -> None:
+    assert redisurl.with_login(url, username, password) == found
+
+
+def test_messages_name_the_sentinels_and_no_login() -> None:
+    found = redisurl.sentinels("redis+sentinel://u:hunter2@h,[::1]:5/m")
+    assert found is not None
+    assert repr(found) == "Sentinels(h:26379, [::1]:5)"
+    assert "hunter2" not in f"{found} {found!r}"

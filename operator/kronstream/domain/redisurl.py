@@ -39,7 +39,7 @@ class Sentinels:
         return f"Sentinels({self})"
 
     def __str__(self) -> str:
-        return ", ".join(f"{host}:{port}" for host, port in self.hosts)
+        return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
 
 
 def sentinels(url: str) -> Sentinels | None:
