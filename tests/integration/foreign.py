@@ -102,6 +102,7 @@ SCALED = table(
     fallback=table("failureThreshold replicas", failureThreshold=NUMBER, replicas=NUMBER, behavior=TEXT),
     advanced=table(
         restoreToOriginalReplicaCount=YES,
+        scalingModifiers=table(formula=TEXT, target=TEXT, activationTarget=TEXT, metricType=TEXT),
         horizontalPodAutoscalerConfig=table(name=TEXT, behavior=table(scaleUp=PACE, scaleDown=PACE)),
     ),
     triggers=several(

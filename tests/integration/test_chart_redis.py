@@ -97,7 +97,7 @@ def test_keda_looks_at_the_streams_of_the_pool(helm: Helm) -> None:
     assert of_default == {keys.lane("default", lane) for lane in ("critical", "high", "medium", "low")}
     assert of_rare == {keys.lane(queue, lane) for queue in ("rare", "seldom") for lane in ("high", "medium")}
     for one in triggers(objects, "kronstream-worker"):
-        assert (one["address"], one["streamLength"], one["enableTLS"]) == ("redis.data:6379", "20", "true")
+        assert (one["address"], one["streamLength"], one["enableTLS"]) == ("redis.data:6379", "10", "true")
 
 
 def test_a_pool_that_is_scaled_states_no_replicas(helm: Helm) -> None:

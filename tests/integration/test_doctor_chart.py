@@ -58,7 +58,12 @@ def asked(controlplane: ControlPlane) -> Asked:
 
 def test_a_release_of_another_name_in_another_namespace(kubectl: Kubectl, asked: Asked, tmp_path: Path) -> None:
     objects = Helm(tmp_path).render(
-        "--set", "redis.host=r,runs.enabled=true,webhook.enabled=true", release="one", namespace="sched"
+        "--set",
+        "redis.host=r,runs.enabled=true,webhook.enabled=true",
+        "--set",
+        "workers[0].name=default,workers[0].rights.jobs=true",
+        release="one",
+        namespace="sched",
     )
     with released(kubectl, objects):
         said = asked()

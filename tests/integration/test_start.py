@@ -10,7 +10,7 @@ from eventually import eventually
 from integration.calls import Calls, problem
 from integration.installation import START, Installation
 from integration.objects import Object, scheduled
-from integration.test_unsuitable_redis import readiness
+from integration.test_unsuitable_redis import readiness as readiness_of
 from integration.timeline import now, until
 from kronstream.dev.components import Component, component
 from kronstream.dev.controlplane import ControlPlane
@@ -39,13 +39,17 @@ def job(alone: Installation) -> Iterator[Object]:
     alone.clear()
 
 
+def readiness(alone: Installation, name: str) -> str:
+    return readiness_of(alone.components[name])
+
+
 def cluster(alone: Installation) -> str:
     return str(alone.plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"))
 
 
 def well(alone: Installation, *names: str) -> None:
     for name in names or PARTS:
-        eventually(lambda name=name: readiness(alone, name) == "200", within=START)
+        eventually(lambda name=name: readiness(alone, name).startswith("200 "), within=START)
 
 
 def test_the_data_belongs_to_the_cluster_that_came_first(alone: Installation) -> None:

@@ -83,7 +83,8 @@ def needed(part: Part, manifests: Sequence[Mapping[str, Any]]) -> list[Right]:
         rules = READS if role == READER else roles.get(role, [])
         place = str(binding["metadata"].get("namespace", ""))
         for right in _rights(rules):
-            if right["resource"] != "apiservices" or part.serves:
+            # whom a pool may be, its values say
+            if right["verb"] != "impersonate" and (right["resource"] != "apiservices" or part.serves):
                 found += _placed(right, place, part)
     return found
 
