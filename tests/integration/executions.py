@@ -18,6 +18,7 @@ from kronstream.dev.kubectl import Kubectl, KubectlError
 APISERVICE = "v1.runs.kronstream.dev"
 API_VERSION = "runs.kronstream.dev/v1"
 BASE = f"/apis/{API_VERSION}"
+EXPLAINED_WITHIN = 75.0  # a minute, where its first try met a server that was not available yet
 
 
 class Served:
@@ -78,6 +79,24 @@ class Served:
         # not by kubectl: who asks again and again would keep a processor busy
         found = self.installation.objects.send("GET", "/apis/apiregistration.k8s.io/v1/apiservices")["items"]
         return [one for one in found if one["metadata"]["name"] == APISERVICE]
+
+    def explain(self, *arguments: str) -> str:
+        """
+        What `kubectl explain` tells of executions, as soon as it knows them.
+
+        kube-apiserver asks for schemas a second after the server is there, a minute after where the first try failed;
+        and it answers "not modified" to a kubectl that has the list of a moment before in the same second.
+        """
+
+        def told() -> str:
+            try:
+                return self.kubectl("explain", *arguments)
+            except KubectlError as error:
+                if "couldn't find resource" in error.said:
+                    return ""
+                raise
+
+        return eventually(told, within=EXPLAINED_WITHIN)
 
     def executions(self, *arguments: str, kubectl: Kubectl | None = None) -> list[Object]:
         """What `kubectl get executions -o json` finds."""

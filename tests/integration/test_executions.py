@@ -101,9 +101,9 @@ def test_one_execution_as_yaml_and_described(served: Served, jobs: tuple[Object,
 
 
 def test_explain(served: Served) -> None:
-    assert "run a job now" in served.kubectl("explain", "executions")
-    assert "retryOf" in served.kubectl("explain", "executions.spec")
-    assert "FIELD: startedAt <string>" in served.kubectl("explain", "kex.status.startedAt")
+    assert "run a job now" in served.explain("executions")
+    assert "retryOf" in served.explain("executions.spec")
+    assert "FIELD: startedAt <string>" in served.explain("kex.status.startedAt")
 
 
 def test_selectors(served: Served, jobs: tuple[Object, Object]) -> None:

@@ -55,7 +55,7 @@ def test_the_page_has_commands_and_objects() -> None:
 def test_a_command(served: Served, names: dict[str, str], line: int, command: str, answer: tuple[str, ...]) -> None:
     program, *arguments = shlex.split(filled(command, names))
     assert program == "kubectl"
-    said = served.kubectl(*arguments)
+    said = served.explain(*arguments[1:]) if arguments[0] == "explain" else served.kubectl(*arguments)
     if answer and not answer[0].startswith("$"):
         assert said.splitlines()[0].split() == answer[0].split()
 

@@ -145,8 +145,8 @@ def test_replicas_follow_what_waits_and_what_runs(
         for number in range(count):
             installation.ask(lambda service, uid=uid, key=str(number): service.runs.run_now(uid, key))
     seen(10, 1, 4)
-    told = monitor.ask('sum(kronstream_queue_entries{queue=~"scaled-.*"})')
-    assert float(told[0]["value"][1]) == 20  # each operator tells all of it
+    # each operator tells all of it, as soon as it was scraped
+    eventually(lambda: monitor.ask('sum(kronstream_queue_entries{queue=~"scaled-.*"})')[0]["value"][1] == "20")
 
     with working(installation):
         eventually(lambda: len(states(installation, jobs).get("running", ())) == sum(SLOTS.values()), within=WITHIN)
