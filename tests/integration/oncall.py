@@ -5,13 +5,12 @@ import os
 import re
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 from eventually import eventually
 from integration.installation import Installation
+from integration.probes import readiness
 from integration.prometheus import Prometheus
 from unit.pagecommands import DOCS, FENCE, SPAN, Command
 
@@ -61,14 +60,7 @@ class OnCall:
 
     def readiness(self, name: str) -> str:
         """What a process answers to /readyz: the code, and the line below it."""
-        address = f"http://127.0.0.1:{self.installation.components[name].port}/readyz"
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                return f"{answer.status} {answer.read().decode()}"
-        except urllib.error.HTTPError as error:
-            return f"{error.code} {error.read().decode()}"
-        except OSError as error:
-            return str(error)
+        return readiness(self.installation.components[name])
 
     def logged(self, name: str, *texts: str) -> None:
         """Waits until a process has logged all of some texts."""

@@ -16,6 +16,7 @@ from eventually import eventually
 from integration.calls import Calls
 from integration.installation import START, Installation
 from integration.objects import handling, scheduled
+from integration.probes import probe
 from integration.prometheus import Prometheus, scraping
 from kronstream.cli.metrictable import rows
 from kronstream.dev import components
@@ -159,16 +160,7 @@ def test_a_call_is_found_again_by_its_trace(busy: Calls, monitor: Prometheus) ->
 
 def health(installation: Installation, path: str) -> dict[str, int]:
     """What each process answers to a probe; 0 where nothing comes within a kubelet's second."""
-    answers = {}
-    for name, component in installation.components.items():
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{component.port}{path}", timeout=1.5) as answer:
-                answers[name] = answer.status
-        except urllib.error.HTTPError as error:
-            answers[name] = error.code
-        except OSError:
-            answers[name] = 0
-    return answers
+    return {name: probe(component, path, 1.5)[0] for name, component in installation.components.items()}
 
 
 def test_without_redis_nothing_is_ready_and_nothing_is_sick(doored: Installation) -> None:

@@ -10,7 +10,7 @@ from eventually import eventually
 from integration.calls import Calls, problem
 from integration.installation import START, Installation
 from integration.objects import Object, scheduled
-from integration.test_unsuitable_redis import readiness as readiness_of
+from integration.probes import readiness as readiness_of
 from integration.timeline import now, until
 from kronstream.dev.components import Component, component
 from kronstream.dev.controlplane import ControlPlane

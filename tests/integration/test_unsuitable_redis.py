@@ -2,8 +2,6 @@
 
 import json
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,8 +15,9 @@ from integration.disguise import Disguise
 from integration.executions import Served
 from integration.installation import Installation
 from integration.objects import Object, scheduled
+from integration.probes import readiness
 from integration.timeline import gaps, now, until
-from kronstream.dev.components import Component, component
+from kronstream.dev.components import component
 from kronstream.dev.controlplane import ControlPlane
 
 QUEUE = "nobody"
@@ -59,17 +58,6 @@ class Alone:
     def entries(self, job: Object) -> list[tuple[int, int]]:
         """What waits in the stream for a job."""
         return self.installation.entries(job, QUEUE)
-
-
-def readiness(part: Component) -> str:
-    """`200 …` or `503 …` with the line, '' while nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{part.port}/readyz", timeout=5) as answer:
-            return f"{answer.status} {answer.read().decode()}"
-    except urllib.error.HTTPError as refusal:
-        return f"{refusal.code} {refusal.read().decode()}"
-    except OSError:
-        return ""
 
 
 PARTS = ("operator-1", "router-1", "worker-1", "api-1")
