@@ -60,6 +60,11 @@ def read_settings(
     return kind(**values)
 
 
+def secret_variables(kind: type[Any]) -> frozenset[str]:
+    """The variables of a kind of settings that hold secrets."""
+    return frozenset(item.metadata["env"] for item in fields(kind) if "env" in item.metadata and not item.repr)
+
+
 def _read(item: Field[Any], given: str | tuple[str, ...]) -> Any:
     text = given if isinstance(given, str) else ",".join(given)
     try:

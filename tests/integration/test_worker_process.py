@@ -347,12 +347,15 @@ def test_a_taken_port_is_told_without_a_traceback(bench: Bench) -> None:
     assert "Traceback" not in second.log
 
 
-def test_handlers_do_not_see_the_address_of_redis(bench: Bench) -> None:
+def test_handlers_do_not_see_how_to_get_into_redis(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ("KRONSTREAM_REDIS_PASSWORD", "KRONSTREAM_REDIS_SENTINEL_PASSWORD")
+    for name in secrets:
+        monkeypatch.setenv(name, "unused, for the address names no user")
     bench.worker().ready()
     (run,) = bench.dispatch("sync:environment")
     names = bench.over(run).result
     assert "PATH" in names
-    assert "KRONSTREAM_REDIS_URL" not in names
+    assert not {"KRONSTREAM_REDIS_URL", *secrets} & set(names)
 
 
 def test_a_worker_started_anew_under_its_name_takes_up_what_was_pending(bench: Bench) -> None:

@@ -8,12 +8,14 @@ import os
 import socket
 import time
 
+from kronstream.setting import secret_variables
+from kronstream.settings import RedisSettings
 from kronstream.worker import wire
 from kronstream.worker.children import how_it_ended
 from kronstream.worker.slate import TICK, Slate
 from kronstream.worker.tally import Tally
 
-SECRETS = ("KRONSTREAM_REDIS_URL",)
+SECRETS = secret_variables(RedisSettings)
 """Variables that handlers need not see: the process is told by a message."""
 
 
