@@ -99,8 +99,8 @@ wheel: $(STAMP) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 IMAGE ?= kronstream:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/kronstream/__init__.py)
-export IMAGE BASE PLATFORM ARCHIVE BUILDER CONTEXT PIP_INDEX_URL
-image: ## build the image with docker, buildah or podman (IMAGE=, BASE=, PLATFORM=, ARCHIVE=file.tar)
+export IMAGE BASE PLATFORM ARCHIVE PUSH BUILDER CONTEXT PIP_INDEX_URL
+image: ## build the image with docker, buildah or podman (IMAGE=, BASE=, PLATFORM=, ARCHIVE=file.tar, PUSH=1)
 	@bash scripts/image.sh
 
 e2e-image: ## build the image of the e2e suite that has functions of its own, on $(IMAGE)

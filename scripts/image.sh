@@ -3,6 +3,7 @@
 #   IMAGE     its name and tag                      BASE     what it is built on, instead of the pinned one
 #   PLATFORM  linux/arm64, say                      ARCHIVE  also write it to this file (docker-archive)
 #   BUILDER   docker, buildah or podman             PIP_INDEX_URL  another index of packages
+#   PUSH      not empty: push it to the registry that its name begins with
 #   CONTEXT   a folder with another Dockerfile, with BASE=kronstream:… for one that is built on ours
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,3 +38,4 @@ if [ -n "${ARCHIVE:-}" ]; then
   fi
   echo "$IMAGE is in $ARCHIVE"
 fi
+if [ -n "${PUSH:-}" ]; then "$BUILDER" push "$IMAGE"; fi

@@ -69,7 +69,10 @@ def test_what_the_wheel_takes_in_is_copied() -> None:
         assert f"COPY {folder} " in DOCKERFILE
 
 
-@pytest.mark.parametrize("variable", ["IMAGE", "BASE", "PLATFORM", "ARCHIVE", "BUILDER", "CONTEXT", "PIP_INDEX_URL"])
+SETTINGS = ("IMAGE", "BASE", "PLATFORM", "ARCHIVE", "PUSH", "BUILDER", "CONTEXT", "PIP_INDEX_URL")
+
+
+@pytest.mark.parametrize("variable", SETTINGS)
 def test_settings_of_the_build_reach_it(variable: str) -> None:
     (exported,) = re.findall(r"^export (.*)$", MAKEFILE, re.MULTILINE)
     assert variable in exported.split()

@@ -33,17 +33,21 @@ def test_an_image_is_built_as_told(text: str, tmp_path: Path) -> None:
     docker, built = tmp_path / "docker", tmp_path / "built"
     docker.write_text(BUILDER, encoding="utf-8")
     docker.chmod(0o755)
-    plain = {name: value for name, value in os.environ.items() if name not in ("IMAGE", "BASE", "PLATFORM", "ARCHIVE")}
+    settings = ("IMAGE", "BASE", "PLATFORM", "ARCHIVE", "PUSH")
+    plain = {name: value for name, value in os.environ.items() if name not in settings}
     environ = {**plain, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILT": str(built)}
     archive = tmp_path / "kronstream.tar"
     typed = shlex.split(text.replace("kronstream.tar", str(archive)))
     done = subprocess.run(typed, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    build, *saved = built.read_text(encoding="utf-8").splitlines()
+    build, *after = built.read_text(encoding="utf-8").splitlines()
     given = dict(word.split("=", 1) for word in typed[2:])
     assert f"--tag {given.get('IMAGE', 'kronstream:')}" in build
     for name in ("BASE", "PIP_INDEX_URL"):
         assert (f"--build-arg {name}=" in build) == (name in given)
         assert given.get(name, "") in build
     assert (f"--platform {given.get('PLATFORM')}" in build) == ("PLATFORM" in given)
-    assert [f"save --output {archive}" in line for line in saved] == [True] * ("ARCHIVE" in given)
+    saved = [f"save --output {archive} {given.get('IMAGE', 'kronstream:')}"] if "ARCHIVE" in given else []
+    pushed = [f"push {given['IMAGE']}"] if "PUSH" in given else []
+    assert len(after) == len(saved + pushed)
+    assert all(line.startswith(start) for line, start in zip(after, saved + pushed, strict=True))
