@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -18,6 +21,8 @@ Check = Callable[[], tuple[bool, str]]
 """Answers whether something is well, and a line about it. Asked in the server's thread; must not block."""
 
 log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 64  # each has a thread of a process that has other things to do
 
 
 def alive() -> tuple[bool, str]:
@@ -71,8 +76,25 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._lock = threading.Lock()
+        self._open: OrderedDict[int, socket.socket] = OrderedDict()
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A new connection gets a thread; it is the oldest that has to go: a probe is always new."""
+        with self._lock:
+            self._open[id(request)] = request
+            if len(self._open) > MOST_CONNECTIONS:
+                with contextlib.suppress(OSError):
+                    self._open.popitem(last=False)[1].shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Its thread is done with it."""
+        with self._lock:
+            self._open.pop(id(request), None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         # a probe that hangs up is not worth a traceback

@@ -1,11 +1,14 @@
 """The probe port: metrics, health and readiness over HTTP."""
 
+import socket
+import threading
 import urllib.error
 import urllib.request
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kronstream.metrics import ProbeServer
+from eventually import eventually
+from kronstream.metrics import MOST_CONNECTIONS, ProbeServer
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -28,6 +31,23 @@ def test_metrics_health_and_readiness() -> None:
         status, text = get(server.port, "/metrics")
         assert (status, "things_total 3.0" in text) == (200, True)
         assert get(server.port, "/else")[0] == 404
+
+
+def test_idle_connections_keep_no_probe_out() -> None:
+    def threads() -> int:
+        return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+
+    with ProbeServer(CollectorRegistry(), ready=lambda: (True, "ready"), host="127.0.0.1") as server:
+        before = threads()
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_CONNECTIONS + 20)]
+        assert get(server.port, "/readyz") == (200, "ready\n")
+        assert idle[0].recv(1) == b""
+        assert threads() > before
+        eventually(lambda: threads() - before <= MOST_CONNECTIONS)
+        idle[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle[-1].recv(12) == b"HTTP/1.1 200"
+        for connection in idle:
+            connection.close()
 
 
 def test_a_check_that_raises_is_not_ready() -> None:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/validate"
 PROBES = ("/healthz", "/livez", "/readyz")
+READ_WITHIN = 10.0  # seconds for a body; kube-apiserver gives up after five
+MOST_HELD = 64 * 1024 * 1024  # bytes of bodies: anybody may reach a webhook, since kube-apiserver shows no certificate
 MOST_BODY = 8 * 1024 * 1024  # kube-apiserver sends the object as it is and as it was; either may have 3 MiB
 SHUTDOWN = 3.0
 JSON = "application/json"
@@ -36,6 +38,7 @@ class WebhookServer:
         self._bench = ThreadPoolExecutor(1, "judge")
         self.paces: list[Pace] = []
         self._serving = False
+        self._held = 0
         introduce(registry)
         self._measures = Measures(registry)
         self._certificate = CertificateVitals(registry)
@@ -76,11 +79,20 @@ class WebhookServer:
         begin = time.monotonic()
         if request.content_type != JSON:
             raise web.HTTPUnsupportedMediaType(text=f"send {JSON}\n")
-        body = await request.read()
+        size = MOST_BODY if request.content_length is None else request.content_length
+        if self._held + size > MOST_HELD:
+            raise web.HTTPServiceUnavailable(text="too many reviews at once; ask again\n", headers={"Retry-After": "1"})
+        self._held += size
         try:
+            async with asyncio.timeout(READ_WITHIN):
+                body = await request.read()
             asked, found = await asyncio.get_running_loop().run_in_executor(self._bench, _judged, body)
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text=f"the body did not come within {READ_WITHIN:g} s\n") from None
         except Unreadable as fault:
             raise web.HTTPBadRequest(text=f"{fault}\n") from None
+        finally:
+            self._held -= size
         verdict = "refused" if found.faults else "warned" if found.warnings else "allowed"
         if found.faults:
             log.info("%s %s/%s refused: %.500s", asked.kind, asked.namespace, asked.name, found.faults[0])
