@@ -81,6 +81,10 @@ THREATS: dict[str, list[str]] = {
     "The webhook is": [
         "integration/test_admission.py::test_while_it_is_away_apply_still_works_unless_the_policy_is_fail"
     ],
+    "Anybody reaches": [
+        "unit/test_admission.py::test_bodies_that_do_not_come_keep_others_out_only_for_a_time",
+        "unit/test_metrics.py::test_idle_connections_keep_no_probe_out",
+    ],
     "A dependency": [
         "unit/test_licences.py::test_a_licence_is_read_and_judged",
         "unit/test_image_files.py::test_packages_are_what_the_locks_say",
