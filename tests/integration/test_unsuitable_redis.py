@@ -19,6 +19,7 @@ from integration.probes import readiness
 from integration.timeline import gaps, now, until
 from kronstream.dev.components import component
 from kronstream.dev.controlplane import ControlPlane
+from kronstream.dev.loopback import free_ports
 
 QUEUE = "nobody"
 INSTEAD = "run `CONFIG SET maxmemory-policy noeviction`, and set it in redis.conf"
@@ -206,10 +207,14 @@ def test_one_that_keeps_nothing_on_disk_is_used_with_a_word(alone: Alone, job: O
 
 
 def test_a_clock_that_is_off_is_told(alone: Alone, tmp_path: Path) -> None:
-    """Who fires and who acts on events compare theirs with both others, a worker with that of Redis."""
+    """Who asks the API server compares with its clock, too; a worker with that of Redis alone."""
     (tmp_path / "sitecustomize.py").write_text(AHEAD)
     environ = {**alone.served.environ, "PYTHONPATH": str(tmp_path)}
-    wrong = {role: component(alone.served.plane, role, 2, environ=environ) for role in ("operator", "router", "worker")}
+    roles = ("operator", "router", "worker", "api")
+    wrong = {role: component(alone.served.plane, role, 2, environ=environ) for role in roles}
+    (port,) = free_ports(1)
+    serving = {**environ, **alone.served.extension.environ, "KRONSTREAM_RUNS_PORT": str(port)}
+    wrong[RUNS] = component(alone.served.plane, RUNS.removesuffix("-1"), 2, environ=serving)
     for part in wrong.values():
         part.process.start()
     try:

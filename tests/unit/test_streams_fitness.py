@@ -1,6 +1,8 @@
 """What INFO says of a Redis, and what the log does of one that keeps nothing."""
 
 import logging
+import re
+import time
 from typing import Any
 from unittest.mock import Mock
 
@@ -27,15 +29,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def server(answer: dict[str, Any] | Exception) -> Redis:
-    """A client of a server that answers INFO so."""
+def server(answer: dict[str, Any] | Exception, behind: int = 0) -> Redis:
+    """A client of a server that answers INFO so, and whose clock is some seconds behind."""
 
     async def info() -> dict[str, Any]:
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    return Mock(spec=Redis, info=info)
+    async def now() -> tuple[int, int]:
+        return int(time.time()) - behind, 0
+
+    return Mock(spec=Redis, info=info, time=now)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +113,10 @@ async def test_what_serves_tells_apart_what_is_unfit_and_what_is_away(caplog: py
     await good.look()
     assert (good.fault, good.unfit) == ("", "")
     assert good.caveat.text
+    assert good.beside("serving") == f"serving; but {good.caveat.text}"
+
+    slow = Suitability(server(GOOD, behind=10), ownership)
+    with caplog.at_level(logging.WARNING):
+        await slow.look()
+    assert re.fullmatch(r"serving; .* is (9\.\d|10\.\d) s ahead of Redis's: set it by NTP", slow.beside("serving"))
+    assert "clocks differ, and instants that are told are those of Redis" in caplog.text

@@ -82,7 +82,7 @@ class Server:
         introduce(registry)
         keys = Keys(settings.redis.base_stream)
         ownership = Ownership(self._redis, keys, lambda: cluster_id(api), settings.redis.installation)
-        self._store = Suitability(self._redis, ownership, RedisVitals(registry))
+        self._store = Suitability(self._redis, ownership, RedisVitals(registry), api.clock)
         watches = WatchVitals(registry)
         self._certificate = CertificateVitals(registry) if settings.tls_cert else None
         self.paces: list[Pace] = []
@@ -98,7 +98,7 @@ class Server:
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
         fault = self._store.fault or next((one.fault for one in self._following if one.fault), "")
-        return not fault, fault or self._store.caveat.beside(f"{len(self._services.catalogue)} job(s)")
+        return not fault, fault or self._store.beside(f"{len(self._services.catalogue)} job(s)")
 
     async def run(self) -> None:
         """Serve until cancelled."""

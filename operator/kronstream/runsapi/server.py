@@ -58,7 +58,7 @@ class RunsServer:
         self._doorway.reread = lambda: self._certificate.read(settings.certificate)
         self._serving = False
         ownership = Ownership(self._redis, keys, lambda: cluster_id(api), settings.redis.installation)
-        self._store = Suitability(self._redis, ownership)
+        self._store = Suitability(self._redis, ownership, date=api.clock)
         self._answering.unfit = lambda: self._store.unfit
 
     def ready(self) -> tuple[bool, str]:
@@ -69,7 +69,7 @@ class RunsServer:
             return False, "not listening yet"
         if self._store.fault:
             return True, f"serving, without executions: {self._store.fault}"
-        return True, self._store.caveat.beside("serving")
+        return True, self._store.beside("serving")
 
     async def run(self) -> None:
         """Run until cancelled."""

@@ -8,6 +8,8 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from kronstream.clock import DateClock
+from kronstream.streams.clocks import Clocks
 from kronstream.streams.connection import Unsuitable, verify
 from kronstream.streams.ownership import Foreign, Ownership
 from kronstream.trouble import Trouble
@@ -55,7 +57,10 @@ class Suitability:
     be used, and ``foreign`` whose the data is where it is another installation's: nothing of it may be told.
     """
 
-    def __init__(self, redis: Redis, ownership: Ownership, vitals: Vitals | None = None) -> None:
+    def __init__(
+        self, redis: Redis, ownership: Ownership, vitals: Vitals | None = None, date: DateClock | None = None
+    ) -> None:
+        """``date`` is the clock of the API server, as this process follows it."""
         self._redis = redis
         self._ownership = ownership
         self._vitals = vitals
@@ -64,6 +69,11 @@ class Suitability:
         self.fault = "Redis was not looked at yet"
         self.foreign = self.unfit = ""
         self.caveat = Caveat()
+        self._clocks = Clocks("instants that are told are those of Redis", date)
+
+    def beside(self, line: str) -> str:
+        """The line of a part that is ready, with what is to be known behind it."""
+        return "; ".join(one for one in (self.caveat.beside(line), self._clocks.fault) if one)
 
     async def run(self) -> None:
         """Look every two seconds until cancelled."""
@@ -78,6 +88,7 @@ class Suitability:
             self.caveat.note(await verify(self._redis))
             if self._vitals:
                 self._vitals.answered(time.monotonic() - begin)
+            await self._clocks.look(self._redis)
             await self._ownership.look()
             self.fault = self.foreign = self.unfit = ""
             self._away.over()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import logging
-import time
 from collections.abc import Callable
 from typing import Protocol
 
-from kronstream.clock import StoreClock, told
 from kronstream.ports import Externals, RunQueue, Wires
 from kronstream.readers import MOST_QUEUES
 from kronstream.settings import RedisSettings
+from kronstream.streams.clocks import Clocks
 from kronstream.streams.connection import SOCKET_TIMEOUT, Unsuitable, connect, verify
 from kronstream.streams.externals import RedisExternals
 from kronstream.streams.keys import Keys
@@ -19,9 +17,6 @@ from kronstream.streams.ownership import foreign
 from kronstream.streams.runqueue import RedisRunQueue
 from kronstream.streams.suitability import Caveat
 from kronstream.streams.wires import RedisWires
-from kronstream.trouble import Trouble
-
-log = logging.getLogger(__name__)
 
 
 class Store(Protocol):
@@ -71,32 +66,22 @@ class RedisStore:
         self._reading = connect(settings.url, connections=2, timeout=block_ms / 1000 + SOCKET_TIMEOUT)
         self.wires: Wires = RedisWires(self._redis, keys, settings.group, blocking=self._reading)
         self.externals: Externals = RedisExternals(self._redis, keys, settings.group)
-        self._caveat, self._clock = Caveat(), StoreClock()
-        self._clocks = Trouble(log, "clocks differ, and runs are due by that of Redis")
+        self._caveat, self._clocks = Caveat(), Clocks("runs are due by that of Redis")
 
     @property
     def caveat(self) -> str:
         """See Store."""
-        return "; ".join(one for one in (self._caveat.text, told(self._clock.skew(), 0)) if one)
+        return "; ".join(one for one in (self._caveat.text, self._clocks.fault) if one)
 
     async def fault(self) -> str:
         """See Store."""
         try:
             self._caveat.note(await verify(self._redis))
-            await self._compare_clocks()
+            await self._clocks.look(self._redis)
         except Unsuitable as verdict:
             return str(verdict)
         owner = str(await self._redis.get(self._keys.installation) or "")
         return str(foreign(owner, self._installation, self._keys.base) or "")
-
-    async def _compare_clocks(self) -> None:
-        sent = time.monotonic()
-        seconds, micros = await self._redis.time()
-        self._clock.observe(sent, time.monotonic(), int(seconds) * 1_000_000 + int(micros))
-        if off := told(self._clock.skew(), 0):
-            self._clocks.tell(off)
-        else:
-            self._clocks.over()
 
     async def close(self) -> None:
         """See Store."""
