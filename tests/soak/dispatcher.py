@@ -125,6 +125,7 @@ class Dispatcher:
         payload = json.dumps({**kind.payload, "own": "ü" * self._dice.randrange(3_000)}, ensure_ascii=False)
         request = Request(kind.uid, run, now(), payload=payload, by="soak")
         while True:
+            sent = now()
             try:
                 ((word, detail),) = await self.requests.request(EPOCH, [request])
             except (RedisError, OSError):
@@ -132,7 +133,7 @@ class Dispatcher:
                 continue
             assert word in (Word.STARTED, Word.KNOWN, Word.SKIPPED), (word, detail)
             self.evidence.due[run] = kind.uid
-            self.evidence.asked[run] = now()
+            self.evidence.asked[run] = sent, now()
             return
 
     async def cancel(self) -> None:

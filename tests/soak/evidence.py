@@ -72,9 +72,10 @@ class Books:
 class Evidence:
     """Everything that was seen.
 
-    `due` are the runs that must have ended, by their jobs; `perhaps` those of them that Redis may have lost with its
-    last second; `lost` the spans of which it may have forgotten what it was told. `left` is what was found in keys that
-    must be empty. `alive` is when a process was last seen, by worker and process id.
+    `due` are the runs that must have ended, by their jobs; `asked` when they were asked for and when that was answered;
+    `perhaps` those of them that Redis may have lost with its last second; `lost` the spans of which it may have
+    forgotten what it was told. `left` is what was found in keys that must be empty. `alive` is when a process was last
+    seen, by worker and process id.
     """
 
     kinds: Mapping[str, Kind]
@@ -82,7 +83,7 @@ class Evidence:
     stop: int = 0
     due: dict[str, str] = field(default_factory=dict)
     perhaps: set[str] = field(default_factory=set)
-    asked: dict[str, int] = field(default_factory=dict)
+    asked: dict[str, tuple[int, int]] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     ends: dict[str, list[End]] = field(default_factory=dict)
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
@@ -95,9 +96,9 @@ class Evidence:
     memory: list[tuple[int, int]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def forgotten(self, at: int) -> bool:
-        """Whether Redis may not remember what happened then."""
-        return any(since <= at <= until for since, until in self.lost)
+    def forgotten(self, at: int, until: int | None = None) -> bool:
+        """Whether Redis may not remember what happened then, or at some instant until another one."""
+        return any(since <= (at if until is None else until) and at <= end for since, end in self.lost)
 
     def unsure(self, at: int) -> bool:
         """Whether an attempt that began then may have been taken in a second that Redis forgot: its worker begins it

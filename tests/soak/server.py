@@ -65,9 +65,9 @@ class Server:
         """SIGKILL, and the last second of the append-only file is gone, as when the machine goes with it."""
         began = now()
         self._process.send(signal.SIGKILL)
-        self.lost.append((began - UNWRITTEN, began))
         await self._gone()
-        self._lose(began - UNSYNCED)
+        since = self._lose(began - UNSYNCED)
+        self.lost.append((min(began - UNWRITTEN, since), began))
         await self._come_back("kill", began, away)
 
     async def note(self) -> None:
@@ -78,14 +78,19 @@ class Server:
                     self._sizes.append((now(), path, path.stat().st_size))
             await asyncio.sleep(LOOK)
 
-    def _lose(self, since: int) -> None:
-        """Cut what was written after an instant; nothing where the file was begun anew since."""
+    def _lose(self, since: int) -> int:
+        """Cut what was written after an instant; nothing where the file was begun anew since.
+
+        Since when something may be gone is answered: earlier where this process was late to note the file's length.
+        """
         for at, path, size in reversed(self._sizes):
             if at <= since:
-                if path.exists():
-                    self.cut += path.stat().st_size - size
-                    os.truncate(path, size)
-                return
+                if not path.exists():
+                    break
+                self.cut += path.stat().st_size - size
+                os.truncate(path, size)
+                return at
+        return since
 
     async def _gone(self) -> None:
         while self._process.pid is not None:

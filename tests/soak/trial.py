@@ -145,7 +145,7 @@ class Trial:
         evidence.complaints += wrong
         evidence.harms += [Harm(f"redis {what}", "redis", since, until) for what, since, until in self.server.outages]
         evidence.lost = list(self.server.lost)
-        evidence.perhaps = {run for run, at in evidence.asked.items() if evidence.forgotten(at)}
+        evidence.perhaps = {run for run, span in evidence.asked.items() if evidence.forgotten(*span)}
         evidence.calls = Witness(self.folder / "witness").calls()
 
     async def _reader(self) -> None:

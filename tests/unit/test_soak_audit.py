@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from soak.flatness import leaks
 from soak.harvest import Harvest
 from soak.kinds import Kind, kinds
 from soak.report import report
+from soak.server import Server
 
 BEGIN = 1_800_000_000_000
 NOOP = next(kind for kind in kinds() if kind.name == "noop")
@@ -290,3 +292,23 @@ def test_a_record_that_says_something_else_than_its_history_is_found() -> None:
     asyncio.run(Harvest(Client(), found).once())  # type: ignore[arg-type]
     assert found.ends == {}
     assert [RUN in fault for fault in found.left] == [True]
+
+
+def test_what_was_asked_for_before_redis_died_and_answered_after_it_may_be_forgotten() -> None:
+    found = Evidence({}, lost=[(BEGIN, BEGIN + 2_500)])
+    assert found.forgotten(BEGIN + 2_400, BEGIN + 2_600)
+    assert found.forgotten(BEGIN - 100, BEGIN)
+    assert not found.forgotten(BEGIN - 100, BEGIN - 1)
+    assert not found.forgotten(BEGIN + 2_501, BEGIN + 2_600)
+
+
+def test_what_a_cut_takes_away_is_known_where_the_length_was_noted_late(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    file = tmp_path / "redis" / "appendonlydir" / "a.incr.aof"
+    file.parent.mkdir()
+    file.write_bytes(b"x" * 100)
+    server._sizes.extend([(BEGIN, file, 40), (BEGIN + 9_500, file, 90)])
+    assert server._lose(BEGIN + 9_000) == BEGIN
+    assert (server.cut, file.stat().st_size) == (60, 40)
+    file.unlink()
+    assert server._lose(BEGIN + 9_000) == BEGIN + 9_000

@@ -20,7 +20,8 @@ from kronstream.dev.controlplane import ControlPlane
 pytestmark = pytest.mark.chaos
 
 HANDLERS = Path(__file__).with_name("witness_handlers.py")
-EVENTS, RATE = 900, 60  # events, a second
+LEAST, RATE = 900, 60  # events, a second
+HARM, PATIENCE = 2, 60.0  # routers that must have been killed meanwhile, and seconds in which that happens
 ENDED = 90.0  # seconds until all is acted on
 PAUSE, DOWN = (0.2, 1.2), (0.2, 1.0)  # seconds
 NOTE = {"function": {"name": "witness:note"}}
@@ -43,16 +44,18 @@ def stormy(witness: Witness) -> Iterator[Installation]:
             print(f"--- {name}", *site.log(name).splitlines()[-40:], sep="\n")
 
 
-def storm(site: Installation) -> None:
-    """Sends the events, a few at a time, as any producer would."""
-    for first in range(0, EVENTS, RATE // 10):
-        send(site, *(event("storm.came", {"n": n}, id=f"n{n}") for n in range(first, first + RATE // 10)))
+def storm(site: Installation, harmed: Counter[str], sent: list[int]) -> None:
+    """Sends events, a few at a time, as any producer would, until there were enough and enough harm was done."""
+    end = time.monotonic() + PATIENCE
+    while (len(sent) < LEAST or harmed["router"] < HARM) and time.monotonic() < end:
+        few = range(len(sent), len(sent) + RATE // 10)
+        send(site, *(event("storm.came", {"n": n}, id=f"n{n}") for n in few))
+        sent += few
         time.sleep(0.1)  # the pace of the producer
 
 
-def harm(site: Installation, while_alive: threading.Thread, dice: random.Random) -> Counter[str]:
+def harm(site: Installation, while_alive: threading.Thread, dice: random.Random, harmed: Counter[str]) -> None:
     """One crash after the other, for as long as the storm lasts; whole afterwards."""
-    harmed: Counter[str] = Counter()
     while while_alive.is_alive():
         while_alive.join(dice.uniform(*PAUSE))
         name = dice.choice([*site.routers, *site.routers, *site.operators, *site.workers, "apiserver"])
@@ -65,7 +68,6 @@ def harm(site: Installation, while_alive: threading.Thread, dice: random.Random)
             site.stop(name, number=signal.SIGKILL)
             while_alive.join(dice.uniform(*DOWN))
             site.start(name, wait=False)
-    return harmed
 
 
 def created(site: Installation, handler: Object) -> list[Object]:
@@ -97,12 +99,15 @@ def test_every_part_is_killed_in_a_storm(stormy: Installation, witness: Witness)
                      debounce={"quiet": "300ms", "maxWait": "1s"}),
         )
     ]  # fmt: skip
-    sender = threading.Thread(target=storm, args=(site,))
+    harmed: Counter[str] = Counter()
+    sent: list[int] = []
+    sender = threading.Thread(target=storm, args=(site, harmed, sent))
     sender.start()
-    harmed = harm(site, sender, random.Random(seed))
+    harm(site, sender, random.Random(seed), harmed)
     sender.join()
-    print(f"killed: {dict(harmed)}")
-    assert harmed["router"] >= 2, "the storm was over before anything was harmed"
+    events = len(sent)
+    print(f"{events} events; killed: {dict(harmed)}")
+    assert harmed["router"] >= HARM, "the storm was over before anything was harmed"
 
     redis, keys = site.redis, site.keys
     eventually(lambda: not unread(site), ENDED, "(events stayed unread, or pending)")
@@ -111,22 +116,22 @@ def test_every_part_is_killed_in_a_storm(stormy: Installation, witness: Witness)
 
     calls = witness.calls()
     uid = run["metadata"]["uid"]
-    assert len([one for one in calls if one.startswith(uid)]) == EVENTS, "each event ran the job, in one run"
+    assert len([one for one in calls if one.startswith(uid)]) == events, "each event ran the job, in one run"
     told = redis.hgetall(keys.job(uid))
-    assert (int(told["n:success"]), int(told.get("n:failed", 0))) == (EVENTS, 0)
+    assert (int(told["n:success"]), int(told.get("n:failed", 0))) == (events, 0)
 
     made = created(site, creates)
     numbers = Counter(job["spec"]["payload"]["event_data"]["n"] for job in made)
-    assert sorted(numbers) == list(range(EVENTS))
+    assert sorted(numbers) == sent
     assert set(numbers.values()) == {1}, "each event made one job"
     uids = {job["metadata"]["uid"] for job in made}
     eventually(lambda: uids <= {one.rpartition("-")[0] for one in witness.calls()}, ENDED, "(made jobs did not run)")
 
     bursts_run = [one for one in calls if one.startswith(burst["metadata"]["uid"])]
-    assert 1 <= len(bursts_run) <= EVENTS // RATE * 2 + 2 * sum(harmed.values())
+    assert 1 <= len(bursts_run) <= events // RATE * 2 + 2 * sum(harmed.values())
     assert letters(site) == []
-    for handler, count in ((runs, EVENTS), (creates, EVENTS)):
+    for handler, count in ((runs, events), (creates, events)):
         site.wait(handler, lambda obj, n=count: obj["status"].get("successCount") == n, within=15)
     status = site.wait(bursts, lambda obj: obj["status"].get("waiting") == 0, within=15)["status"]
     assert status["triggerCount"] == status["successCount"] == len(bursts_run)
-    assert status["triggerCount"] + status["debouncedCount"] == EVENTS
+    assert status["triggerCount"] + status["debouncedCount"] == events
