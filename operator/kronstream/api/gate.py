@@ -34,6 +34,7 @@ BASE = "/api/v1/scheduler"
 EVENTS = f"{BASE}/events"
 STREAM = f"{BASE}/stream"
 _CALLBACK = re.compile(rf"{BASE}/executions/([^/]{{1,120}})/complete")
+RECEIVER = "token:"
 BATCH_BYTES = 1_048_576
 TIME_LIMIT = 30.0
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -104,7 +105,7 @@ class Gate:
         called = _CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
         # the token of the run's attempt says enough
         caller = (
-            Caller(f"token:{called[1]}")
+            Caller(f"{RECEIVER}{called[1]}")
             if called
             else await self._services.identity.caller(headers.get("authorization"), address)
         )
@@ -121,7 +122,13 @@ class Gate:
         """Let a request with a key be done once."""
         services = self._services
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-        keyed = idempotency.keyed(headers, caller.name, scope["method"], target, body)
+        # who has not the token of an attempt finds no key of its receiver
+        who = (
+            f"{caller.name}\x1f{headers.get('kronstream-token', '')}"
+            if caller.name.startswith(RECEIVER)
+            else caller.name
+        )
+        keyed = idempotency.keyed(headers, who, scope["method"], target, body)
         if keyed is None:
             await self._timed(scope, receive, answer, body)
             return
@@ -134,7 +141,10 @@ class Gate:
             await self._timed(scope, receive, answer, body)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
             await self._tell(scope, receive, answer, error)
-        await idempotency.ended(services.answers, keyed, answer.status, answer.headers, bytes(answer.body))
+        allowed = scope["state"].get("allowed", False)
+        await idempotency.ended(
+            services.answers, keyed, answer.status, answer.headers, bytes(answer.body), allowed=allowed
+        )
 
     async def _timed(self, scope: Scope, receive: Receive, answer: _Answer, body: bytes) -> None:
         """Run the application for 30 s at most; what only reads ends when its caller goes away."""
