@@ -18,9 +18,9 @@ from kronstream.dev.process import Process
 
 
 @pytest.fixture
-def served(doored: Installation, tmp_path: Path) -> Iterator[int]:
-    """The port of an API with TLS, whose files are tls.crt and tls.key."""
-    (port,) = free_ports(1)
+def ports(doored: Installation, tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """The ports of an API with TLS, whose files are tls.crt and tls.key, and of its metrics."""
+    port, measured = free_ports(2)
     put(doored.plane._authority.issue("api-tls-1", "kronstream-api", server=True), tmp_path)
     environ = {
         **os.environ,
@@ -28,6 +28,7 @@ def served(doored: Installation, tmp_path: Path) -> Iterator[int]:
         "KRONSTREAM_REDIS_URL": doored.plane.redis_url,
         "KRONSTREAM_API_HOST": "127.0.0.1",
         "KRONSTREAM_API_PORT": str(port),
+        "KRONSTREAM_API_METRICS_PORT": str(measured),
         "KRONSTREAM_API_TLS_CERT": str(tmp_path / "tls.crt"),
         "KRONSTREAM_API_TLS_KEY": str(tmp_path / "tls.key"),
     }
@@ -36,13 +37,13 @@ def served(doored: Installation, tmp_path: Path) -> Iterator[int]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"https://127.0.0.1:{port}/readyz", verify=False).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{measured}/readyz").status_code == 200
         except httpx.HTTPError:
             return False
 
     try:
         process.wait_until(ready, START)
-        yield port
+        yield port, measured
     finally:
         process.stop(15, 10)
 
@@ -52,13 +53,19 @@ def put(pair: KeyPair, folder: Path) -> None:
     shutil.copy(pair.certificate, folder / "tls.crt")
 
 
-def test_the_certificate_is_read_again(doored: Installation, served: int, tmp_path: Path) -> None:
+def test_the_certificate_is_read_again_and_metrics_are_apart(
+    doored: Installation, ports: tuple[int, int], tmp_path: Path
+) -> None:
+    served, measured = ports
     context = ssl.create_default_context(cafile=str(doored.plane.folder / "pki" / "ca.crt"))
     answer = httpx.get(f"https://127.0.0.1:{served}/api/v1/scheduler/jobs", verify=context)
     assert answer.status_code == 401
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"http://127.0.0.1:{served}/healthz")
+    assert "kronstream_certificate" in httpx.get(f"http://127.0.0.1:{measured}/metrics").text
+    assert httpx.get(f"https://127.0.0.1:{served}/metrics", verify=context).status_code == 404
+    assert httpx.get(f"https://127.0.0.1:{served}/readyz", verify=context).status_code == 200
     first = ssl.get_server_certificate(("127.0.0.1", served))
     put(doored.plane._authority.issue("api-tls-2", "kronstream-api", server=True), tmp_path)
     eventually(lambda: ssl.get_server_certificate(("127.0.0.1", served)) != first, 15)

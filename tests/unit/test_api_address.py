@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from kronstream.api.server import Server
 from kronstream.api.settings import ApiSettings
 from kronstream.cluster.api import ClusterApi
+from kronstream.domain.errors import Invalid
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +34,16 @@ async def test_all_interfaces_are_those_of_both_families(address: str, free_port
     finally:
         server._server.should_exit = True
         await serving
+
+
+def test_nothing_is_ready_that_does_not_listen(free_port: int) -> None:
+    server = Server(ApiSettings(port=free_port), cast("ClusterApi", None), CollectorRegistry())
+    assert server.ready() == (False, "it does not listen yet")
+
+
+def test_a_port_of_its_own_is_another_port() -> None:
+    with pytest.raises(Invalid, match="is the port of the API, too; write another, or 0"):
+        ApiSettings(port=3051, metrics_port=3051)
 
 
 @pytest.fixture

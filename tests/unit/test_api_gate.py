@@ -325,6 +325,13 @@ async def test_probes_metrics_and_documents(bench: ApiBench) -> None:
     assert "https://" not in page.replace("https://kronstream.dev", "")
 
 
+async def test_metrics_with_a_port_of_their_own_are_not_where_the_api_is_called() -> None:
+    bench = ApiBench(measured=False)
+    assert "KRONSTREAM_API_METRICS_PORT" in judged(await bench.client.get("/metrics"), 404)["detail"]
+    assert (await bench.client.get("/readyz")).text == "well\n"
+    await bench.close()
+
+
 async def test_a_call_that_belongs_to_a_trace_is_an_example_of_its_duration(bench: ApiBench) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     for told in (f"00-{trace}-00f067aa0ba902b7-01", "nonsense", None):

@@ -166,7 +166,7 @@ one refuses; the others may rely on it.
 {{- $key := $one.name -}}
 {{- if hasKey $made $key -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: write %s instead" $path $key (get $made $key)) -}}
-{{- else if has $key (list "KRONSTREAM_CONSUMER_NAME" "KRONSTREAM_METRICS_PORT") -}}
+{{- else if has $key (list "KRONSTREAM_CONSUMER_NAME" "KRONSTREAM_METRICS_PORT" "KRONSTREAM_API_METRICS_PORT") -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: leave it out" $path $key) -}}
 {{- else if hasKey $seen $key -}}
 {{- $said = append $said (printf "%senv: %s is there twice: write it once" $path $key) -}}

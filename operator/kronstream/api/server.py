@@ -97,6 +97,8 @@ class Server:
 
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
+        if not self._server.started:
+            return False, "it does not listen yet"
         fault = self._store.fault or next((one.fault for one in self._following if one.fault), "")
         return not fault, fault or self._store.caveat.beside(f"{len(self._services.catalogue)} job(s)")
 
@@ -156,6 +158,7 @@ class Server:
             ending=lambda: self._ending,
             foreign=lambda: self._store.foreign,
             secure=bool(settings.tls_cert),
+            measured=not settings.metrics_port,
         )
 
     def _config(self) -> uvicorn.Config:

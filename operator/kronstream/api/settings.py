@@ -23,6 +23,10 @@ class ApiSettings:
         "KRONSTREAM_API_HOST", "address to listen on", visible, "", shown="all interfaces; loopback with --auth none"
     )
     port: int = setting("KRONSTREAM_API_PORT", "port to listen on", whole(1, 65_535), 3051)
+    metrics_port: int = setting(
+        "KRONSTREAM_API_METRICS_PORT", "port of its own, without TLS, for /metrics, /healthz and /readyz; /metrics is "
+        "there alone then. 0: all three at the port of the API", whole(0, 65_535), 0,
+    )  # fmt: skip
     auth: str = setting(
         "KRONSTREAM_API_AUTH", "how callers say who they are: token (judged by the cluster), or none, on loopback only",
         choice("token", "none"), "token",
@@ -65,6 +69,10 @@ class ApiSettings:
             )  # fmt: skip
         if bool(self.tls_cert) != bool(self.tls_key):
             raise Invalid("--tls-cert, --tls-key", "only one of them is given", "write both, or none for plain HTTP")
+
+        if self.metrics_port == self.port:
+            where = "--metrics-port (KRONSTREAM_API_METRICS_PORT)"
+            raise Invalid(where, "is the port of the API, too", "write another, or 0")
 
     @property
     def address(self) -> str:
