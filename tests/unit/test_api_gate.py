@@ -135,6 +135,20 @@ async def test_what_needs_no_right_and_what_is_a_fault_keeps_nothing(guarded: Ap
     assert len(guarded.answers.keys()) == 1
 
 
+async def test_only_ids_are_let_in_by_a_token_of_an_attempt(
+    guarded: ApiBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"status": "success", "token": "guessed"}
+    with caplog.at_level(logging.INFO, "kronstream.audit"):
+        for text in ("x%0ay", "x%20y", "%1b[2K", "x" * 121, "é"):
+            judged(await guarded.call("POST", f"/executions/{text}/complete", json=body), 401)
+        assert not caplog.records
+        judged(await guarded.call("POST", "/executions/a-1.f/complete", json=body), 409)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"token:a-1.f POST {BASE}/executions/a-1.f/complete 409"
+    ]
+
+
 async def test_an_end_that_was_told_may_be_told_again_with_its_key(bench: ApiBench) -> None:
     job = await bench.made()
     await bench.call("POST", f"/jobs/{job['id']}/run")
