@@ -1,4 +1,4 @@
-"""TLS: the API serves with its certificate, and with the next one once its files were replaced."""
+"""The API as careful administrators run it: TLS whose files are replaced, metrics apart, tokens of its own."""
 
 import os
 import shutil
@@ -15,6 +15,7 @@ from kronstream.dev.components import KRONSTREAM
 from kronstream.dev.loopback import free_ports
 from kronstream.dev.pki import KeyPair
 from kronstream.dev.process import Process
+from unit.pagecommands import DOOR, claimed
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def ports(doored: Installation, tmp_path: Path) -> Iterator[tuple[int, int]]:
         "KRONSTREAM_API_HOST": "127.0.0.1",
         "KRONSTREAM_API_PORT": str(port),
         "KRONSTREAM_API_METRICS_PORT": str(measured),
+        "KRONSTREAM_API_AUDIENCES": "another,kronstream",
         "KRONSTREAM_API_TLS_CERT": str(tmp_path / "tls.crt"),
         "KRONSTREAM_API_TLS_KEY": str(tmp_path / "tls.key"),
     }
@@ -51,6 +53,29 @@ def ports(doored: Installation, tmp_path: Path) -> Iterator[tuple[int, int]]:
 def put(pair: KeyPair, folder: Path) -> None:
     shutil.copy(pair.key, folder / "tls.key")
     shutil.copy(pair.certificate, folder / "tls.crt")
+
+
+def test_a_token_is_for_whom_it_was_made(doored: Installation, ports: tuple[int, int]) -> None:
+    (command,) = (one.text.split() for one in claimed(DOOR) if "create token" in one.text)
+    assert command[:4] == ["kubectl", "create", "token", "pipeline"]
+    doored.plane.kubectl("create", "serviceaccount", "for-one-door", "-n", "default")
+    account = ("create", "token", "for-one-door", "-n", "default")
+    assert command[4:6] == ["-n", "team-a"]
+    duration, audience = command[6:]
+
+    def asked(*options: str, port: int = ports[0], scheme: str = "https") -> int:
+        token = doored.plane.kubectl(*account, *options).strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{scheme}://127.0.0.1:{port}/api/v1/scheduler/preview"
+        return httpx.post(url, json={"schedule": "@daily"}, headers=headers, verify=False).status_code
+
+    assert asked(duration, audience) == 200
+    assert asked() == 401
+    assert asked("--audience=vault") == 401
+    # an API without audiences asks for those of the API server
+    others = doored.components["api-3"].port
+    assert asked(port=others, scheme="http") == 200
+    assert asked(audience, port=others, scheme="http") == 401
 
 
 def test_the_certificate_is_read_again_and_metrics_are_apart(

@@ -342,6 +342,13 @@ def test_servers_answer_until_their_service_forgot_them(helm: Helm) -> None:
         assert spec["terminationGracePeriodSeconds"] == 20
 
 
+def test_audiences_of_tokens_are_told_to_the_api(helm: Helm) -> None:
+    objects = helm.render("--set", "redis.host=h,api.audiences={kronstream,https://kubernetes.default.svc}")
+    (container,) = named(objects, "Deployment", "kronstream-api")["spec"]["template"]["spec"]["containers"]
+    told = {"name": "KRONSTREAM_API_AUDIENCES", "value": "kronstream,https://kubernetes.default.svc"}
+    assert told in container["env"]
+
+
 def test_monitors_and_probes_ask_the_api_at_its_metrics_port(helm: Helm) -> None:
     for more, ports in (({}, ["http", "metrics", "router-http"]), ({"api.enabled": "false"}, ["http", "router-http"])):
         options = {"redis.host": "h", "monitoring.serviceMonitor.enabled": "true", **more}

@@ -129,7 +129,8 @@ class Server:
         storage = counters(self._counting)
         return Services(
             identity=Identity(
-                None if settings.auth == "none" else ClusterReviews(api), Strangers(settings.stranger_rate)
+                None if settings.auth == "none" else ClusterReviews(api, settings.audiences),
+                Strangers(settings.stranger_rate),
             ),
             catalogue=catalogue,
             jobs=Jobs(ClusterJobStore(api), catalogue, answers, present),

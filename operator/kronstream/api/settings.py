@@ -31,6 +31,10 @@ class ApiSettings:
         "KRONSTREAM_API_AUTH", "how callers say who they are: token (judged by the cluster), or none, on loopback only",
         choice("token", "none"), "token",
     )  # fmt: skip
+    audiences: tuple[str, ...] = setting(
+        "KRONSTREAM_API_AUDIENCES", "whom tokens must be made for, one of these (several: again, or between commas)",
+        listed, (), shown="the Kubernetes API server",
+    )  # fmt: skip
     tls_cert: str = setting(
         "KRONSTREAM_API_TLS_CERT", "file of the certificate chain (PEM); read again when it changes", visible, "",
         shown="none: plain HTTP",
