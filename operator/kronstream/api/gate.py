@@ -37,6 +37,7 @@ _CALLBACK = re.compile(rf"{BASE}/executions/([0-9A-Za-z.-]{{1,120}})/complete")
 RECEIVER = "token:"
 BATCH_BYTES = 1_048_576
 TIME_LIMIT = 30.0
+BODY_LIMIT = 30.0
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -48,6 +49,7 @@ HEADERS = (
     (b"cache-control", b"no-store"),
 )
 POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+LEAVE = {"Retry-After": "1", "Connection": "close"}
 STRICT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -59,6 +61,7 @@ class Gate:
         self._services = services
         self._measures = Measures(services.registry)
         self._headers = [*HEADERS, *([STRICT] if services.secure else [])]
+        self._places = services.concurrency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -84,6 +87,19 @@ class Gate:
         if not path.startswith(BASE):
             await self._app(scope, receive, answer)
             return
+        if path == STREAM:  # these are counted apart
+            await self._judged(scope, receive, answer)
+            return
+        if not self._places:
+            raise Problem(503, "too many requests are under way; ask another replica, or again", headers=LEAVE)
+        self._places -= 1
+        try:
+            await self._judged(scope, receive, answer)
+        finally:
+            self._places += 1
+
+    async def _judged(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        path: str = scope["path"]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if self._services.identity.open:
             _judge_neighbour(headers, self._services.origins)
@@ -93,7 +109,7 @@ class Gate:
         if path == STREAM:
             await self._app(scope, receive, answer)
             return
-        body = await read_body(headers, receive, BATCH_BYTES if path == EVENTS else MAX_BYTES)
+        body = await _whole(headers, receive, BATCH_BYTES if path == EVENTS else MAX_BYTES)
         if body and path != EVENTS:
             judge_json(headers.get("content-type", ""), body)
         await self._once(scope, receive, answer, headers, body, caller)
@@ -212,6 +228,16 @@ class _Answer:
         elif message["type"] == "http.response.body" and self.keep:
             self.body += message.get("body", b"")
         await self._send(message)
+
+
+async def _whole(headers: dict[str, str], receive: Receive, most: int) -> bytes:
+    """The body of a request. Raises Problem, also where it comes too slowly, and Left."""
+    try:
+        async with asyncio.timeout(BODY_LIMIT):
+            return await read_body(headers, receive, most)
+    except TimeoutError:
+        detail = f"the body was not there after {BODY_LIMIT:g} s; send it faster"
+        raise Problem(408, detail, headers={"Connection": "close"}) from None
 
 
 def unforeseen(error: BaseException) -> Problem:

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from kronstream.api.app import create_app
 from kronstream.api.carrying import AWAY, carry
+from kronstream.api.connection import Connection
 from kronstream.api.following import Following
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
@@ -66,6 +67,8 @@ log = logging.getLogger(__name__)
 
 GRACE = 3  # seconds that requests have to end; shorter than the patience with a room
 CERTIFICATES = 2.0
+CONNECTIONS = 10
+"""So many times as many connections as requests under way: most are kept for the next request, or for a stream."""
 
 
 class Server:
@@ -160,6 +163,7 @@ class Server:
             foreign=lambda: self._store.foreign,
             secure=bool(settings.tls_cert),
             measured=not settings.metrics_port,
+            concurrency=settings.concurrency,
         )
 
     def _config(self) -> uvicorn.Config:
@@ -168,6 +172,8 @@ class Server:
             create_app(self._services),
             host=settings.address,  # '' makes a socket for either family; one for "::" would refuse IPv4
             port=settings.port,
+            http=Connection,
+            limit_concurrency=settings.concurrency * CONNECTIONS,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -68,3 +68,4 @@ class Services:
     ending: Callable[[], bool] = lambda: False
     foreign: Callable[[], str] = lambda: ""
     measured: bool = True
+    concurrency: int = 1_000

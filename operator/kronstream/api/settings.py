@@ -61,6 +61,10 @@ class ApiSettings:
         "KRONSTREAM_API_STRANGER_RATE", "tokens not seen lately that one address may come with in a minute, at each "
         "replica", whole(1, 1_000_000), 600,
     )  # fmt: skip
+    concurrency: int = setting(
+        "KRONSTREAM_API_CONCURRENCY", "requests under way at a time at each replica, streams aside; ten times as many "
+        "connections", whole(1, 100_000), 1_000,
+    )  # fmt: skip
     relist: int = setting(
         "KRONSTREAM_RELIST", "how often deleted resources are looked for", span("10s", "1d"), 300_000, shown="5m"
     )
