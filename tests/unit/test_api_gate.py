@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from kronstream.api import gate, limits
 from kronstream.api.problem import Problem
 from kronstream.api.rights import Act
+from kronstream.api.routes import stream
 from kronstream.api.strangers import Strangers
 from kronstream.ports.jobstore import StoreAway
 from unit.apibench import BASE, CRON, STRANGERS, ApiBench, judged
@@ -213,6 +214,32 @@ async def test_a_caller_has_so_many_requests_a_minute() -> None:
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert (await bench.client.get("/healthz")).status_code == 200
     await bench.close()
+
+
+@pytest.mark.parametrize("lost", ["token", "right"])
+async def test_a_stream_ends_with_the_token_and_with_the_right(monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    monkeypatch.setattr(stream, "JUDGED", 0)
+    monkeypatch.setattr(stream, "LOOK", 0.01)
+    clock = Clock()
+    guarded = ApiBench(guarded=True, clock=clock)
+    guarded.reviews.grant("t", "anna", Act.CREATE_JOB.of("default"), Act.LIST_RUNS.of("default"))
+    job = (await guarded.call("POST", "/jobs/cron", json=CRON, headers=token("t"))).json()
+    following = asyncio.create_task(guarded.call("GET", f"/stream?job={job['id']}", headers=token("t")))
+    asked = guarded.reviews.authenticated
+    for _ in range(3):
+        clock.now += 6  # what is remembered of a token is asked anew
+        await asyncio.sleep(0.1)
+    assert not following.done()
+    if lost == "token":
+        assert guarded.reviews.authenticated > asked
+        guarded.reviews.callers.clear()
+    else:
+        guarded.reviews.grant("t", "anna")
+    clock.now += 6
+    answer = await asyncio.wait_for(following, 5)
+    assert answer.text.endswith("event: end\ndata: {}\n\n")
+    assert "event: job\n" in answer.text
+    await guarded.close()
 
 
 async def test_rubbish_does_not_become_reviews() -> None:
