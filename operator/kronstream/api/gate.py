@@ -33,7 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BASE = "/api/v1/scheduler"
 EVENTS = f"{BASE}/events"
 STREAM = f"{BASE}/stream"
-_CALLBACK = re.compile(rf"{BASE}/executions/([0-9A-Za-z.-]{{1,120}})/complete")
+CALLBACK = re.compile(rf"{BASE}/executions/([0-9A-Za-z.-]{{1,120}})/complete")
 RECEIVER = "token:"
 BATCH_BYTES = 1_048_576
 TIME_LIMIT = 30.0
@@ -118,7 +118,7 @@ class Gate:
 
     async def _caller(self, scope: Scope, path: str, headers: dict[str, str]) -> Caller:
         address = str((scope.get("client") or ("?",))[0])
-        called = _CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
+        called = CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
         # the token of the run's attempt says enough
         caller = (
             Caller(f"{RECEIVER}{called[1]}")
