@@ -119,7 +119,7 @@ def forwarded(shell: Shell, release: Release, folder: Path) -> Iterator[Callable
 @pytest.mark.parametrize(
     ("target", "port", "metric"),
     [("kronstream-operator", 8080, "kronstream_operator_dispatching 1.0"), ("kronstream-operator", 8081, "router"),
-     ("kronstream-worker", 8080, "kronstream_worker_concurrency 10.0"), ("kronstream-api", 3051, "kronstream_api_")],
+     ("kronstream-worker", 8080, "kronstream_worker_concurrency 10.0"), ("kronstream-api", 8084, "kronstream_api_")],
 )  # fmt: skip
 def test_one_process_is_looked_at(forwarded: Callable[[str, int], str], target: str, port: int, metric: str) -> None:
     said = forwarded(target, port)

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 # every repetition is bounded: a text made to be slow must not be
 _PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)(?P<user>[^\s:/@]{0,128}):\S{0,512}@", re.IGNORECASE)
 _QUERIED = re.compile(r"(?P<key>[?&](?:sentinel_|ssl_)?password=)[^&\s\"']{1,512}", re.IGNORECASE)
+# what ends a line, moves a terminal's cursor or colours it
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
 _INTERNAL = frozenset({"k8s_skip", "settings"})  # kopf's own, never for people
 _BOUND: ContextVar[Callable[[], Mapping[str, object]]] = ContextVar("bound", default=dict)
@@ -33,13 +35,19 @@ def masked(text: str) -> str:
     return _QUERIED.sub(r"\g<key>***", _PASSWORD.sub(r"\g<scheme>\g<user>:***@", text))
 
 
+def in_one_line(text: str) -> str:
+    """The text with control characters as Python writes them, ``\\n``: what a caller sends makes no line of its own."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def stamp(seconds: float) -> str:
     """RFC 3339 UTC with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-02T03:04:05.678Z INFO    name: message`, for kopf's records with the object in front."""
+    """`2026-01-02T03:04:05.678Z INFO    name: message`, for kopf's records with the object in front. A message is one
+    line; the lines of a traceback are indented, so that none of them looks like another record."""
 
     def __init__(self) -> None:
         super().__init__(TEXT_FORMAT)
@@ -51,10 +59,21 @@ class TextFormatter(logging.Formatter):
         ref = getattr(record, "k8s_ref", None)
         if isinstance(ref, dict) and ref.get("name"):
             record.message = f"[{ref.get('namespace') or '-'}/{ref['name']}] {record.message}"
+        record.message = in_one_line(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        return _indented(stack_info)
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {in_one_line(line)}" for line in text.split("\n"))
 
 
 class JsonFormatter(logging.Formatter):

@@ -29,7 +29,7 @@ HANDLERS = Path(__file__).with_name("probe_handlers.py")
 SEEN = "probe:seen"  # the list to which the handlers of `probe_handlers.py` append
 SPANS = "probe:spans"
 START = 30.0  # seconds until a component says that it is ready
-BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was never retrieved|was never awaited")
+BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^ *Traceback |Task exception was never retrieved|was never awaited")
 
 
 class Installation:

@@ -7,10 +7,11 @@ import httpx
 import pytest
 
 from eventually import eventually
-from integration.calls import Calls, problem
+from integration.calls import JOB, Calls, problem
 from integration.installation import Installation
-from integration.objects import handling
+from integration.objects import handling, scheduled
 from integration.rights import CALLS, DAYS, EVENT, RBAC, Call, Desk
+from unit.docpage import ROOT, blocks
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,26 @@ def test_who_asked_is_recorded(doored: Installation, desk: Desk) -> None:
     assert kept["spec"]["createdBy"] == "somebody"
     assert kept["metadata"]["annotations"]["kronstream.dev/requested-by"] == job["created_by"]
     assert f"{job['created_by']} POST /api/v1/scheduler/jobs/cron 201" in doored.log("api-3")
+
+
+def test_a_policy_of_admission_judges_who_asked_the_api(doored: Installation, desk: Desk) -> None:
+    """That of docs/security.md, as it is."""
+    (block,) = [one for one in blocks(ROOT / "docs" / "security.md") if "kind: ValidatingAdmissionPolicy" in one.text]
+    kubectl = doored.plane.kubectl
+    kubectl("apply", "-f", "-", stdin=block.text)
+    try:
+        with desk.token(("create", "scheduledjobs"), namespace=None) as caller:
+            denied = eventually(lambda: (got := caller.post("/jobs/cron", json=JOB)).status_code != 201 and got, 20)
+            told = problem(denied, 400)["detail"]
+            assert "service accounts make jobs in their own namespace alone" in told
+            own = caller.make(namespace="team-a", created_by="system:serviceaccount:default:other")
+            forged = {**JOB, "created_by": "system:serviceaccount:default:me"}
+            problem(caller.post("/jobs/cron", json=forged), 400)
+        assert own["created_by"] == "system:serviceaccount:default:other"
+        # who writes by kubectl is judged by what they are themselves
+        doored.objects.apply(scheduled("by-hand", "default", "api:echo"))
+    finally:
+        kubectl("delete", "-f", "-", stdin=block.text)
 
 
 def test_a_right_that_is_taken_away_is_gone_within_seconds(doored: Installation, desk: Desk) -> None:

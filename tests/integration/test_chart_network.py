@@ -23,7 +23,7 @@ OTHERS = [
     End("tenant", "10.244.1.6", "team-a", {"app.kubernetes.io/component": "operator"}),
     End("neighbour", "10.244.1.7", "sched", {"app": "other"}),
 ]
-PORTS = (22, 53, 80, 443, 3051, 4318, 6379, 6380, 6443, 8080, 8081, 8082, 8083, 8443, 9443)
+PORTS = (22, 53, 80, 443, 3051, 4318, 6379, 6380, 6443, 8080, 8081, 8082, 8083, 8084, 8443, 9443)
 Table = dict[str, set[str]]
 
 
@@ -84,7 +84,7 @@ def test_what_is_named_is_reached_and_nothing_else(helm: Helm) -> None:
         "operator": {"prometheus/8080", "prometheus/8081"},
         "worker-default": {"prometheus/8080"},
         "worker-closed": {"prometheus/8080"},
-        "api": {"ingress/3051", "prometheus/3051"},
+        "api": {"ingress/3051", "prometheus/8084"},
         "runs-apiserver": at(8443, *everybody) | {"prometheus/8082"},
         "webhook": at(9443, *everybody) | {"prometheus/8083"},
         "redis": set(),
@@ -107,7 +107,7 @@ def test_where_nothing_is_named_the_ports_alone_are_open(helm: Helm) -> None:
     assert into == {
         "operator": at(8080, *inside) | at(8081, *inside),
         "worker-default": at(8080, *inside),
-        "api": at(3051, *inside),
+        "api": at(3051, *inside) | at(8084, *inside),
         "test": set(),
     }
 

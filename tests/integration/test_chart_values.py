@@ -342,20 +342,24 @@ def test_servers_answer_until_their_service_forgot_them(helm: Helm) -> None:
         assert spec["terminationGracePeriodSeconds"] == 20
 
 
-def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
-    (monitor,) = [
-        item
-        for item in helm.render(values=CHART / "ci" / "servicemonitor-values.yaml")
-        if item["kind"] == "ServiceMonitor"
-    ]
-    plain, secret, router = monitor["spec"]["endpoints"]
-    assert (plain["port"], secret["port"], router["port"]) == ("http", "http", "router-http")
-    assert ("scheme" not in plain, secret["scheme"], "relabelings" in router) == (True, "https", False)
-    rules = [(rule["regex"], rule["action"]) for end in (plain, secret) for rule in end["relabelings"]]
-    assert rules == [("api", "drop"), ("api", "keep")]
-    (bare,) = [
-        item
-        for item in helm.render("--set", "redis.host=h,monitoring.serviceMonitor.enabled=true")
-        if item["kind"] == "ServiceMonitor"
-    ]
-    assert [end["port"] for end in bare["spec"]["endpoints"]] == ["http", "router-http"]
+def test_audiences_of_tokens_are_told_to_the_api(helm: Helm) -> None:
+    objects = helm.render("--set", "redis.host=h,api.audiences={kronstream,https://kubernetes.default.svc}")
+    (container,) = named(objects, "Deployment", "kronstream-api")["spec"]["template"]["spec"]["containers"]
+    told = {"name": "KRONSTREAM_API_AUDIENCES", "value": "kronstream,https://kubernetes.default.svc"}
+    assert told in container["env"]
+
+
+def test_monitors_and_probes_ask_the_api_at_its_metrics_port(helm: Helm) -> None:
+    for more, ports in (({}, ["http", "metrics", "router-http"]), ({"api.enabled": "false"}, ["http", "router-http"])):
+        options = {"redis.host": "h", "monitoring.serviceMonitor.enabled": "true", **more}
+        told = helm.render("--set", ",".join(f"{name}={value}" for name, value in options.items()))
+        (monitor,) = [item for item in told if item["kind"] == "ServiceMonitor"]
+        assert [end["port"] for end in monitor["spec"]["endpoints"]] == ports
+    objects = helm.render("--set", "redis.host=h,monitoring.podMonitor.enabled=true,api.tls.enabled=true")
+    (end,) = named(objects, "PodMonitor", "kronstream-api")["spec"]["podMetricsEndpoints"]
+    assert (end["port"], end.get("scheme")) == ("metrics", None)
+    (container,) = named(objects, "Deployment", "kronstream-api")["spec"]["template"]["spec"]["containers"]
+    (port,) = [one["containerPort"] for one in container["ports"] if one["name"] == "metrics"]
+    assert {"name": "KRONSTREAM_API_METRICS_PORT", "value": str(port)} in container["env"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert (container[probe]["httpGet"]["port"], container[probe]["httpGet"]["scheme"]) == ("metrics", "HTTP")

@@ -50,6 +50,7 @@ def test_the_examples(doored: Installation) -> None:
 def test_the_bounds_are_those_of_the_program(doored: Installation) -> None:
     text = PAGE.read_text("utf-8")
     assert f"{ApiSettings().rate:,} a minute" in text
+    assert f"{ApiSettings().concurrency:,} at each replica" in text
     assert f"{ApiSettings().stranger_rate} a minute at each replica" in text
     assert f"{MOST_RUNS:,}; {MOST_ORDERS} operations" in text
     assert f"{intake.MAX_BYTES // 1024} KiB" in text

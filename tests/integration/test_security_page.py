@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.charting import Helm, Object, pods
+from integration.charting import CHART, Helm, Object, pods
+from kronstream.api.app import routed
+from kronstream.api.gate import BASE, CALLBACK
 from kronstream.domain import address
 from kronstream.setting import read_settings
 from kronstream.settings import RedisSettings, TypeSettings
@@ -220,6 +222,35 @@ def test_the_webhook_sees_two_kinds_and_fails_open(everything: list[Object]) -> 
     (rule,) = hook["rules"]
     assert (hook["failurePolicy"], hook["sideEffects"]) == ("Ignore", "None")
     assert (rule["apiGroups"], set(rule["resources"])) == (["kronstream.dev"], {"scheduledjobs", "eventhandlers"})
+
+
+def test_what_needs_no_token_is_told_whole() -> None:
+    told = {path for row in table("path").rows for path in code(row[0])}
+    served = {getattr(route, "path", "") for route in routed().routes}
+    (callback,) = {path for path in told if path.startswith(BASE)}
+    assert told - {callback} == {path for path in served if not path.startswith(BASE)}
+    assert callback in served
+    assert CALLBACK.fullmatch(callback.replace("{execution_id}", "x"))
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        ("api.service.type=LoadBalancer", "a LoadBalancer without TLS"),
+        ("api.service.type=NodePort", "a NodePort without TLS"),
+        ("api.service.type=LoadBalancer,api.tls.enabled=true", ""),
+        ("api.service.type=LoadBalancer,api.enabled=false", ""),
+        ("api.tls.enabled=false", ""),
+    ],
+)
+def test_the_notes_of_a_release_warn_of_tokens_in_clear_text(helm: Helm, values: str, warned: str) -> None:
+    options = ("--dry-run=client", "--set", f"redis.host=redis,crds.install=false,{values}")
+    notes = helm("install", "kronstream", str(CHART), *options).partition("\nNOTES:\n")[2]
+    assert "is installed as kronstream" in notes
+    assert ("tokens of callers travel in clear text" in notes) == bool(warned)
+    assert warned in notes
+    if warned:
+        assert "api.tls.enabled=true" in notes
 
 
 def test_settings_and_figures_are_the_programs() -> None:

@@ -19,7 +19,7 @@ from soak.evidence import Harm
 from soak.kinds import LIMITS
 
 HANDLERS = Path(__file__).with_name("handlers.py")
-BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback |Task exception was never retrieved|was never awaited")
+BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^ *Traceback |Task exception was never retrieved|was never awaited")
 EXPECTED = (
     # what was killed, or stood still because a handler blocked it
     r"ERROR +kronstream.worker.supervisor: the loop process .* it held \d+ runs",

@@ -75,6 +75,7 @@ UPGRADE = "tests/integration/test_upgrade_page.py"
 OPERATORS = "tests/integration/test_pages_of_operators.py"
 ADMISSION = "tests/integration/test_admission.py"
 RIGHTS = "tests/integration/test_access_rights_page.py"
+DOOR = "tests/integration/test_api_tls.py"
 RUNBOOKS = "tests/integration/test_runbooks.py"
 SENTENCES = "tests/integration/test_commands_in_sentences.py"
 MAKE = "tests/unit/test_make_in_pages.py"
@@ -99,6 +100,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("upgrade#With Helm", "sh", ".", UPGRADE),
     ("upgrade|admission|operate", "sh", ".", OPERATORS),
     ("admission", "console", ".", ADMISSION),
+    ("security", "sh", ".", DOOR),
     ("access-rights", "console|sh", ".", RIGHTS),
     ("observe", "sh", r"kubectl |curl ", PODS),
     ("runbooks/certificate-expires", "inline|sh", ".", INSTALL),

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from kronstream.api import gate, limits
 from kronstream.api.problem import Problem
 from kronstream.api.rights import Act
+from kronstream.api.routes import stream
 from kronstream.api.strangers import Strangers
 from kronstream.ports.jobstore import StoreAway
 from unit.apibench import BASE, CRON, STRANGERS, ApiBench, judged
@@ -110,6 +111,75 @@ async def test_a_key_is_done_once_on_both_replicas(bench: ApiBench) -> None:
     judged(await bench.call("POST", "/jobs/cron", json=CRON, headers={"Idempotency-Key": "a b"}), 400)
 
 
+async def test_what_needs_no_right_and_what_is_a_fault_keeps_nothing(guarded: ApiBench) -> None:
+    run = "00000000-0000-4000-8000-000000000001-s1"
+    guarded.reviews.grant("t", "anna")
+    calls = (
+        (f"/executions/{run}/complete", {"status": "success", "token": "guessed"}, {}, 409),
+        (f"/executions/{run}/complete", {"status": "success"}, {"Kronstream-Token": "guessed"}, 409),
+        (f"/executions/{run}/complete", {"status": "success"}, {}, 401),
+        ("/executions/x/complete", {"status": "success", "token": "guessed"}, {}, 409),
+        ("/preview", {"schedule": "* * * * *", "n": 1000}, token("t"), 200),
+        ("/preview", {"schedule": "nonsense"}, token("t"), 400),
+        ("/jobs/cron", CRON, token("t"), 403),
+        ("/jobs/cron", CRON, token("bad"), 401),
+    )
+    for number, (path, body, headers, status) in enumerate(calls):
+        answer = await guarded.call("POST", path, json=body, headers={**headers, "Idempotency-Key": f"k-{number}"})
+        assert answer.status_code == status, answer.text
+    assert guarded.answers.keys() == []
+
+    guarded.reviews.grant("t", "anna", Act.CREATE_JOB.of("default"))
+    judged(await guarded.call("POST", "/jobs/cron", json={**CRON, "schedule": "x"}, headers=token("t") | KEY), 400)
+    assert guarded.answers.keys() == []
+    assert (await guarded.call("POST", "/jobs/cron", json=CRON, headers=token("t") | KEY)).status_code == 201
+    assert len(guarded.answers.keys()) == 1
+
+
+async def test_only_ids_are_let_in_by_a_token_of_an_attempt(
+    guarded: ApiBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"status": "success", "token": "guessed"}
+    with caplog.at_level(logging.INFO, "kronstream.audit"):
+        for text in ("x%0ay", "x%20y", "%1b[2K", "x" * 121, "é"):
+            judged(await guarded.call("POST", f"/executions/{text}/complete", json=body), 401)
+        assert not caplog.records
+        judged(await guarded.call("POST", "/executions/a-1.f/complete", json=body), 409)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"token:a-1.f POST {BASE}/executions/a-1.f/complete 409"
+    ]
+
+
+async def test_an_end_that_was_told_may_be_told_again_with_its_key(bench: ApiBench) -> None:
+    job = await bench.made()
+    await bench.call("POST", f"/jobs/{job['id']}/run")
+    (claim,) = await bench.office.take()
+    elsewhere = bench.services.externals
+    secret = await elsewhere.attach(claim)
+    assert secret
+    assert await elsewhere.park(claim, 60_000)
+    path, headers = f"/executions/{claim.run}/complete", {**KEY, "Kronstream-Token": secret}
+    for number in range(3):
+        progress = {"status": "progress", "progress": {"done": number}}
+        answer = await bench.call("POST", path, json=progress, headers={**headers, "Idempotency-Key": f"p-{number}"})
+        assert answer.status_code == 200, answer.text
+    assert bench.answers.keys() == []
+    first, again = [await bench.call("POST", path, json={"status": "success"}, headers=headers) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["idempotency-replayed"] == "true"
+    judged(await bench.call("POST", path, json={"status": "success", "token": secret}, headers=KEY), 409)
+
+
+async def test_a_large_answer_is_not_kept_but_what_it_answered_is_known(bench: ApiBench) -> None:
+    body = {**CRON, "payload": {"text": "x" * 20_000}}
+    first = await bench.call("POST", "/jobs/cron", json=body, headers=KEY)
+    assert first.status_code == 201
+    again = await bench.call("POST", "/jobs/cron", json=body, headers=KEY)
+    assert "answered 201" in judged(again, 409)["detail"]
+    assert again.headers["location"] == first.headers["location"]
+    assert len(bench.store.objects) == 1
+
+
 async def test_a_key_under_way_is_told_to_wait(bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
     go = asyncio.Event()
     create = bench.store.create
@@ -144,6 +214,32 @@ async def test_a_caller_has_so_many_requests_a_minute() -> None:
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert (await bench.client.get("/healthz")).status_code == 200
     await bench.close()
+
+
+@pytest.mark.parametrize("lost", ["token", "right"])
+async def test_a_stream_ends_with_the_token_and_with_the_right(monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    monkeypatch.setattr(stream, "JUDGED", 0)
+    monkeypatch.setattr(stream, "LOOK", 0.01)
+    clock = Clock()
+    guarded = ApiBench(guarded=True, clock=clock)
+    guarded.reviews.grant("t", "anna", Act.CREATE_JOB.of("default"), Act.LIST_RUNS.of("default"))
+    job = (await guarded.call("POST", "/jobs/cron", json=CRON, headers=token("t"))).json()
+    following = asyncio.create_task(guarded.call("GET", f"/stream?job={job['id']}", headers=token("t")))
+    asked = guarded.reviews.authenticated
+    for _ in range(3):
+        clock.now += 6  # what is remembered of a token is asked anew
+        await asyncio.sleep(0.1)
+    assert not following.done()
+    if lost == "token":
+        assert guarded.reviews.authenticated > asked
+        guarded.reviews.callers.clear()
+    else:
+        guarded.reviews.grant("t", "anna")
+    clock.now += 6
+    answer = await asyncio.wait_for(following, 5)
+    assert answer.text.endswith("event: end\ndata: {}\n\n")
+    assert "event: job\n" in answer.text
+    await guarded.close()
 
 
 async def test_rubbish_does_not_become_reviews() -> None:
@@ -268,6 +364,13 @@ async def test_probes_metrics_and_documents(bench: ApiBench) -> None:
     page = (await bench.client.get("/docs")).text
     assert "http://" not in page.replace("http://localhost", "")
     assert "https://" not in page.replace("https://kronstream.dev", "")
+
+
+async def test_metrics_with_a_port_of_their_own_are_not_where_the_api_is_called() -> None:
+    bench = ApiBench(measured=False)
+    assert "KRONSTREAM_API_METRICS_PORT" in judged(await bench.client.get("/metrics"), 404)["detail"]
+    assert (await bench.client.get("/readyz")).text == "well\n"
+    await bench.close()
 
 
 async def test_a_call_that_belongs_to_a_trace_is_an_example_of_its_duration(bench: ApiBench) -> None:

@@ -22,6 +22,7 @@ from unit.pagecommands import FENCE, PROGRAMS, SPAN
 
 PAGE = ROOT / "docs" / "observe.md"
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+DEPLOYED = ROOT / "deploy" / "base" / "api.yaml"
 FILES = ROOT / "charts" / "kronstream" / "files"
 ALERTS = yaml.safe_load((FILES / "alerts" / "alerts.yaml").read_text())["groups"]
 SLO = yaml.safe_load((FILES / "alerts" / "slo.yaml").read_text())["groups"]
@@ -111,6 +112,8 @@ def test_ports_and_bounds_are_those_of_the_code() -> None:
     for name, kind in settings.items():
         port = kind.__dataclass_fields__["metrics_port"].default
         assert f"| {name} | {port or 'off'} | `KRONSTREAM_METRICS_PORT` |" in text
+    (api,) = re.findall(r"KRONSTREAM_API_METRICS_PORT\n +value: \"(\d+)\"", DEPLOYED.read_text())
+    assert f"| HTTP API | the port of the API; {api} in the chart | `KRONSTREAM_API_METRICS_PORT` |" in text
     for bound in (LOOP, ticker.STUCK, watch.STUCK, delivery.STUCK, heart.STUCK, OLD):
         assert f"{bound:g} s" in text
     assert f"the first {MOST_QUEUES} by name" in text

@@ -47,6 +47,27 @@ def test_text_names_the_object(root: logging.Logger) -> None:
     assert "Z " in line
 
 
+def test_a_message_is_one_line_of_text_whatever_a_caller_sent(root: logging.Logger) -> None:
+    forged = "x\n2026-01-02T03:04:05.678Z INFO    kronstream.audit: admin DELETE /jobs 204\r\x1b[2K\x9b\u2028é"
+    line = written("text", "asked for %s", forged, extra={"k8s_ref": {"namespace": "n", "name": "j\nk"}})
+    assert line.count("\n") == 1
+    assert not logs._CONTROL.search(line.rstrip("\n"))
+    assert "[n/j\\nk] asked for x\\n2026-01-02T03:04:05.678Z INFO" in line
+    assert line.endswith("204\\r\\x1b[2K\\x9b\\u2028é\n")
+
+
+def test_a_traceback_keeps_its_lines_and_none_looks_like_a_record(root: logging.Logger) -> None:
+    try:
+        raise ValueError("sent\n2026-01-02T03:04:05.678Z INFO    forged: x\x1b[2K")
+    except ValueError:
+        first, *lines = written("text", "failed", exc_info=sys.exc_info(), stack_info=True).splitlines()
+    assert first.endswith("failed")
+    assert "  Traceback (most recent call last):" in lines
+    assert "  2026-01-02T03:04:05.678Z INFO    forged: x\\x1b[2K" in lines
+    assert all(line.startswith("  ") for line in lines)
+    assert any(line.startswith("  Stack") for line in lines)
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_passwords_of_urls_are_masked_also_in_tracebacks(root: logging.Logger, form: str) -> None:
     try:

@@ -156,7 +156,7 @@ one refuses; the others may rely on it.
   "KRONSTREAM_LOG_FORMAT" "log.format" "KRONSTREAM_LOG_LEVEL" "log.level" "KRONSTREAM_NAMESPACES" "namespaces"
   "KRONSTREAM_PAUSES" "operator.pauses"
   "KRONSTREAM_QUEUE" $pool "KRONSTREAM_CONCURRENCY" $pool "KRONSTREAM_HANDLERS" $pool "KRONSTREAM_GRACE" $pool
-  "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
+  "KRONSTREAM_API_AUDIENCES" "api.audiences" "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
   "KRONSTREAM_RUNS_SERVICE" $runs "KRONSTREAM_RUNS_CA" $runs "KRONSTREAM_RUNS_PORT" $runs -}}
 {{- if .Values.traces.endpoint }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_ENDPOINT" "traces.endpoint" }}{{ end -}}
 {{- range $name, $part := $all -}}
@@ -166,7 +166,7 @@ one refuses; the others may rely on it.
 {{- $key := $one.name -}}
 {{- if hasKey $made $key -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: write %s instead" $path $key (get $made $key)) -}}
-{{- else if has $key (list "KRONSTREAM_CONSUMER_NAME" "KRONSTREAM_METRICS_PORT") -}}
+{{- else if has $key (list "KRONSTREAM_CONSUMER_NAME" "KRONSTREAM_METRICS_PORT" "KRONSTREAM_API_METRICS_PORT") -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: leave it out" $path $key) -}}
 {{- else if hasKey $seen $key -}}
 {{- $said = append $said (printf "%senv: %s is there twice: write it once" $path $key) -}}

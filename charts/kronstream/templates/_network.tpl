@@ -56,7 +56,7 @@
 {{- if and (ne .Values.api.service.type "ClusterIP") (not $blocks) -}}
 {{- fail (printf "networkPolicy.apiFrom: callers of a Service of type %s come from addresses, and selectors let only Pods in: add them, as {ipBlock: {cidr: 203.0.113.0/24}}, or {ipBlock: {cidr: 0.0.0.0/0}} and {ipBlock: {cidr: \"::/0\"}} for anybody" .Values.api.service.type) -}}
 {{- end -}}
-{{- $callers := concat $policy.apiFrom $policy.metricsFrom -}}
+{{- $callers := $policy.apiFrom -}}
 {{- if .Values.tests.enabled }}{{ $callers = append $callers (include "kronstream.network.peer" (dict "root" $ "component" "test") | fromJson) }}{{ end -}}
 {{- uniq $callers | toJson -}}
 {{- end -}}

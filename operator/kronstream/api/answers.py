@@ -59,7 +59,7 @@ def page(request: Request, body: bytes, total: int, limit: int, offset: int) -> 
 
 def faults(*more: int) -> dict[int | str, dict[str, Any]]:
     """The faults that a call may answer: what every call may, and these."""
-    return {status: _fault(status) for status in sorted({400, 401, 403, 413, 415, 429, 500, 503, *more})}
+    return {status: _fault(status) for status in sorted({400, 401, 403, 408, 413, 415, 429, 500, 503, *more})}
 
 
 def _fault(status: int) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
@@ -33,10 +33,11 @@ LOOK = 0.05
 class Desk:
     """One call's."""
 
-    def __init__(self, services: Services, caller: Caller, key: str) -> None:
+    def __init__(self, services: Services, caller: Caller, key: str, state: MutableMapping[str, Any]) -> None:
         self.services = services
         self.caller = caller
         self.key = key
+        self._state = state
 
     @property
     def once(self) -> str:
@@ -46,6 +47,11 @@ class Desk:
     async def may(self, act: Act, namespace: str = "", name: str = "") -> None:
         """Raises Problem 403 where the caller may not."""
         await self.services.identity.demand(self.caller, act.of(namespace, name))
+        self.allow()
+
+    def allow(self) -> None:
+        """The caller may do what is asked for: an answer to a request with a key is worth keeping."""
+        self._state["allowed"] = True
 
     def namespace(self, given: str | None) -> str:
         """The namespace that is meant. Raises Refused for a text that is none: there is no such namespace."""
@@ -124,7 +130,7 @@ class Desk:
 
 
 async def _desk(request: Request) -> Desk:
-    return Desk(request.app.state.services, request.state.caller, request.state.key)
+    return Desk(request.app.state.services, request.state.caller, request.state.key, request.scope["state"])
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]

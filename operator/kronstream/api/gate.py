@@ -33,9 +33,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BASE = "/api/v1/scheduler"
 EVENTS = f"{BASE}/events"
 STREAM = f"{BASE}/stream"
-_CALLBACK = re.compile(rf"{BASE}/executions/([^/]{{1,120}})/complete")
+CALLBACK = re.compile(rf"{BASE}/executions/([0-9A-Za-z.-]{{1,120}})/complete")
+RECEIVER = "token:"
 BATCH_BYTES = 1_048_576
 TIME_LIMIT = 30.0
+BODY_LIMIT = 30.0
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -47,6 +49,7 @@ HEADERS = (
     (b"cache-control", b"no-store"),
 )
 POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+LEAVE = {"Retry-After": "1", "Connection": "close"}
 STRICT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -58,6 +61,7 @@ class Gate:
         self._services = services
         self._measures = Measures(services.registry)
         self._headers = [*HEADERS, *([STRICT] if services.secure else [])]
+        self._places = services.concurrency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,6 +87,19 @@ class Gate:
         if not path.startswith(BASE):
             await self._app(scope, receive, answer)
             return
+        if path == STREAM:  # these are counted apart
+            await self._judged(scope, receive, answer)
+            return
+        if not self._places:
+            raise Problem(503, "too many requests are under way; ask another replica, or again", headers=LEAVE)
+        self._places -= 1
+        try:
+            await self._judged(scope, receive, answer)
+        finally:
+            self._places += 1
+
+    async def _judged(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        path: str = scope["path"]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if self._services.identity.open:
             _judge_neighbour(headers, self._services.origins)
@@ -92,7 +109,7 @@ class Gate:
         if path == STREAM:
             await self._app(scope, receive, answer)
             return
-        body = await read_body(headers, receive, BATCH_BYTES if path == EVENTS else MAX_BYTES)
+        body = await _whole(headers, receive, BATCH_BYTES if path == EVENTS else MAX_BYTES)
         if body and path != EVENTS:
             judge_json(headers.get("content-type", ""), body)
         await self._once(scope, receive, answer, headers, body, caller)
@@ -101,10 +118,10 @@ class Gate:
 
     async def _caller(self, scope: Scope, path: str, headers: dict[str, str]) -> Caller:
         address = str((scope.get("client") or ("?",))[0])
-        called = _CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
+        called = CALLBACK.fullmatch(path) if scope["method"] == "POST" else None
         # the token of the run's attempt says enough
         caller = (
-            Caller(f"token:{called[1]}")
+            Caller(f"{RECEIVER}{called[1]}")
             if called
             else await self._services.identity.caller(headers.get("authorization"), address)
         )
@@ -121,7 +138,13 @@ class Gate:
         """Let a request with a key be done once."""
         services = self._services
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-        keyed = idempotency.keyed(headers, caller.name, scope["method"], target, body)
+        # who has not the token of an attempt finds no key of its receiver
+        who = (
+            f"{caller.name}\x1f{headers.get('kronstream-token', '')}"
+            if caller.name.startswith(RECEIVER)
+            else caller.name
+        )
+        keyed = idempotency.keyed(headers, who, scope["method"], target, body)
         if keyed is None:
             await self._timed(scope, receive, answer, body)
             return
@@ -134,7 +157,10 @@ class Gate:
             await self._timed(scope, receive, answer, body)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
             await self._tell(scope, receive, answer, error)
-        await idempotency.ended(services.answers, keyed, answer.status, answer.headers, bytes(answer.body))
+        allowed = scope["state"].get("allowed", False)
+        await idempotency.ended(
+            services.answers, keyed, answer.status, answer.headers, bytes(answer.body), allowed=allowed
+        )
 
     async def _timed(self, scope: Scope, receive: Receive, answer: _Answer, body: bytes) -> None:
         """Run the application for 30 s at most; what only reads ends when its caller goes away."""
@@ -202,6 +228,16 @@ class _Answer:
         elif message["type"] == "http.response.body" and self.keep:
             self.body += message.get("body", b"")
         await self._send(message)
+
+
+async def _whole(headers: dict[str, str], receive: Receive, most: int) -> bytes:
+    """The body of a request. Raises Problem, also where it comes too slowly, and Left."""
+    try:
+        async with asyncio.timeout(BODY_LIMIT):
+            return await read_body(headers, receive, most)
+    except TimeoutError:
+        detail = f"the body was not there after {BODY_LIMIT:g} s; send it faster"
+        raise Problem(408, detail, headers={"Connection": "close"}) from None
 
 
 def unforeseen(error: BaseException) -> Problem:

@@ -21,6 +21,7 @@ TITLES = {
     404: ("not-found", "There is no such thing"),
     405: ("method-not-allowed", "This is not done here"),
     406: ("not-acceptable", "Only JSON is answered"),
+    408: ("too-slow", "The request came too slowly"),
     409: ("conflict", "It cannot be done now"),
     413: ("too-large", "The request is too large"),
     415: ("unsupported-type", "The content is of a type that is not read here"),

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from kronstream.api.app import create_app
 from kronstream.api.carrying import AWAY, carry
+from kronstream.api.connection import Connection
 from kronstream.api.following import Following
 from kronstream.api.identity import Identity
 from kronstream.api.limits import CallerLimit
@@ -66,6 +67,8 @@ log = logging.getLogger(__name__)
 
 GRACE = 3  # seconds that requests have to end; shorter than the patience with a room
 CERTIFICATES = 2.0
+CONNECTIONS = 10
+"""So many times as many connections as requests under way: most are kept for the next request, or for a stream."""
 
 
 class Server:
@@ -97,6 +100,8 @@ class Server:
 
     def ready(self) -> tuple[bool, str]:
         """Whether calls can be answered, and a line that says why not."""
+        if not self._server.started:
+            return False, "it does not listen yet"
         fault = self._store.fault or next((one.fault for one in self._following if one.fault), "")
         return not fault, fault or self._store.beside(f"{len(self._services.catalogue)} job(s)")
 
@@ -127,7 +132,8 @@ class Server:
         storage = counters(self._counting)
         return Services(
             identity=Identity(
-                None if settings.auth == "none" else ClusterReviews(api), Strangers(settings.stranger_rate)
+                None if settings.auth == "none" else ClusterReviews(api, settings.audiences),
+                Strangers(settings.stranger_rate),
             ),
             catalogue=catalogue,
             jobs=Jobs(ClusterJobStore(api), catalogue, answers, present),
@@ -156,6 +162,8 @@ class Server:
             ending=lambda: self._ending,
             foreign=lambda: self._store.foreign,
             secure=bool(settings.tls_cert),
+            measured=not settings.metrics_port,
+            concurrency=settings.concurrency,
         )
 
     def _config(self) -> uvicorn.Config:
@@ -164,6 +172,8 @@ class Server:
             create_app(self._services),
             host=settings.address,  # '' makes a socket for either family; one for "::" would refuse IPv4
             port=settings.port,
+            http=Connection,
+            limit_concurrency=settings.concurrency * CONNECTIONS,
             log_config=None,
             access_log=False,
             server_header=False,

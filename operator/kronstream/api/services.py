@@ -36,7 +36,7 @@ def alive() -> tuple[bool, str]:
 class Services:
     """Everything that a request may need. ``now`` is the present in milliseconds, ``ending`` tells that this process
     is about to end: what is open for long ends, too; ``foreign`` says whose the data is where it is another
-    installation's: nothing of it is told then."""
+    installation's: nothing of it is told then. ``measured`` says whether /metrics is here, not at a port of its own."""
 
     identity: Identity
     catalogue: Catalogue
@@ -67,3 +67,5 @@ class Services:
     patience: float = 5.0
     ending: Callable[[], bool] = lambda: False
     foreign: Callable[[], str] = lambda: ""
+    measured: bool = True
+    concurrency: int = 1_000

@@ -23,9 +23,17 @@ class ApiSettings:
         "KRONSTREAM_API_HOST", "address to listen on", visible, "", shown="all interfaces; loopback with --auth none"
     )
     port: int = setting("KRONSTREAM_API_PORT", "port to listen on", whole(1, 65_535), 3051)
+    metrics_port: int = setting(
+        "KRONSTREAM_API_METRICS_PORT", "port of its own, without TLS, for /metrics, /healthz and /readyz; /metrics is "
+        "there alone then. 0: all three at the port of the API", whole(0, 65_535), 0,
+    )  # fmt: skip
     auth: str = setting(
         "KRONSTREAM_API_AUTH", "how callers say who they are: token (judged by the cluster), or none, on loopback only",
         choice("token", "none"), "token",
+    )  # fmt: skip
+    audiences: tuple[str, ...] = setting(
+        "KRONSTREAM_API_AUDIENCES", "whom tokens must be made for, one of these (several: again, or between commas)",
+        listed, (), shown="the Kubernetes API server",
     )  # fmt: skip
     tls_cert: str = setting(
         "KRONSTREAM_API_TLS_CERT", "file of the certificate chain (PEM); read again when it changes", visible, "",
@@ -53,6 +61,10 @@ class ApiSettings:
         "KRONSTREAM_API_STRANGER_RATE", "tokens not seen lately that one address may come with in a minute, at each "
         "replica", whole(1, 1_000_000), 600,
     )  # fmt: skip
+    concurrency: int = setting(
+        "KRONSTREAM_API_CONCURRENCY", "requests under way at a time at each replica, streams aside; ten times as many "
+        "connections", whole(1, 100_000), 1_000,
+    )  # fmt: skip
     relist: int = setting(
         "KRONSTREAM_RELIST", "how often deleted resources are looked for", span("10s", "1d"), 300_000, shown="5m"
     )
@@ -65,6 +77,10 @@ class ApiSettings:
             )  # fmt: skip
         if bool(self.tls_cert) != bool(self.tls_key):
             raise Invalid("--tls-cert, --tls-key", "only one of them is given", "write both, or none for plain HTTP")
+
+        if self.metrics_port == self.port:
+            where = "--metrics-port (KRONSTREAM_API_METRICS_PORT)"
+            raise Invalid(where, "is the port of the API, too", "write another, or 0")
 
     @property
     def address(self) -> str:

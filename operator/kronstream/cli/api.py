@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def api(**flags: Any) -> None:
     """Serve jobs, their executions and events over HTTP, under the cluster's own RBAC.
 
-    Any number of replicas serve the same. Probes and metrics are on the same port.
+    Any number of replicas serve the same. Probes and metrics are on the same port, or on one of their own.
     """
     settings = settings_from(ApiSettings, flags)
 
@@ -28,4 +28,4 @@ def api(**flags: Any) -> None:
 
         return lambda api, registry: Server(settings, api, registry)
 
-    lasting(f"api on port {settings.port}", settings, made)
+    lasting(f"api on port {settings.port}", settings, made, settings.metrics_port, settings.address)

@@ -11,17 +11,23 @@ ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
 class ClusterReviews:
-    """Reviews with this process's right to create them."""
+    """Reviews with this process's right to create them. A token must be for one of ``audiences``; where there are
+    none, for the API server."""
 
-    def __init__(self, api: ClusterApi) -> None:
+    def __init__(self, api: ClusterApi, audiences: tuple[str, ...] = ()) -> None:
         self._api = api
+        self._audiences = audiences
 
     async def authenticate(self, token: str) -> Caller | None:
         """See Reviews."""
-        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        spec = {"token": token} | ({"audiences": list(self._audiences)} if self._audiences else {})
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec}
         status = await self._review(TOKENS, review)
         user = status.get("user") or {}
         if not status.get("authenticated") or not user.get("username"):
+            return None
+        # an authenticator that knows no audiences names none: its tokens are for whoever hears them
+        if self._audiences and not set(self._audiences) & set(status.get("audiences") or ()):
             return None
         extra = {str(name): tuple(values or ()) for name, values in (user.get("extra") or {}).items()}
         return Caller(user["username"], user.get("uid", ""), tuple(user.get("groups") or ()), extra)

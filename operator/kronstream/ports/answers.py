@@ -6,17 +6,24 @@ from typing import Protocol
 
 KEPT = 86_400
 """Seconds for which an answer is kept."""
+LARGEST = 16_384
+"""Bytes of a body that is kept; of a larger one it is known only that it was answered."""
+MOST = 33_554_432
+"""Bytes that the answers to one owner take at most: the oldest are forgotten before their time."""
+BESIDE = 256
+"""Bytes that an answer takes beside its text, about."""
 UNDER_WAY = 60
 """Seconds after which a request that never was answered may be done again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An answer as it left."""
+    """An answer as it left; ``whole`` is false where its body was too large to be kept."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,8 @@ class Answers(Protocol):
         """A request (a digest of it) comes with a key: None when it is the first, which then is under way."""
         ...
 
-    async def end(self, key: str, request: str, answer: Given) -> None:
-        """The request was answered."""
+    async def end(self, key: str, request: str, answer: Given, owner: str = "") -> None:
+        """The request of an owner was answered."""
         ...
 
     async def forget(self, key: str) -> None:

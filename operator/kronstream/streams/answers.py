@@ -6,19 +6,22 @@ from dataclasses import asdict
 from redis.asyncio import Redis
 
 from kronstream.domain.stored import known
-from kronstream.ports.answers import KEPT, UNDER_WAY, Before, Given
+from kronstream.ports.answers import BESIDE, KEPT, MOST, UNDER_WAY, Before, Given
 from kronstream.streams.keys import Keys
+from kronstream.streams.scripts import Scripts
 
 MADE = 600
 """Seconds for which it is known where a job is that was made here."""
 
 
 class RedisAnswers:
-    """Answers on one Redis; each call is one command."""
+    """Answers on one Redis; each call is one command. An owner's answers take ``most`` bytes."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, most: int = MOST) -> None:
         self._redis = redis
         self._keys = keys
+        self._most = most
+        self._scripts = Scripts(redis, keys, "")
 
     async def begin(self, key: str, request: str) -> Before | None:
         """See Answers."""
@@ -30,10 +33,10 @@ class RedisAnswers:
         answer = raw.get("answer")
         return Before(raw["request"], None if answer is None else known(Given, answer))
 
-    async def end(self, key: str, request: str, answer: Given) -> None:
+    async def end(self, key: str, request: str, answer: Given, owner: str = "") -> None:
         """See Answers."""
-        text = json.dumps({"request": request, "answer": asdict(answer)})
-        await self._redis.set(self._keys.answer(key), text, ex=KEPT)
+        text = json.dumps({"request": request, "answer": asdict(answer)}, ensure_ascii=False)
+        await self._scripts.run("keep", key, text, KEPT, owner, self._most, BESIDE)
 
     async def forget(self, key: str) -> None:
         """See Answers."""

@@ -113,7 +113,8 @@ class Supervisor:
             began = time.monotonic()
             refused = await self._one_life()
             if refused is not None:
-                log.error("the handlers cannot be loaded, so the worker does not start:\n%s", refused)
+                faults = "; ".join(refused.splitlines())
+                log.error("the handlers cannot be loaded, so the worker does not start: %s", faults)
                 return 2
             if self._stop.is_set():
                 break

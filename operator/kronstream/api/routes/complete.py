@@ -52,6 +52,8 @@ async def complete(
         known = await externals.progress(answer.run, answer.token, answer.progress or "null")
     if not known:
         raise Refused(Why.CONFLICT, "the attempt is over, or has another token")
+    if answer.completion is not None:  # once an attempt; how far it is may be told again and again
+        desk.allow()
     return told({"message": "Progress noted" if answer.completion is None else "Execution completed"})
 
 

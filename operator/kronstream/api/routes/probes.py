@@ -7,6 +7,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from kronstream.api.page import POLICY, docs_page
+from kronstream.api.problem import Problem
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,7 +28,9 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """For Prometheus, where it has no port of its own."""
+    if not request.app.state.services.measured:
+        raise Problem(404, "metrics are at a port of their own: that of KRONSTREAM_API_METRICS_PORT")
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(request.app.state.services.registry), media_type=content_type)
 

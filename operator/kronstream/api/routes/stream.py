@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response, StreamingResponse
 
@@ -23,6 +23,7 @@ from kronstream.operations.refused import Refused
 from kronstream.operations.rows import Row
 from kronstream.ports import Execution
 from kronstream.ports.jobstore import StoreAway
+from kronstream.ports.reviews import Caller
 
 router = APIRouter(prefix=BASE, tags=["Executions"], dependencies=[Depends(judge_query)])
 
@@ -31,6 +32,7 @@ QUIET = 15.0
 JUDGED = 30.0
 SHOWN = 20
 MOST = 500
+Again = Callable[[], Awaitable[Caller]]
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -48,6 +50,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     summary="Follow a job or an execution",
 )
 async def stream(
+    request: Request,
     desk: AtDesk,
     job: Annotated[str | None, Query(max_length=400, description="A job: its id, or namespace:name.")] = None,
     execution: Annotated[str | None, Query(max_length=400, description="An execution's id.")] = None,
@@ -59,9 +62,17 @@ async def stream(
         raise away(f"{MOST} streams are open already; ask another replica, or later", 10)
     if execution is not None:
         run = await desk.execution(execution, Act.GET_RUN)
-        return StreamingResponse(_Open.counted(_execution(desk, run)), 200, HEADERS, "text/event-stream")
+        return StreamingResponse(
+            _Open.counted(_execution(desk, _again(request, desk), run)), 200, HEADERS, "text/event-stream"
+        )
     row = await desk.job(job or "", Act.LIST_RUNS)
-    return StreamingResponse(_Open.counted(_job(desk, row)), 200, HEADERS, "text/event-stream")
+    return StreamingResponse(_Open.counted(_job(desk, _again(request, desk), row)), 200, HEADERS, "text/event-stream")
+
+
+def _again(request: Request, desk: Desk) -> Again:
+    """Asks once more who calls: the token, which its header alone holds, may end before the stream does."""
+    token, address = request.headers.get("authorization"), request.client.host if request.client else "?"
+    return lambda: desk.services.identity.caller(token, address)
 
 
 class _Open:
@@ -79,9 +90,9 @@ class _Open:
             cls.count -= 1
 
 
-async def _execution(desk: Desk, run: Execution) -> AsyncIterator[str]:
+async def _execution(desk: Desk, again: Again, run: Execution) -> AsyncIterator[str]:
     told = ""
-    async for _ in _looks(desk, Act.GET_RUN, run.namespace, run.name):
+    async for _ in _looks(desk, again, Act.GET_RUN, run.namespace, run.name):
         try:
             run = await desk.services.executions.get(run.id)
         except Refused:
@@ -97,9 +108,9 @@ async def _execution(desk: Desk, run: Execution) -> AsyncIterator[str]:
         yield _event("end", "{}")
 
 
-async def _job(desk: Desk, row: Row) -> AsyncIterator[str]:
+async def _job(desk: Desk, again: Again, row: Row) -> AsyncIterator[str]:
     told: dict[str, str] = {}
-    async for _ in _looks(desk, Act.LIST_RUNS, row.namespace, row.name):
+    async for _ in _looks(desk, again, Act.LIST_RUNS, row.namespace, row.name):
         known = desk.services.catalogue.get(row.uid)
         if known is None:
             break
@@ -116,17 +127,17 @@ async def _job(desk: Desk, row: Row) -> AsyncIterator[str]:
         yield _event("end", "{}")
 
 
-async def _looks(desk: Desk, act: Act, namespace: str, name: str) -> AsyncIterator[None]:
-    """One for each look, until the caller's right is gone."""
+async def _looks(desk: Desk, again: Again, act: Act, namespace: str, name: str) -> AsyncIterator[None]:
+    """One for each look, until the caller's token is no more valid, or the right is gone."""
     loop = asyncio.get_running_loop()
     judged = loop.time()
     while not desk.services.ending():
         if loop.time() - judged > JUDGED:
             try:
-                if not await desk.services.identity.allows(desk.caller, act.of(namespace, name)):
+                if not await desk.services.identity.allows(await again(), act.of(namespace, name)):
                     return
                 judged = loop.time()
-            except StoreAway:
+            except (Problem, StoreAway):
                 return
         yield
         await asyncio.sleep(LOOK)
