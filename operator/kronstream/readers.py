@@ -140,6 +140,11 @@ def namespace_name(text: str) -> str:
     return text
 
 
+def namespace_names(text: str) -> tuple[str, ...]:
+    """Reads names of namespaces, between commas."""
+    return tuple(namespace_name(name) for name in listed(text))
+
+
 def file_path(text: str) -> Path:
     """Reads the path of a file."""
     if not text.isprintable():
@@ -221,5 +226,5 @@ def worker_limits(text: str) -> Limits:
     return Limits(queues, functions)
 
 
-SEVERAL = frozenset({listed, queue_slots, worker_limits, resource_kinds, allowed_addresses})
+SEVERAL = frozenset({listed, namespace_names, queue_slots, worker_limits, resource_kinds, allowed_addresses})
 """Those that read several values between commas: their flags may be said again."""

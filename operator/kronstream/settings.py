@@ -18,6 +18,7 @@ from kronstream.readers import (
     host_port,
     listed,
     namespace_name,
+    namespace_names,
     printed,
     queue_slots,
     redis_url,
@@ -153,6 +154,10 @@ class WorkerSettings:
         "KRONSTREAM_QUEUE",
         "queue whose runs are executed, and how many at a time: reports=4 (several: again, or between commas)",
         queue_slots, (("default", None),), shown="default",
+    )  # fmt: skip
+    serves: tuple[str, ...] = setting(
+        "KRONSTREAM_SERVES", "namespaces whose runs are executed; a run of another one fails at once (several: again, "
+        "or between commas)", namespace_names, (), shown="all",
     )  # fmt: skip
     consumer_name: str = setting(
         "KRONSTREAM_CONSUMER_NAME", "name of this worker in the group, unlike any other's", visible,

@@ -212,6 +212,15 @@ def test_a_list_of_namespaces_makes_no_right_in_the_cluster_but_to_review(helm: 
         assert environ(objects, name)["KRONSTREAM_NAMESPACES"] == "team-a,team-b"
 
 
+def test_a_pool_serves_what_it_says_and_else_what_the_release_serves(helm: Helm) -> None:
+    pools = [{"name": "default"}, {"name": "own", "queues": ["own"], "serves": ["team-b"]}]
+    objects = helm.made({**HOST, "namespaces": ["team-a", "team-b"], "workers": pools})
+    assert environ(objects, "kronstream-worker")["KRONSTREAM_SERVES"] == "team-a,team-b"
+    own = environ(objects, "kronstream-worker-own")
+    assert (own["KRONSTREAM_SERVES"], own["KRONSTREAM_NAMESPACES"]) == ("team-b", "team-a,team-b")
+    assert "KRONSTREAM_SERVES" not in environ(helm.made(HOST), "kronstream-worker")
+
+
 def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:
     objects = helm.render(values=CHART / "ci" / "pools-values.yaml")
     tokens = {

@@ -38,6 +38,10 @@ THREATS: dict[str, list[str]] = {
         "integration/test_workflow_resources.py::test_a_service_account_without_the_right",
         "integration/test_chart_rbac.py::test_a_worker_can_be_no_other_account",
     ],
+    "A job names the queue": [
+        "unit/test_worker_confinement.py::test_a_run_of_another_namespace_fails_for_good_and_the_message_says_what_to_write",
+        "integration/test_worker_queues.py::test_a_confined_worker_executes_no_run_of_another_namespace_that_names_its_queue",
+    ],
     "A job calls an address": [
         "unit/test_http_gate.py::test_a_private_address_is_refused_in_every_spelling",
         "unit/test_http_gate.py::test_a_name_that_leads_elsewhere_the_second_time_is_refused_then",

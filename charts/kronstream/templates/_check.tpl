@@ -140,6 +140,26 @@ one refuses; the others may rely on it.
 {{- toJson $said -}}
 {{- end -}}
 
+{{/* Pools beside each other. */}}
+{{- define "kronstream.check.pools" -}}
+{{- $said := list -}}
+{{- $queues := dict -}}
+{{- range .Values.workers -}}
+{{- $name := .name -}}
+{{- $pool := include "kronstream.pool" (dict "root" $ "pool" .) | fromJson -}}
+{{- $serves := $pool.serves | default $.Values.namespaces | sortAlpha | join "," -}}
+{{- range $pool.queues -}}
+{{- $queue := index (splitList "=" .) 0 -}}
+{{- with get $queues $queue -}}
+{{- if ne .serves $serves }}{{ $said = append $said (printf "workers: pools %s and %s share the queue %s and serve different namespaces, so that it is chance whether a run fails: give one another queue, or both the same serves" .name $name $queue) }}{{ end -}}
+{{- else -}}
+{{- $_ := set $queues $queue (dict "name" $name "serves" $serves) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $said -}}
+{{- end -}}
+
 {{/* Variables that the chart makes, or that are told twice. */}}
 {{- define "kronstream.check.env" -}}
 {{- $said := list -}}
@@ -155,6 +175,7 @@ one refuses; the others may rely on it.
   "KRONSTREAM_INSTALLATION" "redis.installation"
   "KRONSTREAM_LOG_FORMAT" "log.format" "KRONSTREAM_LOG_LEVEL" "log.level" "KRONSTREAM_NAMESPACES" "namespaces"
   "KRONSTREAM_PAUSES" "operator.pauses"
+  "KRONSTREAM_SERVES" "serves of the pool"
   "KRONSTREAM_QUEUE" $pool "KRONSTREAM_CONCURRENCY" $pool "KRONSTREAM_HANDLERS" $pool "KRONSTREAM_GRACE" $pool
   "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
   "KRONSTREAM_RUNS_SERVICE" $runs "KRONSTREAM_RUNS_CA" $runs "KRONSTREAM_RUNS_PORT" $runs -}}
