@@ -23,7 +23,7 @@ Network = IPv4Network | IPv6Network
 
 _NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?")
 # that answer who is on the machine with its credentials; no network allows them, only they themselves
-_METADATA = frozenset(
+METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "192.0.0.192",
                      "100.100.100.200", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"))
 )  # fmt: skip
@@ -133,7 +133,7 @@ def meant(address: str) -> Address:
 
 def kind_of(address: Address) -> str | None:
     """What an address is, None for a public one."""
-    if address in _METADATA:
+    if address in METADATA:
         return "metadata"
     for network, kind in _NETWORKS:
         if address in network:
