@@ -212,6 +212,20 @@ def test_a_list_of_namespaces_makes_no_right_in_the_cluster_but_to_review(helm: 
         assert environ(objects, name)["KRONSTREAM_NAMESPACES"] == "team-a,team-b"
 
 
+def test_who_installs_is_told_whom_workers_may_act_as(helm: Helm) -> None:
+    pools = [
+        {"name": "one", "rights": {"impersonate": ["team-a/*", "team-b/maker"]}},
+        {"name": "any", "queues": ["any"], "rights": {"impersonate": ["*"]}},
+    ]
+    values = yaml.safe_dump({**HOST, "crds": {"install": False}, "workers": pools})
+    said = helm("install", "r", str(CHART), "-n", "sched", "--dry-run=client", "-f", "-", stdin=values)
+    looks = [part.replace("\n", " ").strip() for part in said.split("Look: ")[1:]]
+    assert looks == [
+        "workers of pool one may act as any service account of team-a.",
+        "workers of pool any may act as any service account of the cluster.",
+    ]
+
+
 def test_a_pool_serves_what_it_says_and_else_what_the_release_serves(helm: Helm) -> None:
     pools = [{"name": "default"}, {"name": "own", "queues": ["own"], "serves": ["team-b"]}]
     objects = helm.made({**HOST, "namespaces": ["team-a", "team-b"], "workers": pools})

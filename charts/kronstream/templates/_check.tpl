@@ -140,7 +140,7 @@ one refuses; the others may rely on it.
 {{- toJson $said -}}
 {{- end -}}
 
-{{/* Pools beside each other. */}}
+{{/* Pools beside each other, and whom they may impersonate where. */}}
 {{- define "kronstream.check.pools" -}}
 {{- $said := list -}}
 {{- $queues := dict -}}
@@ -148,6 +148,11 @@ one refuses; the others may rely on it.
 {{- $name := .name -}}
 {{- $pool := include "kronstream.pool" (dict "root" $ "pool" .) | fromJson -}}
 {{- $serves := $pool.serves | default $.Values.namespaces | sortAlpha | join "," -}}
+{{- $within := $pool.rights.namespaces | default $.Values.namespaces -}}
+{{- range $pool.rights.impersonate -}}
+{{- $place := index (splitList "/" .) 0 -}}
+{{- if and $within (ne . "*") (not (has $place $within)) }}{{ $said = append $said (printf "workers: pool %s: rights.impersonate: %s is of a namespace that the pool has no rights in: write accounts of %s, or add %s to %s" $name . (join ", " $within) $place (ternary "rights.namespaces" "namespaces" (not (empty $pool.rights.namespaces)))) }}{{ end -}}
+{{- end -}}
 {{- range $pool.queues -}}
 {{- $queue := index (splitList "=" .) 0 -}}
 {{- with get $queues $queue -}}
