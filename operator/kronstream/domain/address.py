@@ -115,9 +115,12 @@ class Allowed:
             return True
         if kind == "private" and self.private:
             return True
-        # who can choose what a name under an allowed ending leads to must not reach what is bound to a machine
-        return kind not in ("link-local", "multicast", "unspecified") and any(
-            host == name or (name.startswith(".") and host.endswith(name)) for name in self.names
+        # who can choose what an allowed name leads to must not reach what is bound to a machine; what is bound to the
+        # worker itself only a name that is written in full allows, for under an ending others may make names
+        if kind in ("link-local", "multicast", "unspecified"):
+            return False
+        return host in self.names or (
+            kind != "loopback" and any(name.startswith(".") and host.endswith(name) for name in self.names)
         )
 
 
