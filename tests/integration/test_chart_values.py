@@ -235,6 +235,27 @@ def test_a_pool_serves_what_it_says_and_else_what_the_release_serves(helm: Helm)
     assert "KRONSTREAM_SERVES" not in environ(helm.made(HOST), "kronstream-worker")
 
 
+def test_routers_know_which_streams_handlers_may_name(helm: Helm) -> None:
+    def routers(values: Object) -> Object:
+        (found,) = [one for one in helm.made({**HOST, **values}) if one["metadata"]["name"] == "kronstream-operator"
+                    and one["kind"] == "Deployment"]  # fmt: skip
+        (router,) = [one for one in found["spec"]["template"]["spec"]["containers"] if one["name"] == "router"]
+        return {one["name"]: one.get("value") for one in router["env"] if "STREAMS" in one["name"]}
+
+    assert routers({}) == {}
+    agents = {"name": "agents", "queues": ["a"], "settings": {"KRONSTREAM_AGENT_STREAM": "stream:own:agents"}}
+    replies = {
+        "name": "r",
+        "queues": ["r"],
+        "env": [{"name": "KRONSTREAM_REPLY_STREAM", "value": "stream:own:replies"}],
+    }
+    values = {"router": {"streams": ["stream:events", "stream:shop:*"]}, "workers": [agents, replies]}
+    assert routers(values) == {
+        "KRONSTREAM_EVENT_STREAMS": "stream:events,stream:shop:*",
+        "KRONSTREAM_CLOSED_STREAMS": "stream:own:agents,stream:own:replies",
+    }
+
+
 def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:
     objects = helm.render(values=CHART / "ci" / "pools-values.yaml")
     tokens = {

@@ -181,6 +181,7 @@ one refuses; the others may rely on it.
   "KRONSTREAM_LOG_FORMAT" "log.format" "KRONSTREAM_LOG_LEVEL" "log.level" "KRONSTREAM_NAMESPACES" "namespaces"
   "KRONSTREAM_PAUSES" "operator.pauses"
   "KRONSTREAM_SERVES" "serves of the pool"
+  "KRONSTREAM_EVENT_STREAMS" "router.streams" "KRONSTREAM_CLOSED_STREAMS" "settings of the pools"
   "KRONSTREAM_QUEUE" $pool "KRONSTREAM_CONCURRENCY" $pool "KRONSTREAM_HANDLERS" $pool "KRONSTREAM_GRACE" $pool
   "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
   "KRONSTREAM_RUNS_SERVICE" $runs "KRONSTREAM_RUNS_CA" $runs "KRONSTREAM_RUNS_PORT" $runs -}}
