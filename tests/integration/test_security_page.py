@@ -93,6 +93,8 @@ THREATS: dict[str, list[str]] = {
     "A dependency": [
         "unit/test_licences.py::test_a_licence_is_read_and_judged",
         "unit/test_image_files.py::test_packages_are_what_the_locks_say",
+        "integration/test_chart_values.py::test_the_redis_for_trying_is_pinned",
+        "integration/test_chart_values.py::test_the_installer_has_no_variable_of_the_pool_and_installs_what_is_locked",
     ],
 }  # fmt: skip
 

@@ -140,7 +140,7 @@ one refuses; the others may rely on it.
 {{- toJson $said -}}
 {{- end -}}
 
-{{/* Pools beside each other, and whom they may impersonate where. */}}
+{{/* What pools install, whom they may impersonate where, and pools beside each other. */}}
 {{- define "kronstream.check.pools" -}}
 {{- $said := list -}}
 {{- $queues := dict -}}
@@ -148,6 +148,12 @@ one refuses; the others may rely on it.
 {{- $name := .name -}}
 {{- $pool := include "kronstream.pool" (dict "root" $ "pool" .) | fromJson -}}
 {{- $serves := $pool.serves | default $.Values.namespaces | sortAlpha | join "," -}}
+{{- $hands := $pool.handlers -}}
+{{- if and $hands.packages $hands.requirements }}{{ $said = append $said (printf "workers: pool %s: handlers has packages and requirements: write all of them into requirements, with hashes" $name) }}{{ end -}}
+{{- if and $hands.requirements (not (contains "--hash=" $hands.requirements)) }}{{ $said = append $said (printf "workers: pool %s: handlers.requirements has no hashes: write the lines that `pip-compile --generate-hashes` or `uv pip compile --generate-hashes` writes" $name) }}{{ end -}}
+{{- if or $hands.packages $hands.requirements -}}
+{{- range $pool.env }}{{ if hasPrefix "PIP_" .name }}{{ $said = append $said (printf "workers: pool %s: env: %s is of the installer, which has no env of the pool: write it into handlers.installerEnv" $name .name) }}{{ end }}{{ end -}}
+{{- end -}}
 {{- $within := $pool.rights.namespaces | default $.Values.namespaces -}}
 {{- range $pool.rights.impersonate -}}
 {{- $place := index (splitList "/" .) 0 -}}
