@@ -32,7 +32,7 @@ def values() -> dict[str, Any]:
         "redis": {
             "embedded": {
                 "enabled": True,
-                "image": os.environ.get("E2E_REDIS_IMAGE", "valkey/valkey:8-alpine"),
+                "image": os.environ.get("E2E_REDIS_IMAGE", "docker.io/valkey/valkey:8-alpine"),
                 "command": os.environ.get("E2E_REDIS_COMMAND", "valkey-server"),
                 "persistence": {"enabled": bool(STORAGE), "storageClass": STORAGE},
             }

@@ -16,6 +16,7 @@ MOST_LIMITS = 100
 _VISIBLE = re.compile(r"[!-~]{1,255}")
 _CONFIG_MAP = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_STREAM_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}\*?|\*")  # of names as source.stream has them
 _QUEUE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # as the resources' spec.queue
 _RESOURCE_KIND = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+/v[0-9][a-z0-9]*")
 
@@ -106,6 +107,14 @@ def stream_name(text: str) -> str:
     return visible(text)
 
 
+def stream_patterns(text: str) -> tuple[str, ...]:
+    """Reads names of streams of events, or beginnings of such names with `*`, between commas."""
+    patterns = listed(text)
+    if not all(_STREAM_PATTERN.fullmatch(pattern) for pattern in patterns):
+        raise ValueError("write names of streams, or how they begin and *, like stream:events,stream:shop:*")
+    return patterns
+
+
 def queue_name(text: str) -> str:
     """Reads a queue's name."""
     if not _QUEUE.fullmatch(text):
@@ -138,6 +147,11 @@ def namespace_name(text: str) -> str:
     if not _NAMESPACE.fullmatch(text):
         raise ValueError("write a namespace: lower-case letters, digits and '-' (63 at most), like kronstream-system")
     return text
+
+
+def namespace_names(text: str) -> tuple[str, ...]:
+    """Reads names of namespaces, between commas."""
+    return tuple(namespace_name(name) for name in listed(text))
 
 
 def file_path(text: str) -> Path:
@@ -221,5 +235,7 @@ def worker_limits(text: str) -> Limits:
     return Limits(queues, functions)
 
 
-SEVERAL = frozenset({listed, queue_slots, worker_limits, resource_kinds, allowed_addresses})
+SEVERAL = frozenset(
+    {listed, namespace_names, stream_patterns, queue_slots, worker_limits, resource_kinds, allowed_addresses}
+)
 """Those that read several values between commas: their flags may be said again."""

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kronstream.domain import address, redisurl
+from kronstream.domain import address, eventstream, redisurl
 from kronstream.domain.limits import Limits
 from kronstream.readers import (
     allowed_addresses,
@@ -18,6 +18,7 @@ from kronstream.readers import (
     host_port,
     listed,
     namespace_name,
+    namespace_names,
     printed,
     queue_slots,
     redis_url,
@@ -25,6 +26,7 @@ from kronstream.readers import (
     service_port,
     span,
     stream_name,
+    stream_patterns,
     switch,
     visible,
     web_url,
@@ -33,7 +35,7 @@ from kronstream.readers import (
 )
 from kronstream.setting import setting
 
-DEFAULT_STREAM = "stream:scheduler:job.dispatch"
+DEFAULT_STREAM = eventstream.RUNS
 DEFAULT_NAMESPACE = "kronstream-system"
 DEFAULT_GROUP = "scheduler-workers"
 
@@ -122,15 +124,15 @@ class TypeSettings:
     )  # fmt: skip
 
     agent_stream: str = setting(
-        "KRONSTREAM_AGENT_STREAM", "stream into which work for agents is written", stream_name, "stream:agents:dispatch"
+        "KRONSTREAM_AGENT_STREAM", "stream into which work for agents is written", stream_name, eventstream.AGENTS
     )
     workflow_stream: str = setting(
         "KRONSTREAM_WORKFLOW_STREAM", "stream into which workflows are triggered", stream_name,
-        "stream:workflows:trigger",
+        eventstream.WORKFLOWS,
     )  # fmt: skip
     reply_stream: str = setting(
         "KRONSTREAM_REPLY_STREAM", "stream in which agents and workflow engines answer", stream_name,
-        "stream:scheduler:replies",
+        eventstream.REPLIES,
     )  # fmt: skip
     http_allow: tuple[str, ...] = setting(
         address.SETTING, "addresses that requests of jobs may go to beside public ones: networks, host names, private "
@@ -153,6 +155,10 @@ class WorkerSettings:
         "KRONSTREAM_QUEUE",
         "queue whose runs are executed, and how many at a time: reports=4 (several: again, or between commas)",
         queue_slots, (("default", None),), shown="default",
+    )  # fmt: skip
+    serves: tuple[str, ...] = setting(
+        "KRONSTREAM_SERVES", "namespaces whose runs are executed; a run of another one fails at once (several: again, "
+        "or between commas)", namespace_names, (), shown="all",
     )  # fmt: skip
     consumer_name: str = setting(
         "KRONSTREAM_CONSUMER_NAME", "name of this worker in the group, unlike any other's", visible,
@@ -283,6 +289,15 @@ class RouterSettings:
     event_namespaces: tuple[str, ...] = setting(
         "KRONSTREAM_EVENT_NAMESPACES", "namespaces whose EventHandlers see events that name no namespace (several: "
         "again, or between commas)", listed, (), shown="all",
+    )  # fmt: skip
+    event_streams: tuple[str, ...] = setting(
+        eventstream.SETTING, "streams that EventHandlers may name, or beginnings of their names with *, as "
+        "stream:events,stream:shop:* (several: again, or between commas)", stream_patterns, (), shown="any",
+    )  # fmt: skip
+    closed_streams: tuple[str, ...] = setting(
+        "KRONSTREAM_CLOSED_STREAMS", "streams that EventHandlers never may name beside kronstream's own: what workers' "
+        "KRONSTREAM_AGENT_STREAM, KRONSTREAM_WORKFLOW_STREAM and KRONSTREAM_REPLY_STREAM name (several: again, or "
+        "between commas)", listed, (), shown="none",
     )  # fmt: skip
     event_group: str = setting(
         "KRONSTREAM_EVENT_GROUP", "consumer group of the routers in streams of events", visible, "kronstream-router"

@@ -231,6 +231,31 @@ async def test_a_key_that_is_no_stream_is_named_and_the_others_can_be_read(bench
     assert texts(await bench.read()) == ["1"]
 
 
+async def test_a_stream_that_the_user_at_redis_may_not_read_is_named_and_the_others_can_be_read(
+    redis_bench: RedisBench, redis_socket: Path
+) -> None:
+    """One handler that names such a stream must not hold up all others."""
+    await redis_bench.redis.execute_command(
+        "ACL", "SETUSER", "narrow", "reset", "on", "nopass", "+@all", f"~{EVENTS}"
+    )  # fmt: skip
+    redis = connect(f"unix://narrow:x@{redis_socket}")
+    log = RedisEventLog(redis, Keys())
+    await log.join(EVENTS, "$")
+    for call in (
+        log.join("secrets", "$"),
+        log.join("secrets", "1-0"),
+        log.lag("secrets"),
+        log.pending("secrets", "a", 1),
+    ):
+        with pytest.raises(StreamFault, match="secrets is none that kronstream's user at Redis may read") as caught:
+            await call
+        assert caught.value.stream == "secrets"
+    await log.leave(["secrets", EVENTS], "a")
+    await redis_bench.add(EVENTS, "1")
+    assert texts(await log.read([EVENTS], "a", 10, 0)) == ["1"]
+    await redis.aclose()
+
+
 async def test_a_reader_gets_what_it_did_not_acknowledge_again_after_a_restart(bench: Any) -> None:
     await bench.log.join(EVENTS, "$")
     first, second, third = await bench.add(EVENTS, "1", "2", "3")

@@ -12,6 +12,8 @@ from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
 
 API_HANDLERS = Path(__file__).with_name("api_handlers.py")
+# what routers are told of streams: beside those of tests no handler may name any
+STREAMS = {"KRONSTREAM_EVENT_STREAMS": "stream:*", "KRONSTREAM_CLOSED_STREAMS": "stream:own-agents"}
 MANAGED = {
     "KRONSTREAM_JOB_PATIENCE": "2s",
     "KRONSTREAM_WORKFLOW_KINDS": "widgets.kronstream.test/v1",
@@ -21,7 +23,10 @@ MANAGED = {
 
 @contextmanager
 def two_of_each(routers: int = 0) -> Iterator[Installation]:
-    with ControlPlane() as plane, Installation(plane, operators=2, routers=routers, workers=2) as installation:
+    with (
+        ControlPlane() as plane,
+        Installation(plane, operators=2, routers=routers, workers=2, environ=STREAMS) as installation,
+    ):
         yield installation
 
 

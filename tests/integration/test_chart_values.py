@@ -1,5 +1,6 @@
 """What helm says to values that cannot be used, and what certain values make."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,109 @@ def test_a_list_of_namespaces_makes_no_right_in_the_cluster_but_to_review(helm: 
     assert ("team-a", "kronstream-worker-reports") not in rules
     for name in ("kronstream-operator", "kronstream-api"):
         assert environ(objects, name)["KRONSTREAM_NAMESPACES"] == "team-a,team-b"
+
+
+def test_who_installs_is_told_whom_workers_may_act_as(helm: Helm) -> None:
+    pools = [
+        {"name": "one", "rights": {"impersonate": ["team-a/*", "team-b/maker"]}},
+        {"name": "any", "queues": ["any"], "rights": {"impersonate": ["*"]}},
+    ]
+    values = yaml.safe_dump({**HOST, "crds": {"install": False}, "workers": pools})
+    said = helm("install", "r", str(CHART), "-n", "sched", "--dry-run=client", "-f", "-", stdin=values)
+    looks = [part.replace("\n", " ").strip() for part in said.split("Look: ")[1:]]
+    assert looks == [
+        "workers of pool one may act as any service account of team-a.",
+        "workers of pool any may act as any service account of the cluster.",
+    ]
+
+
+def test_a_pool_serves_what_it_says_and_else_what_the_release_serves(helm: Helm) -> None:
+    pools = [{"name": "default"}, {"name": "own", "queues": ["own"], "serves": ["team-b"]}]
+    objects = helm.made({**HOST, "namespaces": ["team-a", "team-b"], "workers": pools})
+    assert environ(objects, "kronstream-worker")["KRONSTREAM_SERVES"] == "team-a,team-b"
+    own = environ(objects, "kronstream-worker-own")
+    assert (own["KRONSTREAM_SERVES"], own["KRONSTREAM_NAMESPACES"]) == ("team-b", "team-a,team-b")
+    assert "KRONSTREAM_SERVES" not in environ(helm.made(HOST), "kronstream-worker")
+
+
+LOCKED = "acme-jobs==1.4.2 --hash=sha256:0f\nidna==3.10 \\\n    --hash=sha256:94\n"
+
+
+def test_the_installer_has_no_variable_of_the_pool_and_installs_what_is_locked(helm: Helm) -> None:
+    """What is installed before each start may be somebody's code: it must not see what the functions may."""
+    pool = {
+        "name": "own",
+        "handlers": {
+            "requirements": LOCKED,
+            "installerEnv": [{"name": "PIP_INDEX_URL", "value": "http://index/simple"}],
+        },
+        "env": [{"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}],
+        "envFrom": [{"secretRef": {"name": "model-access"}}],
+    }
+
+    def made(**handlers: object) -> tuple[Object, Object, Object]:
+        objects = helm.made({**HOST, "workers": [{**pool, "handlers": {**pool["handlers"], **handlers}}]})
+        template = named(objects, "Deployment", "kronstream-worker-own")["spec"]["template"]
+        (installer,) = template["spec"]["initContainers"]
+        (locked,) = [one for one in objects if one["kind"] == "ConfigMap" and "requirements" in one["metadata"]["name"]]
+        return template, installer, locked
+
+    template, installer, locked = made()
+    assert installer["env"] == pool["handlers"]["installerEnv"]
+    assert "envFrom" not in installer
+    words = [*installer["command"], *installer["args"]]
+    assert words[:4] == ["python3", "-m", "pip", "install"]
+    assert {"--require-hashes", "--only-binary=:all:"} < set(words)
+    assert words[-2:] == ["-r", "/requirements/requirements.txt"]
+    assert locked["data"] == {"requirements.txt": LOCKED}
+    mounts = {one["name"]: one["mountPath"] for one in installer["volumeMounts"]}
+    (volume,) = [one for one in template["spec"]["volumes"] if one.get("configMap")]
+    assert (mounts[volume["name"]], volume["configMap"]["name"]) == ("/requirements", locked["metadata"]["name"])
+    (worker,) = template["spec"]["containers"]
+    assert "DATABASE" in {one["name"] for one in worker["env"]}
+    assert {"name": "PYTHONPATH", "value": "/packages"} in worker["env"]
+    # Pods are replaced when what they install changes
+    assert made(requirements=f"{LOCKED}# more\n")[0]["metadata"] != template["metadata"]
+
+
+def test_packages_are_installed_without_the_variables_of_the_pool(helm: Helm) -> None:
+    values = CHART / "ci" / "pools-values.yaml"
+    template = named(helm.render(values=values), "Deployment", "kronstream-worker-packages")["spec"]["template"]
+    (installer,) = template["spec"]["initContainers"]
+    assert installer["env"] == [{"name": "PIP_INDEX_URL", "value": "http://pypi.internal/simple"}]
+    (worker,) = template["spec"]["containers"]
+    assert "TOKEN" in {one["name"] for one in worker["env"]}
+
+
+def test_the_redis_for_trying_is_pinned(helm: Helm) -> None:
+    (image,) = [
+        container["image"]
+        for item in helm.made({"redis": {"embedded": {"enabled": True}}})
+        if item["kind"] == "StatefulSet"
+        for container in item["spec"]["template"]["spec"]["containers"]
+    ]
+    assert re.fullmatch(r"docker\.io/valkey/valkey:8\.[0-9.]+-alpine@sha256:[0-9a-f]{64}", image)
+
+
+def test_routers_know_which_streams_handlers_may_name(helm: Helm) -> None:
+    def routers(values: Object) -> Object:
+        (found,) = [one for one in helm.made({**HOST, **values}) if one["metadata"]["name"] == "kronstream-operator"
+                    and one["kind"] == "Deployment"]  # fmt: skip
+        (router,) = [one for one in found["spec"]["template"]["spec"]["containers"] if one["name"] == "router"]
+        return {one["name"]: one.get("value") for one in router["env"] if "STREAMS" in one["name"]}
+
+    assert routers({}) == {}
+    agents = {"name": "agents", "queues": ["a"], "settings": {"KRONSTREAM_AGENT_STREAM": "stream:own:agents"}}
+    replies = {
+        "name": "r",
+        "queues": ["r"],
+        "env": [{"name": "KRONSTREAM_REPLY_STREAM", "value": "stream:own:replies"}],
+    }
+    values = {"router": {"streams": ["stream:events", "stream:shop:*"]}, "workers": [agents, replies]}
+    assert routers(values) == {
+        "KRONSTREAM_EVENT_STREAMS": "stream:events,stream:shop:*",
+        "KRONSTREAM_CLOSED_STREAMS": "stream:own:agents,stream:own:replies",
+    }
 
 
 def test_a_pool_without_rights_has_no_token(helm: Helm) -> None:

@@ -370,3 +370,22 @@ def test_an_event_as_large_as_may_be_acts(routed: Installation) -> None:
 
 def test_unacknowledged_is_nothing_at_the_end(routed: Installation) -> None:
     eventually(lambda: unacknowledged(routed) == 0)
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        ("stream:own-agents", "stream:own-agents has no events but what kronstream and its workers"),
+        ("orders", "orders is not among the streams that handlers may name: stream:*; name one of these"),
+    ],
+)
+def test_a_stream_that_handlers_must_not_name_is_not_touched(routed: Installation, stream: str, said: str) -> None:
+    send(routed, event("peek.it"), stream=stream)
+    (peeks,) = routed.apply(handling("peeks", "peek.it", action=CREATE, source={"stream": stream}))
+
+    told = routed.wait(peeks, lambda found: condition(found, "Ready").get("reason") == "StreamFault")
+
+    assert condition(told, "Listening")["message"].startswith(said)
+    assert routed.redis.xinfo_groups(stream) == []
+    routed.delete(peeks)
+    routed.redis.delete(stream)

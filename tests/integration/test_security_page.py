@@ -40,6 +40,15 @@ THREATS: dict[str, list[str]] = {
         "integration/test_workflow_resources.py::test_a_service_account_without_the_right",
         "integration/test_chart_rbac.py::test_a_worker_can_be_no_other_account",
     ],
+    "A job names the queue": [
+        "unit/test_worker_confinement.py::test_a_run_of_another_namespace_fails_for_good_and_the_message_says_what_to_write",
+        "integration/test_worker_queues.py::test_a_confined_worker_executes_no_run_of_another_namespace_that_names_its_queue",
+    ],
+    "An EventHandler reads": [
+        "unit/test_events_reading.py::test_of_a_stream_that_handlers_must_not_name_nothing_is_asked",
+        "integration/test_eventhandler_admission.py::test_it_says_the_field_and_what_to_write_as_the_operator_would",
+        "unit/test_events_judging.py::test_of_an_entry_that_is_no_event_the_letter_has_no_values_and_not_every_name",
+    ],
     "A job calls an address": [
         "unit/test_http_gate.py::test_a_private_address_is_refused_in_every_spelling",
         "unit/test_http_gate.py::test_a_name_that_leads_elsewhere_the_second_time_is_refused_then",
@@ -90,6 +99,8 @@ THREATS: dict[str, list[str]] = {
     "A dependency": [
         "unit/test_licences.py::test_a_licence_is_read_and_judged",
         "unit/test_image_files.py::test_packages_are_what_the_locks_say",
+        "integration/test_chart_values.py::test_the_redis_for_trying_is_pinned",
+        "integration/test_chart_values.py::test_the_installer_has_no_variable_of_the_pool_and_installs_what_is_locked",
     ],
 }  # fmt: skip
 

@@ -53,6 +53,22 @@ def test_a_worker_serves_several_queues_each_with_its_slots(bench: Bench, tmp_pa
     assert "queues reports=1, default=3" in worker.log
 
 
+def test_a_confined_worker_executes_no_run_of_another_namespace_that_names_its_queue(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.worker("--serves", "team-a", handlers=GAUGE).ready()
+    payload = {"file": str(tmp_path / "confined")}
+    (theirs,) = bench.dispatch("gauge", payload, namespace="team-b", retry=Retry(limit=9))
+    record = bench.over(theirs)
+    assert (record.state, record.reason, record.attempt) == (State.FAILED, "permanent", 1)
+    assert record.error is not None
+    assert record.error["type"] == "NamespaceNotServed"
+    assert "execute runs of team-a alone, not of team-b; write another spec.queue" in record.error["message"]
+    (ours,) = bench.dispatch("gauge", payload, namespace="team-a", retry=ONCE)
+    assert bench.over(ours).state is State.SUCCESS
+    assert most_at_a_time(tmp_path / "confined") == {"-": 1}
+
+
 def test_limits_hold_over_workers(bench: Bench, tmp_path: Path) -> None:
     for _ in range(2):
         bench.worker("--limits", "function:gauge=2", handlers=GAUGE).ready()

@@ -13,6 +13,7 @@ from kronstream.domain.errors import Invalid
 from kronstream.domain.event import Event
 from kronstream.domain.eventpattern import Pattern
 from kronstream.domain.eventpayload import payload
+from kronstream.domain.eventstream import Readable
 from kronstream.events.generation import read as read_handler
 from kronstream.events.hearing import heard
 from kronstream.events.sources import Source
@@ -166,6 +167,11 @@ STATES: dict[str, tuple[Handler, list[Source], str]] = {
                 fault="stream:events is no stream in Redis but a key of another type; name another stream",
             )
         ],
+        "",
+    ),
+    "its stream is none that handlers may name": (
+        _handler(source={"stream": "stream:hr"}),
+        [Source("stream:hr", fault=Readable.of([], ["stream:events", "stream:shop:*"]).refusal("stream:hr") or "")],
         "",
     ),
     "no router reads the stream yet": (_handler(), [Source("stream:events")], ""),

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from kronstream.cluster.api import ApiError
 from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.scheduledjobs import ScheduledJobs
+from kronstream.domain.eventstream import Readable
 from kronstream.domain.work import Work
 from kronstream.events.acting import Acting
 from kronstream.events.adopting import Adopting
@@ -36,6 +37,7 @@ from kronstream.testing.eventlog import OUTCOMES
 from unit.fakecluster import CREATED, EPOCH, NOW, FakeJobs, Steady
 
 STREAM = "stream:events"
+DEFAULT = Readable()
 UID = "6dd0e29e-011c-42a1-a3ea-a2b4614ce420"
 KEY = f"eh.{UID}"
 JOB_UID = "0b5c3c6e-5d0c-4a8e-9f0a-2d7e3a1c9b11"
@@ -109,7 +111,7 @@ class FakeCreations(FakeJobs):
 class EventStage:
     """All rooms but those that look at the clock by themselves; tests call their steps, or run them as tasks."""
 
-    def __init__(self, *objects: dict[str, Any], hand: int = 100) -> None:
+    def __init__(self, *objects: dict[str, Any], hand: int = 100, readable: Readable = DEFAULT) -> None:
         self.time = FixedClock(NOW)
         self.store = MemoryStore(self.time, EPOCH)
         self.ledger = MemoryLedger(self.store)
@@ -131,7 +133,9 @@ class EventStage:
         port = cast("EventHandlers", self.handlers)
         self.adopting = Adopting(self.table, self.ledger, port)
         self.targets = Targets(self.effects, self.requests)
-        self.reading = Reading(self.log, self.table, self.sources, self.hand, self.pulse, "router-1", self.known)
+        self.reading = Reading(
+            self.log, self.table, self.sources, self.hand, self.pulse, "router-1", self.known, readable
+        )
         self.delivery = Delivery(
             self.hand, self.table, self.effects, self.log, self.letters, self.targets, self.adopting, self.pulse,
             self.clock, self.measures,

@@ -17,10 +17,11 @@ NO_RETRY = Retry(limit=0)
 
 
 def claim(function: str = "echo", payload: Any = None, *, run: str = "", **fields: Any) -> Claim:
-    """A claim; `timeout` (ms), `retry` and `limits` are the work's."""
+    """A claim; `timeout` (ms), `retry`, `limits` and `namespace` are the work's."""
     number = next(_numbers)
     timeout, retry, limits = fields.pop("timeout", 60_000), fields.pop("retry", NO_RETRY), fields.pop("limits", None)
-    work = Work("ns", "job", function, payload, timeout, retry, limits=limits)
+    namespace = fields.pop("namespace", "ns")
+    work = Work(namespace, "job", function, payload, timeout, retry, limits=limits)
     values: dict[str, Any] = {
         "run": run or f"uid-s{number}", "token": f"token-{number}", "uid": "uid", "generation": 1, "attempt": 1,
         "nominal": 1_700_000_000_000, "deliveries": 1, "lane": Lane.MEDIUM, "work": work,

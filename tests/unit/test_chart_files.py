@@ -2,12 +2,15 @@
 
 import json
 import re
+from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 import yaml
 from scripts.chart import CHART, COMPONENTS, MADE, ROOT, generated, rows, settings_of
 
 import kronstream
+from kronstream.domain.address import METADATA
 
 VALUES = (CHART / "values.yaml").read_text("utf-8")
 TEMPLATES = {path.name: path.read_text("utf-8") for path in (CHART / "templates").rglob("*.*")}
@@ -69,3 +72,18 @@ def test_what_the_chart_makes_is_refused_under_env() -> None:
     made = set(re.findall(r"name: (KRONSTREAM_[A-Z_]+)", rendered))
     assert len(made) > 15
     assert set(re.findall(r'"(KRONSTREAM_[A-Z_]+)"', TEMPLATES["_check.tpl"])) == made
+
+
+def test_workers_do_not_reach_what_answers_who_is_on_a_machine() -> None:
+    """The addresses that requests of jobs never go to are closed to functions, too, where the network is."""
+    (rule,) = yaml.safe_load(VALUES)["workerDefaults"]["egress"]
+    blocks = [peer["ipBlock"] for peer in rule["to"]]
+    assert [str(one) for one in METADATA for block in blocks if reached(str(one), block)] == []
+    assert all(any(reached(public, block) for block in blocks) for public in ("1.1.1.1", "2606:4700::1111"))
+
+
+def reached(address: str, block: dict[str, Any]) -> bool:
+    """Whether an ipBlock of a policy lets traffic to an address out."""
+    return ip_address(address) in ip_network(block["cidr"]) and not any(
+        ip_address(address) in ip_network(network) for network in block["except"]
+    )

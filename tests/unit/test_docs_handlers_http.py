@@ -188,6 +188,8 @@ def test_what_an_address_is(row: tuple[str, ...]) -> None:
 def test_what_an_entry_allows(entry: str, host: str, reached: str) -> None:
     assert [code(row[0]) for row in rows("Where requests may go", 1)].count(entry) == 1
     assert Allowed.of([entry]).refusal(host, reached) is None
+    assert Allowed.of([entry]).refusal(host, "169.254.1.1") is not None
+    assert (Allowed.of([entry]).refusal(host, "127.0.0.1") is None) is (entry == "api.internal")
     assert Allowed.of([entry]).refusal("other.example", "10.1.2.3" if entry != "private" else "127.0.0.1") is not None
 
 

@@ -116,6 +116,9 @@ def test_what_is_allowed(entry: str, host: str, address: str) -> None:
         (".internal", "a.internal", "169.254.169.254"),
         (".internal", "a.internal", "169.254.1.1"),
         (".internal", "a.internal", "0.0.0.0"),
+        (".svc.cluster.local", "admin.team-a.svc.cluster.local", "127.0.0.1"),
+        (".svc.cluster.local", "admin.team-a.svc.cluster.local", "::1"),
+        (".svc.cluster.local", "admin.team-a.svc.cluster.local", "::ffff:127.0.0.1"),
     ],
 )
 def test_what_is_not_allowed_by_it(entry: str, host: str, address: str) -> None:

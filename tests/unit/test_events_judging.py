@@ -183,7 +183,16 @@ def test_what_nobody_can_act_on_is_a_letter_with_the_reason(fields: dict[str, st
     assert found.reason == reason
     assert (found.stream, found.entry, found.handler) == (STREAM, f"{NOW}-0", "")
     assert found.message
-    assert found.text == fields.get("event", '{"data": "x"}')
+    assert found.text == fields.get("event", '["data"]')
+
+
+def test_of_an_entry_that_is_no_event_the_letter_has_no_values_and_not_every_name() -> None:
+    fields = {"password": "hunter2", "n" * 5_000: "x", **{f"field-{number}": "x" for number in range(1_000)}}
+    for found in (heard(entry(fields), NOW, outcome=False), heard(entry(fields, 9), NOW, outcome=False)):
+        assert isinstance(found, EventLetter)
+        assert found.text.startswith(f'["password", "{"n" * 200}", "field-0", ')
+        assert "hunter2" not in found.text + found.message
+        assert len(json.loads(found.text)) == 100
 
 
 def test_an_entry_that_ends_the_router_again_and_again_is_set_aside() -> None:
@@ -204,4 +213,4 @@ def test_outcomes_are_read_from_their_fields() -> None:
     assert read_event(found.text) == found.event
     odd = heard(Entry("outcomes", f"{NOW}-0", {"kind": "odd"}), NOW, outcome=True)
     assert isinstance(odd, EventLetter)
-    assert odd.reason == "Invalid"
+    assert (odd.reason, odd.text) == ("Invalid", '{"kind": "odd"}')

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from kronstream.domain.eventstream import Readable
 from kronstream.events import reading as readings
 from kronstream.events.hand import Hand
 from kronstream.events.sources import Source, Sources, order
-from kronstream.ports import Entry, Lag
+from kronstream.events.view import judged
+from kronstream.ports import Entry, GroupLost, Lag
 from kronstream.testing.eventlog import OUTCOMES
-from unit.eventstage import KEY, STREAM, EventStage, event, handler, manifest, soon, uid
+from unit.eventstage import DEFAULT, KEY, STREAM, EventStage, event, handler, manifest, soon, uid
 from unit.fakecluster import NOW
 
 pytestmark = pytest.mark.anyio
@@ -32,9 +34,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def reading(*objects: dict[str, Any], hand: int = 100) -> AsyncIterator[EventStage]:
+async def reading(*objects: dict[str, Any], hand: int = 100, readable: Readable = DEFAULT) -> AsyncIterator[EventStage]:
     """A stage whose streams are read while it lasts."""
-    stage = EventStage(hand=hand)
+    stage = EventStage(hand=hand, readable=readable)
     await stage.open(*objects)
     stage.table.changed = stage.reading.changed
     room = asyncio.create_task(stage.reading.run())
@@ -101,6 +103,34 @@ async def test_a_stream_that_cannot_be_read_is_set_apart_and_tried_again() -> No
         stage.log.others.clear()
         await soon(lambda: joined(stage, OTHER))
         assert source.fault == ""
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (OTHER, "stream:other is not among the streams that handlers may name: stream:events, stream:shop:*; name"),
+        ("stream:work", "stream:work has no events but what kronstream and its workers"),
+    ],
+    ids=["not allowed", "closed"],
+)
+async def test_of_a_stream_that_handlers_must_not_name_nothing_is_asked(stream: str, said: str) -> None:
+    readable = Readable.of(["stream:work"], ["stream:events", "stream:shop:*"])
+    theirs = manifest(uid(2), source={"stream": stream})
+    async with reading(manifest(), theirs, readable=readable) as stage:
+        stage.log.add(stream, {"event": event(id="theirs")})
+        await soon(lambda: joined(stage) and any(source.fault for source in stage.sources))
+        stage.log.add(STREAM, {"event": event(id="mine")})
+
+        (entry,) = await stage.hand.take(10)
+
+        assert entry.stream == STREAM
+        with pytest.raises(GroupLost):
+            stage.log.consumers(stream)
+        source = stage.sources.get(stream)
+        assert source is not None
+        found = {kind: (value, reason, told) for kind, value, reason, told in judged(handler(uid=uid(2)), [source])}
+        assert found["Ready"][:2] == found["Listening"][:2] == ("False", "StreamFault")
+        assert found["Ready"][2].startswith(said)
 
 
 async def test_a_stream_that_nobody_names_is_left() -> None:

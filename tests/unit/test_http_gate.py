@@ -152,11 +152,16 @@ async def test_a_name_without_addresses_is_refused() -> None:
         await Gate(Allowed(), Names([])).resolve("api.example.com")
 
 
-async def test_an_allowed_name_leads_to_its_private_address(receiver: Receiver) -> None:
-    gate = Gate(Allowed.of([".svc.cluster.local"]), Names(["127.0.0.1"]))
+async def test_an_allowed_name_leads_to_its_address_and_one_under_an_ending_not_to_the_worker_itself(
+    receiver: Receiver,
+) -> None:
+    gate = Gate(Allowed.of(["shop.internal", ".svc.cluster.local"]), Names(["127.0.0.1"]))
     made = bench(receiver, gate=gate)
 
-    await made.send(http={"url": f"http://shop.default.svc.cluster.local:{port(receiver)}/"})
+    await made.send(http={"url": f"http://shop.internal:{port(receiver)}/"})
+    # a Service of type ExternalName leads where its maker wants
+    with pytest.raises(Fault, match="is a loopback address"):
+        await made.send(http={"url": f"http://shop.default.svc.cluster.local:{port(receiver)}/"})
     with pytest.raises(Fault, match="is a loopback address"):
         await made.send(http={"url": f"http://127.0.0.1:{port(receiver)}/"})
 

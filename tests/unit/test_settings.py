@@ -61,12 +61,14 @@ def test_lists_durations_and_switches_from_the_environment() -> None:
         "KRONSTREAM_SCHEDULE_GRACE": "1m30s",
         "KRONSTREAM_ENABLED": "No",
         "KRONSTREAM_GRACE": "1500ms",
+        "KRONSTREAM_SERVES": "team-a, team-b",
     }
     operator = read_settings(OperatorSettings, environ)
     assert operator.namespaces == ("a", "b")
     assert operator.grace == 90_000
     worker = read_settings(WorkerSettings, environ)
     assert (worker.enabled, worker.grace) == (False, 1500)
+    assert (worker.serves, read_settings(WorkerSettings, {}).serves) == (("team-a", "team-b"), ())
 
 
 @pytest.mark.parametrize(

@@ -56,13 +56,27 @@ class Work:
 
 @asynccontextmanager
 async def consuming(
-    queue: FakeQueue, work: Work, *, concurrency: int = 4, batch_size: int = 10, opened: bool = True
+    queue: FakeQueue,
+    work: Work,
+    *,
+    concurrency: int = 4,
+    batch_size: int = 10,
+    opened: bool = True,
+    serves: tuple[str, ...] = (),
 ) -> AsyncIterator[tuple[Consumer, Slate]]:
     slate = Slate(slots_for(concurrency))
     children = Children({"handlers": [], "log_format": "text", "log_level": "info"})
     mine = card(functions=work.registry.names, concurrency=concurrency)
     consumer = Consumer(
-        queue, mine, work.registry, children, slate, batch_size=batch_size, block_ms=60_000, cancel_grace=0.1
+        queue,
+        mine,
+        work.registry,
+        children,
+        slate,
+        batch_size=batch_size,
+        block_ms=60_000,
+        cancel_grace=0.1,
+        serves=serves,
     )
     task = asyncio.create_task(consumer.run())
     consumer.open(now=opened)
@@ -279,6 +293,21 @@ async def test_where_nobody_takes_it_the_attempt_fails_and_names_what_is_known()
     assert outcome.failure is not None
     assert "no live worker of the queue 'default' offers 'nobody:s'" in outcome.failure.message
     assert "echo, fail, gate, nobody:s, their:function" in outcome.failure.message
+
+
+async def test_a_confined_worker_executes_no_run_of_another_namespace_whatever_its_retry_says() -> None:
+    work = Work()
+    queue = FakeQueue(
+        claim("gate", run="theirs", namespace="team-b", retry=Retry(limit=9)), claim("echo", run="ours"),
+        claim("no:such", run="unknown", namespace="team-b", retry=Retry(limit=9)),
+    )  # fmt: skip
+    queue.others = [card("other", ("no:such",))]
+    async with consuming(queue, work, serves=("ns",)) as (_, slate):
+        outcomes = {outcome.run: outcome for outcome in await ends(queue, 3)}
+        await soon(lambda: not list(slate.held()))
+    assert (outcomes["ours"].state, work.most, queue.handed) == (State.SUCCESS, 0, [])
+    for run in ("theirs", "unknown"):
+        assert (outcomes[run].state, outcomes[run].reason) == (State.FAILED, Reason.PERMANENT)
 
 
 async def test_the_names_in_the_message_are_bounded_and_the_cards_asked_for_once() -> None:

@@ -140,6 +140,37 @@ one refuses; the others may rely on it.
 {{- toJson $said -}}
 {{- end -}}
 
+{{/* What pools install, whom they may impersonate where, and pools beside each other. */}}
+{{- define "kronstream.check.pools" -}}
+{{- $said := list -}}
+{{- $queues := dict -}}
+{{- range .Values.workers -}}
+{{- $name := .name -}}
+{{- $pool := include "kronstream.pool" (dict "root" $ "pool" .) | fromJson -}}
+{{- $serves := $pool.serves | default $.Values.namespaces | sortAlpha | join "," -}}
+{{- $hands := $pool.handlers -}}
+{{- if and $hands.packages $hands.requirements }}{{ $said = append $said (printf "workers: pool %s: handlers has packages and requirements: write all of them into requirements, with hashes" $name) }}{{ end -}}
+{{- if and $hands.requirements (not (contains "--hash=" $hands.requirements)) }}{{ $said = append $said (printf "workers: pool %s: handlers.requirements has no hashes: write the lines that `pip-compile --generate-hashes` or `uv pip compile --generate-hashes` writes" $name) }}{{ end -}}
+{{- if or $hands.packages $hands.requirements -}}
+{{- range $pool.env }}{{ if hasPrefix "PIP_" .name }}{{ $said = append $said (printf "workers: pool %s: env: %s is of the installer, which has no env of the pool: write it into handlers.installerEnv" $name .name) }}{{ end }}{{ end -}}
+{{- end -}}
+{{- $within := $pool.rights.namespaces | default $.Values.namespaces -}}
+{{- range $pool.rights.impersonate -}}
+{{- $place := index (splitList "/" .) 0 -}}
+{{- if and $within (ne . "*") (not (has $place $within)) }}{{ $said = append $said (printf "workers: pool %s: rights.impersonate: %s is of a namespace that the pool has no rights in: write accounts of %s, or add %s to %s" $name . (join ", " $within) $place (ternary "rights.namespaces" "namespaces" (not (empty $pool.rights.namespaces)))) }}{{ end -}}
+{{- end -}}
+{{- range $pool.queues -}}
+{{- $queue := index (splitList "=" .) 0 -}}
+{{- with get $queues $queue -}}
+{{- if ne .serves $serves }}{{ $said = append $said (printf "workers: pools %s and %s share the queue %s and serve different namespaces, so that it is chance whether a run fails: give one another queue, or both the same serves" .name $name $queue) }}{{ end -}}
+{{- else -}}
+{{- $_ := set $queues $queue (dict "name" $name "serves" $serves) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $said -}}
+{{- end -}}
+
 {{/* Variables that the chart makes, or that are told twice. */}}
 {{- define "kronstream.check.env" -}}
 {{- $said := list -}}
@@ -155,6 +186,8 @@ one refuses; the others may rely on it.
   "KRONSTREAM_INSTALLATION" "redis.installation"
   "KRONSTREAM_LOG_FORMAT" "log.format" "KRONSTREAM_LOG_LEVEL" "log.level" "KRONSTREAM_NAMESPACES" "namespaces"
   "KRONSTREAM_PAUSES" "operator.pauses"
+  "KRONSTREAM_SERVES" "serves of the pool"
+  "KRONSTREAM_EVENT_STREAMS" "router.streams" "KRONSTREAM_CLOSED_STREAMS" "settings of the pools"
   "KRONSTREAM_QUEUE" $pool "KRONSTREAM_CONCURRENCY" $pool "KRONSTREAM_HANDLERS" $pool "KRONSTREAM_GRACE" $pool
   "KRONSTREAM_API_AUDIENCES" "api.audiences" "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
   "KRONSTREAM_RUNS_SERVICE" $runs "KRONSTREAM_RUNS_CA" $runs "KRONSTREAM_RUNS_PORT" $runs -}}

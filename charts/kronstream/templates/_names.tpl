@@ -51,6 +51,18 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* Streams that pools call otherwise than by default, by which they talk with agents and workflow engines: a JSON list. */}}
+{{- define "kronstream.closedstreams" -}}
+{{- $found := list -}}
+{{- range .Values.workers -}}
+{{- $pool := include "kronstream.pool" (dict "root" $ "pool" .) | fromJson -}}
+{{- $names := list "KRONSTREAM_AGENT_STREAM" "KRONSTREAM_WORKFLOW_STREAM" "KRONSTREAM_REPLY_STREAM" -}}
+{{- range $names }}{{ with get $pool.settings . }}{{ $found = append $found . }}{{ end }}{{ end -}}
+{{- range $pool.env }}{{ if and .value (has .name $names) }}{{ $found = append $found .value }}{{ end }}{{ end -}}
+{{- end -}}
+{{- uniq $found | sortAlpha | toJson -}}
+{{- end -}}
+
 {{/* A pool with the defaults under it, as JSON: (dict "root" $ "pool" pool). */}}
 {{- define "kronstream.pool" -}}
 {{- mergeOverwrite (deepCopy .root.Values.workerDefaults) (deepCopy .pool) | toJson -}}

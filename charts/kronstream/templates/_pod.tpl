@@ -72,7 +72,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Metadata of those Pods. */}}
+{{/* Metadata of those Pods; "notes" are annotations of the component itself. */}}
 {{- define "kronstream.podmeta" -}}
 {{- $pods := mergeOverwrite (deepCopy .root.Values.pods) (deepCopy (.pods | default dict)) -}}
 labels:
@@ -80,7 +80,7 @@ labels:
   {{- with $pods.labels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with $pods.annotations }}
+{{- with merge (deepCopy (.notes | default dict)) $pods.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -23,7 +23,7 @@ Network = IPv4Network | IPv6Network
 
 _NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?")
 # that answer who is on the machine with its credentials; no network allows them, only they themselves
-_METADATA = frozenset(
+METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "192.0.0.192",
                      "100.100.100.200", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"))
 )  # fmt: skip
@@ -115,9 +115,12 @@ class Allowed:
             return True
         if kind == "private" and self.private:
             return True
-        # who can choose what a name under an allowed ending leads to must not reach what is bound to a machine
-        return kind not in ("link-local", "multicast", "unspecified") and any(
-            host == name or (name.startswith(".") and host.endswith(name)) for name in self.names
+        # who can choose what an allowed name leads to must not reach what is bound to a machine; what is bound to the
+        # worker itself only a name that is written in full allows, for under an ending others may make names
+        if kind in ("link-local", "multicast", "unspecified"):
+            return False
+        return host in self.names or (
+            kind != "loopback" and any(name.startswith(".") and host.endswith(name) for name in self.names)
         )
 
 
@@ -133,7 +136,7 @@ def meant(address: str) -> Address:
 
 def kind_of(address: Address) -> str | None:
     """What an address is, None for a public one."""
-    if address in _METADATA:
+    if address in METADATA:
         return "metadata"
     for network, kind in _NETWORKS:
         if address in network:

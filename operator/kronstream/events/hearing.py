@@ -12,7 +12,8 @@ from kronstream.ports.eventlog import FIELD
 from kronstream.resources.cloudevent import Unreadable, read_event
 
 MOST_DELIVERIES = 5
-SHOWN = 200
+SHOWN = 200  # characters of names
+FIELDS = 100  # of an entry that is no event, whose names are kept
 
 
 def heard(entry: Entry, now: int, *, outcome: bool) -> Heard | EventLetter:
@@ -20,15 +21,17 @@ def heard(entry: Entry, now: int, *, outcome: bool) -> Heard | EventLetter:
 
     ``now`` is the store's clock in milliseconds.
     """
+    # a run's own fields are kept as they are, for the letter may be replayed
+    came = json.dumps(dict(entry.fields), ensure_ascii=False) if outcome else None
     if entry.deliveries > MOST_DELIVERIES:
         said = f"delivered {entry.deliveries} times, and each time the router ended or did not get done with it"
-        return letter(entry, "TooManyDeliveries", said)
+        return letter(entry, "TooManyDeliveries", said, text=came)
     try:
         event, text = _outcome(entry) if outcome else _event(entry, now)
     except Unreadable as fault:
-        return letter(entry, fault.reason, str(fault))
+        return letter(entry, fault.reason, str(fault), text=came)
     except ValueError as fault:
-        return letter(entry, "Invalid", str(fault))
+        return letter(entry, "Invalid", str(fault), text=came)
     if event.depth >= CHAIN_LIMIT:
         said = (
             f"{event.depth} actions led to this event, one after the other, and {CHAIN_LIMIT} are allowed; "
@@ -39,10 +42,14 @@ def heard(entry: Entry, now: int, *, outcome: bool) -> Heard | EventLetter:
 
 
 def letter(entry: Entry, reason: str, message: str, handler: str = "", text: str | None = None) -> EventLetter:
-    """A dead letter about an entry, with the event (``text``), or what came where that is none."""
+    """A dead letter about an entry, with the event (``text``), or what came in its place.
+
+    Of an entry that is no event at all it has the names of the fields alone: the stream may be somebody else's, and who
+    reads dead letters is not who reads the stream.
+    """
     text = entry.fields.get(FIELD) if text is None else text
     if text is None:
-        text = json.dumps(dict(entry.fields), ensure_ascii=False)
+        text = json.dumps([name[:SHOWN] for name in list(entry.fields)[:FIELDS]], ensure_ascii=False)
     return EventLetter(reason=reason, message=message, stream=entry.stream, entry=entry.id, handler=handler, text=text)
 
 

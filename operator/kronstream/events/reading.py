@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from redis.exceptions import RedisError
 
+from kronstream.domain.eventstream import Readable
 from kronstream.events.hand import Hand
 from kronstream.events.pulse import Pulse
 from kronstream.events.sources import Source, Sources, order
@@ -39,8 +41,13 @@ class Reading:
         pulse: Pulse,
         consumer: str,
         known: asyncio.Event,
+        readable: Readable,
     ) -> None:
-        """`known` is set once every handler is in the table: an event that is read before would miss the others."""
+        """`known` is set once every handler is in the table: an event that is read before would miss the others.
+
+        Of a stream that is not `readable` nothing is asked, whoever names it.
+        """
+        self._readable = readable
         self._known = known
         self._log = event_log
         self._table = table
@@ -72,7 +79,7 @@ class Reading:
 
     async def leave(self) -> None:
         """Read no more; what is pending stays so, for the others. Raises what redis-py raises."""
-        await self._log.leave([source.stream for source in self._sources], self._consumer)
+        await self._log.leave(self._open(source.stream for source in self._sources), self._consumer)
 
     async def _read_on(self) -> None:
         while True:
@@ -122,11 +129,12 @@ class Reading:
 
     async def _mend(self) -> None:
         held = self._hand.held(HOLD)
-        left = self._sources.want((*self._table.streams, self._table.outcomes))
+        left = self._open(self._sources.want((*self._table.streams, self._table.outcomes)))
         if left:
             await self._log.leave(left, self._consumer)
         for source in self._sources:
             try:
+                self._judge(source.stream)
                 if not source.joined:
                     await self._log.join(source.stream, self._start(source))
                     self._joined(source)
@@ -137,6 +145,16 @@ class Reading:
                     self._hand.put(await self._log.reclaim(source.stream, self._consumer, IDLE, COUNT))
             except StreamFault as fault:
                 self._set_apart(fault)
+
+    def _judge(self, stream: str) -> None:
+        """Raise StreamFault for a stream that handlers must not read."""
+        refused = self._readable.refusal(stream) if stream != self._table.outcomes else None
+        if refused is not None:
+            raise StreamFault(stream, refused)
+
+    def _open(self, streams: Iterable[str]) -> list[str]:
+        """Those of some streams that may be read."""
+        return [one for one in streams if one == self._table.outcomes or self._readable.refusal(one) is None]
 
     def _joined(self, source: Source) -> None:
         if source.fault:

@@ -17,6 +17,7 @@ from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.identity import cluster_id
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
+from kronstream.domain.eventstream import Readable
 from kronstream.domain.outcomeevent import TYPES
 from kronstream.events.absence import Absence
 from kronstream.events.acting import Acting
@@ -83,7 +84,10 @@ class Router:
         self._absence = Absence(self._table, self._ledger, handlers, clock, self._adopting, settings.relist / 1000)
         known = self._absence.known
         self._targets = Targets(self._effects, requests)
-        self._reading = Reading(event_log, self._table, self._sources, hand, self._pulse, settings.consumer_name, known)
+        readable = Readable.of((keys.base, *settings.closed_streams), settings.event_streams)
+        self._reading = Reading(
+            event_log, self._table, self._sources, hand, self._pulse, settings.consumer_name, known, readable
+        )
         self._delivery = Delivery(
             hand, self._table, self._effects, event_log, RedisEventLetters(self._redis, keys),
             self._targets, self._adopting, self._pulse, clock, self._measures,

@@ -15,8 +15,8 @@ class EventLetter:
 
     ``stream`` and ``entry`` are where the event came from ('' for one by HTTP, or of an effect that had waited),
     ``handler`` is ``eh.<uid>`` of the handler whose action failed ('' for what nobody can read, or a chain that is too
-    long). ``text`` is the event as it came; of a failed action its body, ``{"event": <structured>}``. ``id`` is given
-    by the store.
+    long). ``text`` is the event as it came; of a failed action its body, ``{"event": <structured>}``; of an entry that
+    is no event the names of its fields, as a JSON list. ``id`` is given by the store.
     """
 
     reason: str

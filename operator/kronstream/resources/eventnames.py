@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from kronstream.domain import eventpattern
-from kronstream.resources.scalars import Words
+from kronstream.domain import eventpattern, eventstream
+from kronstream.resources.scalars import Taken, Words
 
 JobName = Annotated[
     str,
@@ -34,4 +34,5 @@ StreamName = Annotated[
         200,
         "write the key of a Redis stream: letters, digits and _ . : / - (200 at most), like stream:events",
     ),
+    Taken(eventstream.OWN, eventstream.NO_EVENTS, "write the name of another stream, like stream:events"),
 ]

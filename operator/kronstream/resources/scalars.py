@@ -169,6 +169,31 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """Texts that fit the type before it and mean something else; `fault` and `instead` are for the message."""
+
+    texts: tuple[str, ...]
+    fault: str
+    instead: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def check(value: object) -> object:
+            if value in self.texts:
+                raise invalid(f"{quoted(value)} {self.fault}", self.instead)
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        known = handler(schema)
+        texts = ", ".join(f"'{text}'" for text in self.texts)
+        own = {"rule": f"!(self in [{texts}])", "message": f"{self.fault}; {self.instead}"}
+        return {**known, "x-kubernetes-validations": [*known["x-kubernetes-validations"], own]}
+
+
+@dataclass(frozen=True)
 class Refused:
     """Texts that begin with `pattern` are refused with words of their own, whatever the type before it says of them.
 

@@ -1,12 +1,14 @@
 """Streams of events on Redis: plain commands, a stream at a time, for they may lie in other slots than our keys."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,  # noqa: A004 - redis-py's own
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -241,7 +243,8 @@ class RedisEventLog:
     async def leave(self, streams: Sequence[str], consumer: str) -> None:
         """See EventLog."""
         for stream in streams:
-            await self._redis.eval(LEAVE, 1, stream, self._group, consumer, self._crashed)
+            with suppress(NoPermissionError):  # then nobody came
+                await self._redis.eval(LEAVE, 1, stream, self._group, consumer, self._crashed)
 
 
 async def _raw(redis: Redis, *words: Any) -> Any:
@@ -253,6 +256,10 @@ async def _raw(redis: Redis, *words: Any) -> Any:
 def _refused(stream: str, error: ResponseError) -> Exception:
     """What an answer of the server says about a stream; the error itself where it says nothing about it."""
     text = str(error)
+    if isinstance(error, NoPermissionError):
+        # not an error of Redis: one stream that somebody names must not hold up all others
+        may = "may read; name another stream, or have an administrator add it to the user's rights"
+        return StreamFault(stream, f"{stream} is none that kronstream's user at Redis {may}")
     if "WRONGTYPE" in text:
         return _no_stream(stream)
     if "NOGROUP" in text or "no such key" in text:

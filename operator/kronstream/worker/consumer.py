@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from kronstream.logs import masked
 from kronstream.ports import Claim, Externals, Outcome, RunQueue, WorkerCard
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.children import Children
+from kronstream.worker.confinement import refusal
 from kronstream.worker.executor import LOST, RELEASED, Executor
 from kronstream.worker.finisher import Finisher
 from kronstream.worker.handover import Handover
@@ -42,7 +43,10 @@ def slots_for(concurrency: int) -> int:
 
 
 class Consumer:
-    """Takes, executes, finishes. It begins once opened; `card` names consumer, incarnation and queues."""
+    """Takes, executes, finishes. It begins once opened; `card` names consumer, incarnation and queues.
+
+    `serves` are the namespaces whose runs it executes; none are all.
+    """
 
     def __init__(
         self,
@@ -58,12 +62,14 @@ class Consumer:
         externals: Externals | None = None,
         limits: Limits = NO_LIMITS,
         traces: Traces | None = None,
+        serves: Collection[str] = (),
     ) -> None:
         self.tally = Tally(card.queues, traced=traces is not None)
         self._queue = queue
         self._card = card
         self._registry = registry
         self._slate = slate
+        self._serves = frozenset(serves)
         self._cancel_grace = cancel_grace
         self._held = Holdings(slate)
         notes = Notes(queue, externals) if externals is not None else None
@@ -153,6 +159,8 @@ class Consumer:
         function = self._registry.get(claim.work.function)
         if self._draining:
             self._ended(claim, None)
+        elif (refused := refusal(self._serves, claim.work.namespace, pool.name)) is not None:
+            self._ended(claim, outcome_of(claim, refused, 0))
         elif function is None:
             self._spawn(self._place(claim, pool.name))
         else:

@@ -97,6 +97,7 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
         store.queue, card, registry, children, slate,
         batch_size=hello["batch_size"], block_ms=hello["block_ms"], cancel_grace=hello["cancel_grace"],
         externals=store.externals, limits=Limits.of(hello["limits"]), traces=spans,
+        serves=hello["serves"],
     )  # fmt: skip
     types = services.settings
     listener = Listener(

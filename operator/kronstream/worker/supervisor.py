@@ -260,6 +260,7 @@ class Supervisor:
             "store": self._store_place,
             "redis": asdict(settings.redis),
             "handlers": settings.handlers,
+            "serves": settings.serves,
             "types": asdict(settings.types),
             "batch_size": settings.batch_size,
             "block_ms": settings.block_ms,
