@@ -45,6 +45,14 @@
     secretKeyRef:
       name: {{ $redis.existingSecret.name }}
       key: {{ $redis.existingSecret.key }}
+{{- with $redis.existingSecret.passwordKey }}
+- name: KRONSTREAM_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $redis.existingSecret.name }}
+      key: {{ . }}
+      optional: true
+{{- end }}
 {{- else if $redis.embedded.enabled }}
   value: redis://{{ include "kronstream.redis.host" . }}:6379/0
 - name: KRONSTREAM_REDIS_PASSWORD
