@@ -2,7 +2,8 @@
 
 `deploy/values/` holds the values: `base.yaml` makes `deploy/base/`; each other file is laid over it and makes, under
 the same name, an overlay or a component (`runs-apiserver`, `webhook`): the objects that are added, and a JSON patch for
-each that differs. A component only adds, and finds Redis where the operator does that it is put beside.
+each that differs. A component only adds, and finds Redis where the operator does that it is put beside; the policies of
+an overlay hold for the Pods of components, too.
 """
 
 import os
@@ -24,6 +25,7 @@ VALUES = DEPLOY / "values"
 CHART = ROOT / "charts" / "kronstream"
 NAMESPACE = "kronstream-system"
 OPERATOR = "kronstream-operator"
+POLICIES = "networkpolicies.yaml"
 OVERLAYS = {
     "minimal": DEPLOY / "overlays" / "minimal",
     "ha": DEPLOY / "overlays" / "ha",
@@ -148,7 +150,12 @@ def generated() -> dict[Path, str]:
     base = rendered(VALUES / "base.yaml")
     files = {DEPLOY / "base" / name: MARK + text for name, text in base.items()}
     for name, folder in OVERLAYS.items():
-        texts = rendered(VALUES / "base.yaml", VALUES / f"{name}.yaml")
+        values = [VALUES / "base.yaml", VALUES / f"{name}.yaml"]
+        texts = rendered(*values)
+        if POLICIES in texts:
+            # a policy that selects no Pod does nothing, and a component need not know where it is put
+            full = rendered(*values, *(VALUES / f"{component}.yaml" for component in sorted(COMPONENTS)))
+            texts[POLICIES] = full[POLICIES]
         made = overlay(base, texts, component=name in COMPONENTS)
         files |= {folder / file: text for file, text in made.items()}
     return files

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from scripts.deploy import COMPONENTS, DEPLOY, NAMESPACE, OVERLAYS, VALUES, Key, Object, generated, objects, rendered
 
+from integration.reach import End, ends, reached
 from kronstream.dev.kubectl import Kubectl
 
 TOP = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
@@ -49,6 +50,9 @@ def test_kustomize_makes_what_the_chart_makes(name: str, built: Built) -> None:
     values = [VALUES / "base.yaml", *([] if name == "base" else [VALUES / f"{name}.yaml"])]
 
     wanted = objects(rendered(*values))
+    if name == "ha":  # its policies hold for the components, too
+        full = objects(rendered(*values, *(VALUES / f"{name}.yaml" for name in sorted(COMPONENTS))))
+        wanted |= {key: item for key, item in full.items() if key[0] == "NetworkPolicy"}
 
     assert {key: item for key, item in made.items() if key[0] not in BESIDE} == wanted
     assert {key[0] for key in made.keys() - wanted.keys()} == BESIDE
@@ -128,3 +132,30 @@ def test_a_component_adds_and_takes_nothing_away(overlay: str, built: Built) -> 
     address = {"name": "KRONSTREAM_REDIS_URL", "value": "redis://mine:6379/0"}
     for place in ("kronstream-operator/operator", "kronstream-runs/runs-apiserver"):
         assert address in found[place]
+
+
+NODE = End("node", "192.168.1.10")  # where kube-apiserver comes from
+REDIS = End("redis", "10.1.2.3", "data", {"app": "redis"})
+DNS = End("dns", "10.244.9.1", "kube-system", {"k8s-app": "kube-dns"})
+PROMETHEUS = End("prometheus", "10.244.9.2", "monitoring", {"app": "prometheus"})
+
+
+@pytest.mark.parametrize("components", WITH, ids="+".join)
+@pytest.mark.parametrize("overlay", PLACES)
+def test_no_component_is_cut_off(overlay: str, components: tuple[str, ...], built: Built) -> None:
+    made = list(built(overlay, components).values())
+    policies = [item for item in made if item["kind"] == "NetworkPolicy"]
+    parts = {end.name: end for end in ends(made, NAMESPACE)}
+
+    assert bool(policies) is (overlay == "ha")
+    ways = [(parts[name], REDIS, 6379) for name in ("operator", "api", "worker-default")]
+    if "runs-apiserver" in components:
+        server = parts["runs-apiserver"]
+        ways += [(NODE, server, 8443), (parts["operator"], server, 8443), (PROMETHEUS, server, 8082)]
+        ways += [(server, REDIS, 6379), (server, NODE, 6443), (server, DNS, 53)]
+    if "webhook" in components:
+        ways += [(NODE, parts["webhook"], 9443), (PROMETHEUS, parts["webhook"], 8083)]
+    for source, target, port in ways:
+        assert reached(policies, source, target, "TCP", port), (source.name, target.name, port)
+    if overlay == "ha":
+        assert not any(reached(policies, part, REDIS, "TCP", 22) for part in parts.values())
