@@ -127,6 +127,17 @@ def test_a_mistake_is_answered_by_what_to_write(helm: Helm, mistake: Object) -> 
         {"redis": {"host": "h"}, "image": {"repository": "localhost:5000/kronstream"}},
         {
             "redis": {"host": "h"},
+            "workers": [
+                {
+                    "name": "a",
+                    "env": [{"name": "PYTHONPATH", "value": "/mine"}],
+                    "volumes": [{"name": "packages", "emptyDir": {}}, {"name": "redis-ca", "emptyDir": {}}],
+                    "volumeMounts": [{"name": "packages", "mountPath": "/tmp/packages"}],
+                }
+            ],
+        },
+        {
+            "redis": {"host": "h"},
             "webhook": {
                 "enabled": True,
                 "tls": {"existingSecret": "pair"},

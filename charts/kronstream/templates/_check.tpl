@@ -159,6 +159,11 @@ one refuses; the others may rely on it.
   "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
   "KRONSTREAM_RUNS_SERVICE" $runs "KRONSTREAM_RUNS_CA" $runs "KRONSTREAM_RUNS_PORT" $runs -}}
 {{- if .Values.traces.endpoint }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_ENDPOINT" "traces.endpoint" }}{{ end -}}
+{{- if .Values.traces.headersSecret.name }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_HEADERS" "traces.headersSecret" }}{{ end -}}
+{{- if .Values.traces.caSecret.name }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_CERTIFICATE" "traces.caSecret" }}{{ end -}}
+{{- $packed := list -}}
+{{- range .Values.workers }}{{ if (include "kronstream.pool" (dict "root" $ "pool" .) | fromJson).handlers.packages }}{{ $packed = append $packed (printf "workers: pool %s: " .name) }}{{ end }}{{ end -}}
+{{- if $packed }}{{ $packed = append $packed "workerDefaults" }}{{ end -}}
 {{- range $name, $part := $all -}}
 {{- $path := ternary $name (printf "%s." $name) (contains ":" $name) -}}
 {{- $seen := dict -}}
@@ -166,6 +171,8 @@ one refuses; the others may rely on it.
 {{- $key := $one.name -}}
 {{- if hasKey $made $key -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: write %s instead" $path $key (get $made $key)) -}}
+{{- else if and (eq $key "PYTHONPATH") (has $name $packed) -}}
+{{- $said = append $said (printf "%senv: PYTHONPATH leads to handlers.packages: put the modules into an image or name their folders in handlers.names, and leave it out" $path) -}}
 {{- else if has $key (list "KRONSTREAM_CONSUMER_NAME" "KRONSTREAM_METRICS_PORT") -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: leave it out" $path $key) -}}
 {{- else if hasKey $seen $key -}}
