@@ -34,7 +34,7 @@ def rendered(request: pytest.FixtureRequest, helm: Helm, kubectl: Kubectl) -> It
     namespace = f"chart-{said(values)}"
     namespaces = [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace, "labels": RESTRICTED}}]
     namespaces += [
-        {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}} for name in ("team-a", "team-b")
+        {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}} for name in ("team-a", "team-b", "123")
     ]
     kubectl("apply", "-f", "-", stdin=json.dumps(listed(namespaces)))
     objects = helm.render(values=values, release=said(values), namespace=namespace)

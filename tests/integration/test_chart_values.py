@@ -1,5 +1,6 @@
 """What helm says to values that cannot be used, and what certain values make."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,13 @@ def every(helm: Helm) -> list[list[Object]]:
         (
             {"workers": [{"name": "a", "autoscaling": {"kind": "keda", "minReplicas": 9, "maxReplicas": 2}}]},
             "9 is more",
+        ),
+        (
+            {
+                "fullnameOverride": "a" * 40,
+                "workers": [{"name": "b" * 16, "autoscaling": {"kind": "keda"}}],
+            },
+            rf"pool {'b' * 16}: keda labels .* a{{40}}-worker-b{{16}}, which has 64 letters.*: write a shorter name",
         ),
         (
             {
@@ -370,3 +378,36 @@ def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
         if item["kind"] == "ServiceMonitor"
     ]
     assert [end["port"] for end in bare["spec"]["endpoints"]] == ["http", "router-http"]
+
+
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """What must be text of an object: names, keys, values of labels, variables and the like."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            place = f"{path}.{key}"
+            if path.endswith(("abels", "nnotations", "odeSelector", "metadata")) or key in TEXTS:
+                yield place, inner
+            yield from texts(inner, place)
+    elif isinstance(value, list):
+        for inner in value:
+            if path.endswith((".values", ".resourceNames", ".args")):
+                yield path, inner
+            yield from texts(inner, path)
+
+
+TEXTS = {"name", "namespace", "key", "value", "secretName", "priorityClassName", "serviceAccountName", "serviceName"}
+
+
+def test_what_looks_like_a_number_stays_text(helm: Helm) -> None:
+    values = yaml.safe_load((CHART / "ci" / "numbers-values.yaml").read_text("utf-8"))
+    objects = helm.made(values, release="true", namespace="123")
+
+    found = [one for item in objects for one in texts({"metadata": item["metadata"], "spec": item.get("spec", {})})]
+    found += [one for item in objects for rule in item.get("rules") or () for one in texts(rule)]
+    wrong = [one for one in found if not isinstance(one[1], str | dict | list) and "policies" not in one[0]]
+    assert wrong == []
+    assert len(found) > 400
+    (scaler,) = [item for item in objects if item["kind"] == "HorizontalPodAutoscaler"]
+    (metric,) = scaler["spec"]["metrics"]
+    (queue,) = metric["external"]["metric"]["selector"]["matchExpressions"]
+    assert queue["values"] == ["123", "true", "null"]

@@ -15,12 +15,12 @@ imagePullSecrets:
 {{- toYaml . | nindent 0 }}
 {{- end }}
 {{- if $pods.priorityClassName }}
-priorityClassName: {{ $pods.priorityClassName }}
+priorityClassName: {{ $pods.priorityClassName | toYaml }}
 {{- else if and .important $root.Values.priorityClass.create }}
-priorityClassName: {{ include "kronstream.fullname" $root }}
+priorityClassName: {{ include "kronstream.fullname" $root | toYaml }}
 {{- end }}
 {{- with $pods.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | toYaml }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
@@ -146,7 +146,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" . | nindent 4 }}
 spec:

@@ -3,7 +3,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" . | nindent 4 }}
   {{- with .annotations }}
@@ -28,7 +28,7 @@ kind: {{ ternary "Role" "ClusterRole" (not (empty $place)) }}
 metadata:
   name: {{ $all.name }}
   {{- with $place }}
-  namespace: {{ . }}
+  namespace: {{ . | toYaml }}
   {{- end }}
   labels:
     {{- include "kronstream.labels" $all | nindent 4 }}
@@ -40,7 +40,7 @@ kind: {{ ternary "RoleBinding" "ClusterRoleBinding" (not (empty $place)) }}
 metadata:
   name: {{ $all.name }}
   {{- with $place }}
-  namespace: {{ . }}
+  namespace: {{ . | toYaml }}
   {{- end }}
   labels:
     {{- include "kronstream.labels" $all | nindent 4 }}
@@ -51,7 +51,7 @@ roleRef:
 subjects:
 - kind: ServiceAccount
   name: {{ $all.account }}
-  namespace: {{ $all.root.Release.Namespace }}
+  namespace: {{ $all.root.Release.Namespace | toYaml }}
 {{- end }}
 {{- end -}}
 

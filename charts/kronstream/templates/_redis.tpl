@@ -43,14 +43,14 @@
 {{- if $redis.existingSecret.name }}
   valueFrom:
     secretKeyRef:
-      name: {{ $redis.existingSecret.name }}
-      key: {{ $redis.existingSecret.key }}
+      name: {{ $redis.existingSecret.name | toYaml }}
+      key: {{ $redis.existingSecret.key | toYaml }}
 {{- with $redis.existingSecret.passwordKey }}
 - name: KRONSTREAM_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ $redis.existingSecret.name }}
-      key: {{ . }}
+      name: {{ $redis.existingSecret.name | toYaml }}
+      key: {{ . | toYaml }}
       optional: true
 {{- end }}
 {{- else if $redis.embedded.enabled }}
@@ -58,7 +58,7 @@
 - name: KRONSTREAM_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ include "kronstream.redis.embeddedsecret" . }}
+      name: {{ include "kronstream.redis.embeddedsecret" . | toYaml }}
       key: password
 {{- else }}
   {{- $query := list }}
@@ -80,8 +80,8 @@
 - name: KRONSTREAM_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $redis.passwordSecret.key }}
+      name: {{ . | toYaml }}
+      key: {{ $redis.passwordSecret.key | toYaml }}
 {{- end }}
 {{- with $redis.sentinel.username }}
 - name: KRONSTREAM_REDIS_SENTINEL_USERNAME
@@ -91,8 +91,8 @@
 - name: KRONSTREAM_REDIS_SENTINEL_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $redis.sentinel.passwordSecret.key }}
+      name: {{ . | toYaml }}
+      key: {{ $redis.sentinel.passwordSecret.key | toYaml }}
 {{- end }}
 {{- end }}
 - name: KRONSTREAM_INSTALLATION
@@ -128,15 +128,15 @@
 {{- if .name }}
 - name: redis-ca
   secret:
-    secretName: {{ .name }}
+    secretName: {{ .name | toYaml }}
     items:
-    - {key: {{ .key }}, path: ca.crt}
+    - {key: {{ .key | toYaml }}, path: ca.crt}
 {{- end }}
 {{- end }}
 {{- with .Values.redis.tls.clientSecret }}
 - name: redis-client
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | toYaml }}
     defaultMode: 0440
 {{- end }}
 {{- end }}

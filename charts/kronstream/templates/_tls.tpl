@@ -57,12 +57,12 @@ new ones every time.
 apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata:
-  name: {{ $secret }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ $secret | toYaml }}
+  namespace: {{ $root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" $labels | nindent 4 }}
 spec:
-  secretName: {{ $secret }}
+  secretName: {{ $secret | toYaml }}
   dnsNames:
   - {{ $service }}.{{ $root.Release.Namespace }}.svc
   - {{ $service }}.{{ $root.Release.Namespace }}
@@ -73,13 +73,13 @@ spec:
     rotationPolicy: Always
   issuerRef:
     kind: {{ $root.Values.certificates.issuer.kind }}
-    name: {{ $root.Values.certificates.issuer.name | default (printf "%s-ca" (include "kronstream.fullname" $root)) }}
+    name: {{ $root.Values.certificates.issuer.name | default (printf "%s-ca" (include "kronstream.fullname" $root)) | toYaml }}
 {{- else }}
 apiVersion: v1
 kind: Secret
 metadata:
-  name: {{ $secret }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ $secret | toYaml }}
+  namespace: {{ $root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" $labels | nindent 4 }}
   annotations:
@@ -95,7 +95,7 @@ apiVersion: v1
 kind: Secret
 metadata:
   name: {{ $service }}-ca
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" $labels | nindent 4 }}
   annotations:
