@@ -159,3 +159,14 @@ def test_no_component_is_cut_off(overlay: str, components: tuple[str, ...], buil
         assert reached(policies, source, target, "TCP", port), (source.name, target.name, port)
     if overlay == "ha":
         assert not any(reached(policies, part, REDIS, "TCP", 22) for part in parts.values())
+
+
+def test_a_rollout_is_held_up_by_no_tainted_node(built: Built) -> None:
+    made = built("ha")
+
+    for key in made:
+        if key[0] == "Deployment":
+            spread = made[key]["spec"]["template"]["spec"]["topologySpreadConstraints"]
+            assert [one["whenUnsatisfiable"] for one in spread] == ["ScheduleAnyway", "DoNotSchedule"]
+            for one in spread:
+                assert (one["nodeTaintsPolicy"], one["matchLabelKeys"]) == ("Honor", ["pod-template-hash"])

@@ -65,6 +65,9 @@ topologySpreadConstraints:
 - maxSkew: 1
   topologyKey: {{ . }}
   whenUnsatisfiable: ScheduleAnyway
+  # a node that takes none of them is no place left empty, and a rollout counts its own Pods alone
+  nodeTaintsPolicy: Honor
+  matchLabelKeys: [pod-template-hash]
   labelSelector:
     matchLabels:
       {{- include "kronstream.selector" $ | nindent 6 }}
