@@ -327,6 +327,36 @@ def test_keda_shows_redis_what_it_wants_to_see(helm: Helm) -> None:
     assert shown({"embedded": {"enabled": True}}) == {"password": ("kronstream-redis", "password")}
 
 
+def test_keda_follows_the_sentinels(helm: Helm) -> None:
+    values = yaml.safe_load((CHART / "ci" / "kedasentinel-values.yaml").read_text("utf-8"))
+    objects = helm.made(values)
+    found = {item["kind"]: item["spec"] for item in objects if "spec" in item}
+
+    for trigger in found["ScaledObject"]["triggers"]:
+        assert trigger["type"] == "redis-sentinel-streams"
+        told = {key: text for key, text in trigger["metadata"].items() if not key.startswith("stream")}
+        assert told == {
+            "addresses": "sentinel-0.sentinels.data:26379,sentinel-1.sentinels.data:26380,[fd00::3]:26379",
+            "sentinelMaster": "kron.main",
+            "databaseIndex": "2",
+            "enableTLS": "true",
+        }
+    login = found["TriggerAuthentication"]
+    assert {(one["parameter"], one["name"], one["key"]) for one in login["secretTargetRef"]} == {
+        ("password", "redis-login", "password"),
+        ("sentinelPassword", "sentinel-login", "password"),
+        ("ca", "redis-ca", "ca.crt"),
+        ("cert", "redis-client", "tls.crt"),
+        ("key", "redis-client", "tls.key"),
+    }
+    told = {one["parameter"]: one["name"] for one in login["env"]}
+    assert told == {
+        "username": "KRONSTREAM_REDIS_USERNAME",
+        "sentinelUsername": "KRONSTREAM_REDIS_SENTINEL_USERNAME",
+    }
+    assert set(told.values()) <= environ(objects, "kronstream-worker").keys()
+
+
 def test_keda_may_be_let_to_the_embedded_redis(helm: Helm) -> None:
     whence = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
     values = {

@@ -27,7 +27,6 @@
 {{- end -}}
 
 {{- define "kronstream.redis.host" -}}
-{{- if .Values.redis.sentinel.master }}{{ fail "redis.sentinel: autoscaling.kind keda asks one host of Redis, it does not follow Sentinels; say hpa" }}{{ end -}}
 {{- if .Values.redis.embedded.enabled }}{{ include "kronstream.fullname" . }}-redis{{ else }}{{ .Values.redis.host }}{{ end -}}
 {{- end -}}
 
@@ -142,6 +141,23 @@
 {{- end }}
 {{- end -}}
 
+{{/* Where keda finds Redis, as metadata of a trigger. */}}
+{{- define "kronstream.redis.kedaplace" -}}
+{{- $redis := .Values.redis -}}
+{{- if $redis.sentinel.master -}}
+{{- $addresses := list -}}
+{{- range $redis.sentinel.addresses }}{{ $addresses = append $addresses (ternary . (printf "%s:26379" .) (regexMatch ":[0-9]{1,5}$" . )) }}{{ end -}}
+addresses: {{ join "," $addresses | quote }}
+sentinelMaster: {{ $redis.sentinel.master | quote }}
+{{- else -}}
+address: {{ include "kronstream.redis.host" . }}:{{ ternary 6379 (int $redis.port) $redis.embedded.enabled }}
+{{- end }}
+databaseIndex: {{ ternary 0 (int $redis.database) $redis.embedded.enabled | quote }}
+{{- if and $redis.tls.enabled (not $redis.embedded.enabled) }}
+enableTLS: "true"
+{{- end }}
+{{- end -}}
+
 {{/* What keda shows to Redis, as the spec of a TriggerAuthentication; empty where it needs nothing. */}}
 {{- define "kronstream.redis.kedalogin" -}}
 {{- $redis := .Values.redis -}}
@@ -150,6 +166,9 @@
 {{- $secrets = append $secrets (dict "parameter" "password" "name" (include "kronstream.redis.embeddedsecret" .) "key" "password") -}}
 {{- else if $redis.passwordSecret.name -}}
 {{- $secrets = append $secrets (dict "parameter" "password" "name" $redis.passwordSecret.name "key" $redis.passwordSecret.key) -}}
+{{- end -}}
+{{- with $redis.sentinel.passwordSecret -}}
+{{- if .name }}{{ $secrets = append $secrets (dict "parameter" "sentinelPassword" "name" .name "key" .key) }}{{ end -}}
 {{- end -}}
 {{- if and $redis.tls.enabled $redis.tls.caSecret.name -}}
 {{- $secrets = append $secrets (dict "parameter" "ca" "name" $redis.tls.caSecret.name "key" $redis.tls.caSecret.key) -}}
@@ -161,8 +180,9 @@
 {{- end -}}
 {{- $login := dict -}}
 {{- with $secrets }}{{ $_ := set $login "secretTargetRef" . }}{{ end -}}
-{{- if $redis.username -}}
-{{- $_ := set $login "env" (list (dict "parameter" "username" "name" "KRONSTREAM_REDIS_USERNAME" "containerName" "worker")) -}}
-{{- end -}}
+{{- $told := list -}}
+{{- if $redis.username }}{{ $told = append $told (dict "parameter" "username" "name" "KRONSTREAM_REDIS_USERNAME" "containerName" "worker") }}{{ end -}}
+{{- if $redis.sentinel.username }}{{ $told = append $told (dict "parameter" "sentinelUsername" "name" "KRONSTREAM_REDIS_SENTINEL_USERNAME" "containerName" "worker") }}{{ end -}}
+{{- with $told }}{{ $_ := set $login "env" . }}{{ end -}}
 {{- if $login }}{{ toYaml $login }}{{ end -}}
 {{- end -}}
