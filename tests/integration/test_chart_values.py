@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.charting import CHART, SETS, Helm, HelmError, Object, pods
+from integration.charting import CHART, ROOT, SETS, Helm, HelmError, Object, pods
 from kronstream.domain import redisurl
 from kronstream.setting import read_settings
 from kronstream.settings import RedisSettings
@@ -49,6 +49,7 @@ def every(helm: Helm) -> list[list[Object]]:
         ({"workers": [{"name": "a", "autoscaling": {"kind": "vpa"}}]}, r"/autoscaling/kind.*must be one of"),
         ({"operator": {"settings": {"KRONSTREAM_STATUS_RAT": 5}}}, r"/operator/settings.*'KRONSTREAM_STATUS_RAT'"),
         ({"operator": {"settings": {"KRONSTREAM_REDIS_URL": "x"}}}, r"/operator/settings.*'KRONSTREAM_REDIS_URL'"),
+        ({"monitoring": {"rules": {"runbookUrl": "docs/runbooks"}}}, r"/rules/runbookUrl.*does not match pattern"),
         ({"webhook": {"failurePolicy": "Maybe"}}, r"/webhook/failurePolicy.*must be one of 'Ignore', 'Fail'"),
         ({"webhook": {"timeoutSeconds": 60}}, r"/webhook/timeoutSeconds.*maximum: got 60, want 30"),
         ({"certificates": {"source": "vault"}}, r"/certificates/source.*must be one of"),
@@ -408,6 +409,25 @@ def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
         if item["kind"] == "ServiceMonitor"
     ]
     assert [end["port"] for end in bare["spec"]["endpoints"]] == ["http", "router-http"]
+
+
+@pytest.mark.parametrize(
+    ("said", "begin"),
+    [
+        ({}, "https://kronstream.dev/docs/runbooks/"),
+        ({"runbookUrl": "http://wiki.example/k8s/"}, "http://wiki.example/k8s/"),
+    ],
+)
+def test_alerts_lead_to_runbooks_by_whole_addresses(helm: Helm, said: Object, begin: str) -> None:
+    objects = helm.made({**HOST, "monitoring": {"rules": {"enabled": True, **said}}})
+
+    groups = [group for item in objects if item["kind"] == "PrometheusRule" for group in item["spec"]["groups"]]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    assert len(alerts) > 12
+    for alert in alerts:
+        url = alert["annotations"]["runbook_url"]
+        assert url.startswith(begin)
+        assert (ROOT / "docs" / "runbooks" / url.removeprefix(begin)).is_file()
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
