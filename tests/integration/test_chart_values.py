@@ -411,6 +411,17 @@ def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
     assert [end["port"] for end in bare["spec"]["endpoints"]] == ["http", "router-http"]
 
 
+def test_cert_manager_is_told_how_long_and_by_whom(helm: Helm) -> None:
+    def asked(name: str) -> list[tuple[str | None, Object]]:
+        values = yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text("utf-8"))
+        made = [item["spec"] for item in helm.made(values) if item["kind"] == "Certificate"]
+        return [(spec.get("duration"), spec["issuerRef"]) for spec in made if not spec.get("isCA")]
+
+    external = {"name": "company", "kind": "AWSPCAClusterIssuer", "group": "awspca.cert-manager.io"}
+    assert asked("externalissuer") == [("2160h", external)] * 3
+    assert asked("certmanager") == [(None, {"name": "kronstream-ca", "kind": "Issuer"})] * 3
+
+
 @pytest.mark.parametrize(
     ("said", "begin"),
     [

@@ -115,6 +115,9 @@ one refuses; the others may rely on it.
 {{- if and .Values.certificates.issuer.name (ne .Values.certificates.source "certManager") -}}
 {{- $said = append $said "certificates.issuer is one of cert-manager: write certificates.source=certManager" -}}
 {{- end -}}
+{{- if and (not .Values.certificates.issuer.name) (or .Values.certificates.issuer.group (ne .Values.certificates.issuer.kind "Issuer")) -}}
+{{- $said = append $said "certificates.issuer.kind and certificates.issuer.group are of an issuer that is there: write certificates.issuer.name, too" -}}
+{{- end -}}
 {{- toJson $said -}}
 {{- end -}}
 
