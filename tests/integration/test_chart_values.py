@@ -423,6 +423,39 @@ def test_cert_manager_is_told_how_long_and_by_whom(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize(
+    ("workers", "says"),
+    [
+        ([{"name": "default"}], []),
+        ([{"name": "a", "queues": ["other"]}, {"name": "b", "queues": ["default=2"]}], []),
+        ([{"name": "a", "queues": ["reports=4", "mail"]}, {"name": "b", "queues": ["z"]}], ["queue: reports"]),
+        ([{"name": "a", "queues": ["true"]}], ['queue: "true"']),
+        ([], ["This release has no workers"]),
+    ],
+)
+def test_the_first_job_goes_where_a_worker_is(helm: Helm, workers: list[Object], says: list[str]) -> None:
+    given = yaml.safe_dump({"crds": {"install": False}, **HOST, "workers": workers})
+
+    said = helm("install", "kronstream", str(CHART), "-n", "sched", "--dry-run=client", "-f", "-", stdin=given)
+
+    notes = said.split("\nNOTES:\n")[1]
+    assert [part for part in ("queue: ", "has no workers") if part in notes] == [
+        part for part in ("queue: ", "has no workers") if any(part in one for one in says)
+    ]
+    assert all(one in notes for one in says)
+    job = yaml.safe_load(notes.split("<<EOF\n")[1].split("  EOF")[0])
+    assert job["spec"]["handler"] == {"function": {"name": "echo"}}
+
+
+def test_a_hook_without_rights_is_not_made(helm: Helm) -> None:
+    def hooks(create: bool) -> set[str]:
+        objects = helm.made({**HOST, "runs": {"enabled": True}, "rbac": {"create": create}})
+        return {item["kind"] for item in objects if item["metadata"]["name"] == "kronstream-withdraw"}
+
+    assert hooks(create=True) == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job"}
+    assert hooks(create=False) == set()
+
+
+@pytest.mark.parametrize(
     ("said", "begin"),
     [
         ({}, "https://kronstream.dev/docs/runbooks/"),
