@@ -455,6 +455,22 @@ def test_a_hook_without_rights_is_not_made(helm: Helm) -> None:
     assert hooks(create=False) == set()
 
 
+def test_it_is_a_part_of_another_chart_where_that_wants_it(helm: Helm, tmp_path: Path) -> None:
+    own = {"name": "kronstream", "version": "0.1.0", "condition": "kronstream.enabled"}
+    chart = {"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": [own]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "kronstream").symlink_to(CHART)
+
+    def made(*, enabled: bool) -> int:
+        values = {"global": {"team": "a"}, "kronstream": {**HOST, "enabled": enabled, "crds": {"install": False}}}
+        text = helm("template", "platform", str(tmp_path), "-f", "-", stdin=yaml.safe_dump(values))
+        return len([one for one in yaml.load_all(text, yaml.CSafeLoader) if one])
+
+    assert made(enabled=True) > 20
+    assert made(enabled=False) == 0
+
+
 @pytest.mark.parametrize(
     ("said", "begin"),
     [
