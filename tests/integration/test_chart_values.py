@@ -422,6 +422,41 @@ def test_cert_manager_is_told_how_long_and_by_whom(helm: Helm) -> None:
     assert asked("certmanager") == [(None, {"name": "kronstream-ca", "kind": "Issuer"})] * 3
 
 
+def test_each_part_runs_as_the_account_that_is_named_and_has_its_rights(helm: Helm) -> None:
+    values = yaml.safe_load((CHART / "ci" / "accounts-values.yaml").read_text("utf-8"))
+    objects = helm.made(values)
+
+    made = {item["metadata"]["name"] for item in objects if item["kind"] == "ServiceAccount"}
+    assert made == {"jobs-operator", "10", "shared", "kronstream-withdraw"}
+    runs_as = {
+        item["metadata"]["name"].removeprefix("kronstream-"): item["spec"]["template"]["spec"]["serviceAccountName"]
+        for item in objects
+        if item["kind"] == "Deployment"
+    }
+    assert runs_as == {
+        "operator": "jobs-operator",
+        "api": "identity-of-the-api",
+        "runs": "10",
+        "webhook": "default",
+        "worker": "shared",
+        "worker-other": "shared",
+    }
+    bound = {
+        (item["metadata"]["name"].removeprefix("kronstream-"), subject["name"])
+        for item in objects
+        if item["kind"].endswith("Binding")
+        for subject in item["subjects"]
+    }
+    assert bound >= {
+        ("operator", "jobs-operator"),
+        ("api-reviews", "identity-of-the-api"),
+        ("runs.sched", "10"),
+        ("worker", "shared"),
+        ("worker-other-impersonate", "shared"),
+    }
+    assert {account for _, account in bound} <= {*runs_as.values(), "kronstream-withdraw"}
+
+
 @pytest.mark.parametrize(
     ("workers", "says"),
     [

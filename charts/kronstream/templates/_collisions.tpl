@@ -34,6 +34,23 @@
 {{- if or (eq (toString .name) "worker") (and $pool.handlers.packages (eq (toString .name) "packages")) }}{{ $said = append $said (printf "workers: pool %s: initContainers: a container %s is made by the chart: write another name" $pool.name .name) }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- toJson (concat $said (include "kronstream.check.accounts" . | fromJsonArray)) -}}
+{{- end -}}
+
+{{/* Service accounts that are made twice, or that nobody names. */}}
+{{- define "kronstream.check.accounts" -}}
+{{- $said := list -}}
+{{- $parts := dict "operator" .Values.operator -}}
+{{- range $name := list "api" "runs" "webhook" }}{{ $part := get $.Values $name }}{{ if $part.enabled }}{{ $_ := set $parts $name $part }}{{ end }}{{ end -}}
+{{- range .Values.workers }}{{ $_ := set $parts (printf "workers: pool %s: " .name) (include "kronstream.pool" (dict "root" $ "pool" .) | fromJson) }}{{ end -}}
+{{- $made := dict -}}
+{{- range $name, $part := $parts -}}
+{{- $path := printf "%sserviceAccount" (ternary $name (printf "%s." $name) (contains ":" $name)) -}}
+{{- $account := $part.serviceAccount -}}
+{{- if and (not $account.create) (not $account.name) }}{{ $said = append $said (printf "%s: none is made, and none is named: write %s.name, or create: true" $path $path) -}}
+{{- else if and $account.create $account.name (hasKey $made $account.name) }}{{ $said = append $said (printf "%s: %s is made for another part, too: write create: false here" $path $account.name) }}{{ end -}}
+{{- if and $account.create $account.name }}{{ $_ := set $made $account.name true }}{{ end -}}
+{{- end -}}
 {{- toJson $said -}}
 {{- end -}}
 

@@ -5,7 +5,7 @@ What the Pods of all components have, under `spec`.
 {{- define "kronstream.podspec" -}}
 {{- $root := .root -}}
 {{- $pods := mergeOverwrite (deepCopy $root.Values.pods) (deepCopy (.pods | default dict)) -}}
-serviceAccountName: {{ .account }}
+serviceAccountName: {{ .account | toYaml }}
 automountServiceAccountToken: {{ .token }}
 # a Service's variables, like KRONSTREAM_API_PORT, would be taken for settings
 enableServiceLinks: false

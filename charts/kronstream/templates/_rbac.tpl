@@ -1,17 +1,20 @@
+{{/* The service account of a part, where it is made here: arguments of the selector, "account" name, "values" of it. */}}
 {{- define "kronstream.account" -}}
+{{- if .values.create }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ .name }}
+  name: {{ .account | toYaml }}
   namespace: {{ .root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" . | nindent 4 }}
-  {{- with .annotations }}
+  {{- with .values.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 # each Pod that needs a token says so itself
 automountServiceAccountToken: false
+{{- end }}
 {{- end -}}
 
 {{/*
@@ -50,7 +53,7 @@ roleRef:
   name: {{ $all.name }}
 subjects:
 - kind: ServiceAccount
-  name: {{ $all.account }}
+  name: {{ $all.account | toYaml }}
   namespace: {{ $all.root.Release.Namespace | toYaml }}
 {{- end }}
 {{- end -}}
