@@ -457,6 +457,22 @@ def test_each_part_runs_as_the_account_that_is_named_and_has_its_rights(helm: He
     assert {account for _, account in bound} <= {*runs_as.values(), "kronstream-withdraw"}
 
 
+def test_an_ingress_leads_to_the_port_of_the_api(helm: Helm) -> None:
+    values = yaml.safe_load((CHART / "ci" / "ingress-values.yaml").read_text("utf-8"))
+    objects = helm.made(values)
+
+    spec = named(objects, "Ingress", "kronstream-api")["spec"]
+    service = named(objects, "Service", "kronstream-api")["spec"]
+    assert service["loadBalancerSourceRanges"] == ["203.0.113.0/24", "2001:db8::/32"]
+    assert (spec["ingressClassName"], spec["tls"][0]["secretName"]) == ("nginx", "jobs-tls")
+    assert [rule["host"] for rule in spec["rules"]] == ["jobs.example.com", "*.jobs.example.com"]
+    for rule in spec["rules"]:
+        (path,) = rule["http"]["paths"]
+        assert (path["path"], path["pathType"]) == ("/", "Prefix")
+        assert path["backend"] == {"service": {"name": "kronstream-api", "port": {"name": service["ports"][0]["name"]}}}
+    assert not [item for item in helm.made(HOST) if item["kind"] == "Ingress"]
+
+
 @pytest.mark.parametrize(
     ("workers", "says"),
     [

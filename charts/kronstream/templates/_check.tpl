@@ -5,7 +5,7 @@ one refuses; the others may rely on it.
 {{- define "kronstream.check.shapes" -}}
 {{- $said := list -}}
 {{- $switches := dict "api" .Values.api "runs" .Values.runs "webhook" .Values.webhook "networkPolicy" .Values.networkPolicy -}}
-{{- if kindIs "map" .Values.api }}{{ $_ := set $switches "api.tls" .Values.api.tls }}{{ end -}}
+{{- if kindIs "map" .Values.api }}{{ $_ := set $switches "api.tls" .Values.api.tls }}{{ $_ := set $switches "api.ingress" .Values.api.ingress }}{{ end -}}
 {{- $secrets := dict -}}
 {{- with .Values.traces }}{{ $secrets = dict "traces.headersSecret" .headersSecret "traces.caSecret" .caSecret }}{{ end -}}
 {{- if kindIs "map" .Values.redis -}}
@@ -139,6 +139,19 @@ one refuses; the others may rely on it.
 {{- if hasKey $names .name }}{{ $said = append $said (printf "workers: two pools are called %s; write each name once" .name) }}{{ end -}}
 {{- $_ := set $names .name true -}}
 {{- if regexMatch "^(.*-)?impersonate$" .name }}{{ $said = append $said (printf "workers: a pool cannot be called %s: roles to impersonate have names that end so; write another name" .name) }}{{ end -}}
+{{- end -}}
+{{- toJson $said -}}
+{{- end -}}
+
+{{/* Ways to the API from outside. */}}
+{{- define "kronstream.check.doors" -}}
+{{- $said := list -}}
+{{- $api := .Values.api -}}
+{{- if and $api.service.loadBalancerSourceRanges (ne $api.service.type "LoadBalancer") }}{{ $said = append $said "api.service.loadBalancerSourceRanges is of no use without a load balancer: write api.service.type=LoadBalancer" }}{{ end -}}
+{{- if $api.ingress.enabled -}}
+{{- if not $api.enabled }}{{ $said = append $said "api.ingress leads to the API: write api.enabled=true, or api.ingress.enabled=false" }}{{ end -}}
+{{- if not $api.ingress.hosts }}{{ $said = append $said "api.ingress.hosts: an Ingress without a host takes the calls of all: write api.ingress.hosts=[jobs.example.com]" }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.apiFrom) }}{{ $said = append $said "api.ingress: networkPolicy.apiFrom lets nobody in: write where its controller runs, as networkPolicy.apiFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}], or its addresses as {ipBlock: {cidr: 10.0.0.0/8}}" }}{{ end -}}
 {{- end -}}
 {{- toJson $said -}}
 {{- end -}}
