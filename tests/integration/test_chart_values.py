@@ -473,6 +473,24 @@ def test_an_ingress_leads_to_the_port_of_the_api(helm: Helm) -> None:
     assert not [item for item in helm.made(HOST) if item["kind"] == "Ingress"]
 
 
+def test_every_part_takes_environment_and_volumes_of_ones_own(helm: Helm) -> None:
+    values = yaml.safe_load((CHART / "ci" / "volumes-values.yaml").read_text("utf-8"))
+
+    found = set()
+    for item in helm.made(values):
+        if item["kind"] == "Deployment" and not item["metadata"]["name"].startswith("kronstream-worker"):
+            spec = item["spec"]["template"]["spec"]
+            volumes = {volume["name"] for volume in spec["volumes"]}
+            for container in spec["containers"]:
+                found.add(container["name"])
+                own = {"zones": "/zones", "authority": "/etc/ssl/company"}
+                mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+                assert own.items() & mounts.items()
+                assert set(mounts) <= volumes
+                assert container["envFrom"] == [{"configMapRef": {"name": "proxy"}}]
+    assert found == {"operator", "router", "api", "runs-apiserver", "webhook"}
+
+
 @pytest.mark.parametrize(
     ("workers", "says"),
     [

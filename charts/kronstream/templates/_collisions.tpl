@@ -16,6 +16,12 @@
 {{- else if and (ne $path "commonLabels") (hasKey ($.Values.commonLabels | default dict) $key) }}{{ $said = append $said (printf "%s: %s is among commonLabels, too: write it once" $path $key) }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- range $name := list "operator" "router" "api" "runs" "webhook" -}}
+{{- $made := ternary (dict "tmp" "/tmp") (include "kronstream.volumes.made" $ | fromJson) (eq $name "webhook") -}}
+{{- if and (has $name (list "operator" "router")) $.Values.runs.enabled }}{{ $_ := set $made "runs-ca" "/etc/kronstream/runs" }}{{ end -}}
+{{- if or (has $name (list "runs" "webhook")) (and (eq $name "api") $.Values.api.tls.enabled) }}{{ $_ := set $made "tls" "/etc/kronstream/tls" }}{{ end -}}
+{{- $said = concat $said (include "kronstream.check.volumes" (dict "path" (printf "%s." $name) "part" (get $.Values $name) "made" $made) | fromJsonArray) -}}
+{{- end -}}
 {{- $parts := dict "pods" .Values.pods "workerDefaults.pods" .Values.workerDefaults.pods -}}
 {{- range $name := list "operator" "api" "runs" "webhook" }}{{ $_ := set $parts (printf "%s.pods" $name) (get $.Values $name).pods }}{{ end -}}
 {{- range .Values.workers }}{{ $_ := set $parts (printf "workers: pool %s: pods" .name) .pods }}{{ end -}}
