@@ -2,7 +2,8 @@
 
 `deploy/values/` holds the values: `base.yaml` makes `deploy/base/`; each other file is laid over it and makes, under
 the same name, an overlay or a component (`runs-apiserver`, `webhook`): the objects that are added, and a JSON patch for
-each that differs.
+each that differs. A component only adds, and finds Redis where the operator does that it is put beside; the policies of
+an overlay hold for the Pods of components, too.
 """
 
 import os
@@ -23,6 +24,8 @@ DEPLOY = ROOT / "deploy"
 VALUES = DEPLOY / "values"
 CHART = ROOT / "charts" / "kronstream"
 NAMESPACE = "kronstream-system"
+OPERATOR = "kronstream-operator"
+POLICIES = "networkpolicies.yaml"
 OVERLAYS = {
     "minimal": DEPLOY / "overlays" / "minimal",
     "ha": DEPLOY / "overlays" / "ha",
@@ -70,13 +73,15 @@ def rendered(*values: Path) -> dict[str, str]:
 
 def objects(texts: dict[str, str]) -> dict[Key, Object]:
     """The objects by kind, namespace and name."""
-    read = (item for text in texts.values() for item in yaml.safe_load_all(text))
+    read = (item for text in texts.values() for item in yaml.load_all(text, yaml.CSafeLoader))
     return {(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item for item in read}
 
 
 def patches(before: Any, after: Any, path: str = "") -> Iterator[Object]:
-    """What makes one object of another, as operations of JSON patch; a list of other length is replaced."""
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+    """What makes one object of another, as operations of JSON patch; a list that only grew is added to."""
+    if isinstance(before, list) and isinstance(after, list) and len(before) < len(after) and _begins(after, before):
+        yield from ({"op": "add", "path": f"{path}/-", "value": item} for item in after[len(before) :])
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from patches(old, new, f"{path}/{number}")
     elif isinstance(before, dict) and isinstance(after, dict):
@@ -92,6 +97,10 @@ def patches(before: Any, after: Any, path: str = "") -> Iterator[Object]:
         yield {"op": "replace", "path": path, "value": after}
 
 
+def _begins(whole: list[Any], first: list[Any]) -> bool:
+    return whole[: len(first)] == first
+
+
 def overlay(base: dict[str, str], texts: dict[str, str], *, component: bool) -> dict[str, str]:
     """The files of an overlay by name."""
     plain, wanted = objects(base), objects(texts)
@@ -105,6 +114,8 @@ def overlay(base: dict[str, str], texts: dict[str, str], *, component: bool) -> 
     made["resources"] = [*([] if component else ["../../base"]), *sorted(files)]
     if differences := list(_differences(plain, wanted)):
         made["patches"] = differences
+    if component and (taken := list(_taken(plain, wanted))):
+        made["replacements"] = taken
     files["kustomization.yaml"] = MARK + yaml.dump(made, Dumper=_Dumper, sort_keys=False)
     return files
 
@@ -120,12 +131,31 @@ def _differences(plain: dict[Key, Object], wanted: dict[Key, Object]) -> Iterato
             yield {"target": target, "patch": _Block(yaml.safe_dump(operations, sort_keys=False))}
 
 
+def _taken(plain: dict[Key, Object], wanted: dict[Key, Object]) -> Iterator[Object]:
+    """Redis' variables of each container that a component adds, taken from the operator it is put beside."""
+    variable = "spec.template.spec.containers.[name={}].env.[name={}]"
+    for key in sorted(wanted.keys() - plain.keys()):
+        for container in wanted[key]["spec"]["template"]["spec"]["containers"] if key[0] == "Deployment" else ():
+            for name in (one["name"] for one in container["env"] if one["name"].startswith("KRONSTREAM_REDIS_")):
+                source = {"kind": "Deployment", "name": OPERATOR, "fieldPath": variable.format("operator", name)}
+                target: Object = {"select": {"kind": key[0], "name": key[2]}}
+                yield {
+                    "source": source,
+                    "targets": [{**target, "fieldPaths": [variable.format(container["name"], name)]}],
+                }
+
+
 def generated() -> dict[Path, str]:
     """Every generated file and what it must hold."""
     base = rendered(VALUES / "base.yaml")
     files = {DEPLOY / "base" / name: MARK + text for name, text in base.items()}
     for name, folder in OVERLAYS.items():
-        texts = rendered(VALUES / "base.yaml", VALUES / f"{name}.yaml")
+        values = [VALUES / "base.yaml", VALUES / f"{name}.yaml"]
+        texts = rendered(*values)
+        if POLICIES in texts:
+            # a policy that selects no Pod does nothing, and a component need not know where it is put
+            full = rendered(*values, *(VALUES / f"{component}.yaml" for component in sorted(COMPONENTS)))
+            texts[POLICIES] = full[POLICIES]
         made = overlay(base, texts, component=name in COMPONENTS)
         files |= {folder / file: text for file, text in made.items()}
     return files

@@ -90,6 +90,29 @@ PACE = table(
     stabilizationWindowSeconds=NUMBER, selectPolicy=TEXT, tolerance=PORT,
     policies=several(table("type value periodSeconds", type=TEXT, value=NUMBER, periodSeconds=NUMBER)),
 )  # fmt: skip
+# what the scalers of streams read, by the type of the trigger
+STREAM = {
+    *("stream", "streamLength", "consumerGroup", "pendingEntriesCount", "lagCount", "activationLagCount"),
+    *("databaseIndex", "enableTLS", "unsafeSsl", "username", "usernameFromEnv", "passwordFromEnv"),
+}
+SENTINEL = {
+    *("addresses", "hosts", "ports", "addressesFromEnv", "sentinelMaster", "sentinelMasterFromEnv"),
+    *("sentinelUsername", "sentinelUsernameFromEnv", "sentinelPasswordFromEnv"),
+}
+READ = {
+    "redis-streams": STREAM | {"address", "host", "port", "addressFromEnv"},
+    "redis-sentinel-streams": STREAM | SENTINEL,
+}
+TRIGGER = table(
+    "type metadata", type=one_of(*READ), name=TEXT, metricType=TEXT, useCachedMetrics=YES,
+    metadata={"type": "object", "additionalProperties": {**TEXT, "maxLength": 4096}, "maxProperties": 20},
+    authenticationRef=table("name", name=TEXT, kind=TEXT),
+)  # fmt: skip
+TRIGGER["x-kubernetes-validations"] = [
+    {"rule": f"self.type != '{kind}' || self.metadata.all(key, key in {sorted(keys)})", "message": f"read by no {kind}"}
+    for kind, keys in READ.items()
+]
+PARAMETER = one_of("username", "password", "sentinelUsername", "sentinelPassword", "tls", "ca", "cert", "key")
 SCALED = table(
     "scaleTargetRef triggers",
     scaleTargetRef=table("name", apiVersion=TEXT, kind=TEXT, name=TEXT, envSourceContainerName=TEXT),
@@ -105,17 +128,12 @@ SCALED = table(
         scalingModifiers=table(formula=TEXT, target=TEXT, activationTarget=TEXT, metricType=TEXT),
         horizontalPodAutoscalerConfig=table(name=TEXT, behavior=table(scaleUp=PACE, scaleDown=PACE)),
     ),
-    triggers=several(
-        table(
-            "type metadata", type=TEXT, name=TEXT, metadata=LABELS, metricType=TEXT, useCachedMetrics=YES,
-            authenticationRef=table("name", name=TEXT, kind=TEXT),
-        )
-    ),
+    triggers=several(TRIGGER, maxItems=200),
 )  # fmt: skip
 AUTHENTICATION = table(
-    secretTargetRef=several(table("parameter name key", parameter=TEXT, name=TEXT, key=TEXT)),
-    configMapTargetRef=several(table("parameter name key", parameter=TEXT, name=TEXT, key=TEXT)),
-    env=several(table("parameter name", parameter=TEXT, name=TEXT, containerName=TEXT)),
+    secretTargetRef=several(table("parameter name key", parameter=PARAMETER, name=TEXT, key=TEXT)),
+    configMapTargetRef=several(table("parameter name key", parameter=PARAMETER, name=TEXT, key=TEXT)),
+    env=several(table("parameter name", parameter=PARAMETER, name=TEXT, containerName=TEXT)),
     podIdentity=table("provider", provider=TEXT),
 )
 

@@ -34,7 +34,7 @@ def rendered(request: pytest.FixtureRequest, helm: Helm, kubectl: Kubectl) -> It
     namespace = f"chart-{said(values)}"
     namespaces = [{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace, "labels": RESTRICTED}}]
     namespaces += [
-        {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}} for name in ("team-a", "team-b")
+        {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}} for name in ("team-a", "team-b", "123")
     ]
     kubectl("apply", "-f", "-", stdin=json.dumps(listed(namespaces)))
     objects = helm.render(values=values, release=said(values), namespace=namespace)
@@ -89,9 +89,21 @@ def test_a_field_that_another_api_lacks_would_be_refused(
         kubectl(*APPLY, "--dry-run=server", stdin=json.dumps(item))
 
 
+@pytest.mark.parametrize(
+    ("kind", "key"), [("redis-streams", "addresses"), ("redis-sentinel-streams", "address"), ("redis-streams", "tls")]
+)
+def test_what_a_scaler_does_not_read_would_be_refused(kubectl: Kubectl, kind: str, key: str) -> None:
+    trigger = {"type": kind, "metadata": {"stream": "s", "streamLength": "1", key: "x"}}
+    spec = {"scaleTargetRef": {"name": "x"}, "triggers": [trigger]}
+    item = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "x"}, "spec": spec}
+
+    with pytest.raises(KubectlError, match=f"read by no {kind}"):
+        kubectl(*APPLY, "--dry-run=server", stdin=json.dumps(item))
+
+
 def test_each_kind_of_others_is_among_the_sets(helm: Helm) -> None:
     """The schemas are asked: by some set, the chart makes something of each."""
-    asked = ("certmanager", "keda", "monitoring", "servicemonitor")
+    asked = ("certmanager", "keda", "kedasentinel", "monitoring", "servicemonitor")
     made = {item["kind"] for name in asked for item in helm.render(values=CHART / "ci" / f"{name}-values.yaml")}
     assert {kind[2] for kind in KINDS} <= made
 

@@ -52,6 +52,8 @@ def test_each_part_keeps_away_from_its_own_replicas_and_from_no_others(helm: Hel
                 "maxSkew": 1,
                 "topologyKey": key,
                 "whenUnsatisfiable": "ScheduleAnyway",
+                "nodeTaintsPolicy": "Honor",
+                "matchLabelKeys": ["pod-template-hash"],
                 "labelSelector": {"matchLabels": selector},
             }
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")

@@ -5,7 +5,7 @@ one refuses; the others may rely on it.
 {{- define "kronstream.check.shapes" -}}
 {{- $said := list -}}
 {{- $switches := dict "api" .Values.api "runs" .Values.runs "webhook" .Values.webhook "networkPolicy" .Values.networkPolicy -}}
-{{- if kindIs "map" .Values.api }}{{ $_ := set $switches "api.tls" .Values.api.tls }}{{ end -}}
+{{- if kindIs "map" .Values.api }}{{ $_ := set $switches "api.tls" .Values.api.tls }}{{ $_ := set $switches "api.ingress" .Values.api.ingress }}{{ end -}}
 {{- $secrets := dict -}}
 {{- with .Values.traces }}{{ $secrets = dict "traces.headersSecret" .headersSecret "traces.caSecret" .caSecret }}{{ end -}}
 {{- if kindIs "map" .Values.redis -}}
@@ -115,6 +115,9 @@ one refuses; the others may rely on it.
 {{- if and .Values.certificates.issuer.name (ne .Values.certificates.source "certManager") -}}
 {{- $said = append $said "certificates.issuer is one of cert-manager: write certificates.source=certManager" -}}
 {{- end -}}
+{{- if and (not .Values.certificates.issuer.name) (or .Values.certificates.issuer.group (ne .Values.certificates.issuer.kind "Issuer")) -}}
+{{- $said = append $said "certificates.issuer.kind and certificates.issuer.group are of an issuer that is there: write certificates.issuer.name, too" -}}
+{{- end -}}
 {{- toJson $said -}}
 {{- end -}}
 
@@ -171,6 +174,19 @@ one refuses; the others may rely on it.
 {{- toJson $said -}}
 {{- end -}}
 
+{{/* Ways to the API from outside. */}}
+{{- define "kronstream.check.doors" -}}
+{{- $said := list -}}
+{{- $api := .Values.api -}}
+{{- if and $api.service.loadBalancerSourceRanges (ne $api.service.type "LoadBalancer") }}{{ $said = append $said "api.service.loadBalancerSourceRanges is of no use without a load balancer: write api.service.type=LoadBalancer" }}{{ end -}}
+{{- if $api.ingress.enabled -}}
+{{- if not $api.enabled }}{{ $said = append $said "api.ingress leads to the API: write api.enabled=true, or api.ingress.enabled=false" }}{{ end -}}
+{{- if not $api.ingress.hosts }}{{ $said = append $said "api.ingress.hosts: an Ingress without a host takes the calls of all: write api.ingress.hosts=[jobs.example.com]" }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.apiFrom) }}{{ $said = append $said "api.ingress: networkPolicy.apiFrom lets nobody in: write where its controller runs, as networkPolicy.apiFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}], or its addresses as {ipBlock: {cidr: 10.0.0.0/8}}" }}{{ end -}}
+{{- end -}}
+{{- toJson $said -}}
+{{- end -}}
+
 {{/* Variables that the chart makes, or that are told twice. */}}
 {{- define "kronstream.check.env" -}}
 {{- $said := list -}}
@@ -192,6 +208,11 @@ one refuses; the others may rely on it.
   "KRONSTREAM_API_AUDIENCES" "api.audiences" "KRONSTREAM_API_TLS_CERT" "api.tls" "KRONSTREAM_API_TLS_KEY" "api.tls"
   "KRONSTREAM_RUNS_SERVICE" $runs "KRONSTREAM_RUNS_CA" $runs "KRONSTREAM_RUNS_PORT" $runs -}}
 {{- if .Values.traces.endpoint }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_ENDPOINT" "traces.endpoint" }}{{ end -}}
+{{- if .Values.traces.headersSecret.name }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_HEADERS" "traces.headersSecret" }}{{ end -}}
+{{- if .Values.traces.caSecret.name }}{{ $_ := set $made "OTEL_EXPORTER_OTLP_CERTIFICATE" "traces.caSecret" }}{{ end -}}
+{{- $packed := list -}}
+{{- range .Values.workers }}{{ $hands := (include "kronstream.pool" (dict "root" $ "pool" .) | fromJson).handlers }}{{ if or $hands.packages $hands.requirements }}{{ $packed = append $packed (printf "workers: pool %s: " .name) }}{{ end }}{{ end -}}
+{{- if $packed }}{{ $packed = append $packed "workerDefaults" }}{{ end -}}
 {{- range $name, $part := $all -}}
 {{- $path := ternary $name (printf "%s." $name) (contains ":" $name) -}}
 {{- $seen := dict -}}
@@ -199,6 +220,8 @@ one refuses; the others may rely on it.
 {{- $key := $one.name -}}
 {{- if hasKey $made $key -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: write %s instead" $path $key (get $made $key)) -}}
+{{- else if and (eq $key "PYTHONPATH") (has $name $packed) -}}
+{{- $said = append $said (printf "%senv: PYTHONPATH leads to what handlers.packages or handlers.requirements install: put the modules into an image or name their folders in handlers.names, and leave it out" $path) -}}
 {{- else if has $key (list "KRONSTREAM_CONSUMER_NAME" "KRONSTREAM_METRICS_PORT" "KRONSTREAM_API_METRICS_PORT") -}}
 {{- $said = append $said (printf "%senv: %s is made by the chart: leave it out" $path $key) -}}
 {{- else if hasKey $seen $key -}}

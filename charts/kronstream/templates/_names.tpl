@@ -18,11 +18,11 @@
 
 {{/* What selects the Pods of a component: (dict "root" $ "component" "api" "pool" ""). */}}
 {{- define "kronstream.selector" -}}
-app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | toYaml }}
+app.kubernetes.io/instance: {{ .root.Release.Name | toYaml }}
 app.kubernetes.io/component: {{ .component }}
 {{- with .pool }}
-kronstream.dev/pool: {{ . }}
+kronstream.dev/pool: {{ . | toYaml }}
 {{- end }}
 {{- end -}}
 

@@ -5,7 +5,7 @@ What the Pods of all components have, under `spec`.
 {{- define "kronstream.podspec" -}}
 {{- $root := .root -}}
 {{- $pods := mergeOverwrite (deepCopy $root.Values.pods) (deepCopy (.pods | default dict)) -}}
-serviceAccountName: {{ .account }}
+serviceAccountName: {{ .account | toYaml }}
 automountServiceAccountToken: {{ .token }}
 # a Service's variables, like KRONSTREAM_API_PORT, would be taken for settings
 enableServiceLinks: false
@@ -15,12 +15,12 @@ imagePullSecrets:
 {{- toYaml . | nindent 0 }}
 {{- end }}
 {{- if $pods.priorityClassName }}
-priorityClassName: {{ $pods.priorityClassName }}
+priorityClassName: {{ $pods.priorityClassName | toYaml }}
 {{- else if and .important $root.Values.priorityClass.create }}
-priorityClassName: {{ include "kronstream.fullname" $root }}
+priorityClassName: {{ include "kronstream.fullname" $root | toYaml }}
 {{- end }}
 {{- with $pods.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | toYaml }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
@@ -65,6 +65,9 @@ topologySpreadConstraints:
 - maxSkew: 1
   topologyKey: {{ . }}
   whenUnsatisfiable: ScheduleAnyway
+  # a node that takes none of them is no place left empty, and a rollout counts its own Pods alone
+  nodeTaintsPolicy: Honor
+  matchLabelKeys: [pod-template-hash]
   labelSelector:
     matchLabels:
       {{- include "kronstream.selector" $ | nindent 6 }}
@@ -146,7 +149,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" . | nindent 4 }}
 spec:

@@ -1,17 +1,20 @@
+{{/* The service account of a part, where it is made here: arguments of the selector, "account" name, "values" of it. */}}
 {{- define "kronstream.account" -}}
+{{- if .values.create }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ .account | toYaml }}
+  namespace: {{ .root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" . | nindent 4 }}
-  {{- with .annotations }}
+  {{- with .values.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 # each Pod that needs a token says so itself
 automountServiceAccountToken: false
+{{- end }}
 {{- end -}}
 
 {{/*
@@ -28,7 +31,7 @@ kind: {{ ternary "Role" "ClusterRole" (not (empty $place)) }}
 metadata:
   name: {{ $all.name }}
   {{- with $place }}
-  namespace: {{ . }}
+  namespace: {{ . | toYaml }}
   {{- end }}
   labels:
     {{- include "kronstream.labels" $all | nindent 4 }}
@@ -40,7 +43,7 @@ kind: {{ ternary "RoleBinding" "ClusterRoleBinding" (not (empty $place)) }}
 metadata:
   name: {{ $all.name }}
   {{- with $place }}
-  namespace: {{ . }}
+  namespace: {{ . | toYaml }}
   {{- end }}
   labels:
     {{- include "kronstream.labels" $all | nindent 4 }}
@@ -50,8 +53,8 @@ roleRef:
   name: {{ $all.name }}
 subjects:
 - kind: ServiceAccount
-  name: {{ $all.account }}
-  namespace: {{ $all.root.Release.Namespace }}
+  name: {{ $all.account | toYaml }}
+  namespace: {{ $all.root.Release.Namespace | toYaml }}
 {{- end }}
 {{- end -}}
 

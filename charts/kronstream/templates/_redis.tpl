@@ -27,7 +27,6 @@
 {{- end -}}
 
 {{- define "kronstream.redis.host" -}}
-{{- if .Values.redis.sentinel.master }}{{ fail "redis.sentinel: autoscaling.kind keda asks one host of Redis, it does not follow Sentinels; say hpa" }}{{ end -}}
 {{- if .Values.redis.embedded.enabled }}{{ include "kronstream.fullname" . }}-redis{{ else }}{{ .Values.redis.host }}{{ end -}}
 {{- end -}}
 
@@ -43,14 +42,22 @@
 {{- if $redis.existingSecret.name }}
   valueFrom:
     secretKeyRef:
-      name: {{ $redis.existingSecret.name }}
-      key: {{ $redis.existingSecret.key }}
+      name: {{ $redis.existingSecret.name | toYaml }}
+      key: {{ $redis.existingSecret.key | toYaml }}
+{{- with $redis.existingSecret.passwordKey }}
+- name: KRONSTREAM_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $redis.existingSecret.name | toYaml }}
+      key: {{ . | toYaml }}
+      optional: true
+{{- end }}
 {{- else if $redis.embedded.enabled }}
   value: redis://{{ include "kronstream.redis.host" . }}:6379/0
 - name: KRONSTREAM_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ include "kronstream.redis.embeddedsecret" . }}
+      name: {{ include "kronstream.redis.embeddedsecret" . | toYaml }}
       key: password
 {{- else }}
   {{- $query := list }}
@@ -72,8 +79,8 @@
 - name: KRONSTREAM_REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $redis.passwordSecret.key }}
+      name: {{ . | toYaml }}
+      key: {{ $redis.passwordSecret.key | toYaml }}
 {{- end }}
 {{- with $redis.sentinel.username }}
 - name: KRONSTREAM_REDIS_SENTINEL_USERNAME
@@ -83,8 +90,8 @@
 - name: KRONSTREAM_REDIS_SENTINEL_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $redis.sentinel.passwordSecret.key }}
+      name: {{ . | toYaml }}
+      key: {{ $redis.sentinel.passwordSecret.key | toYaml }}
 {{- end }}
 {{- end }}
 - name: KRONSTREAM_INSTALLATION
@@ -120,17 +127,34 @@
 {{- if .name }}
 - name: redis-ca
   secret:
-    secretName: {{ .name }}
+    secretName: {{ .name | toYaml }}
     items:
-    - {key: {{ .key }}, path: ca.crt}
+    - {key: {{ .key | toYaml }}, path: ca.crt}
 {{- end }}
 {{- end }}
 {{- with .Values.redis.tls.clientSecret }}
 - name: redis-client
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | toYaml }}
     defaultMode: 0440
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where keda finds Redis, as metadata of a trigger. */}}
+{{- define "kronstream.redis.kedaplace" -}}
+{{- $redis := .Values.redis -}}
+{{- if $redis.sentinel.master -}}
+{{- $addresses := list -}}
+{{- range $redis.sentinel.addresses }}{{ $addresses = append $addresses (ternary . (printf "%s:26379" .) (regexMatch ":[0-9]{1,5}$" . )) }}{{ end -}}
+addresses: {{ join "," $addresses | quote }}
+sentinelMaster: {{ $redis.sentinel.master | quote }}
+{{- else -}}
+address: {{ include "kronstream.redis.host" . }}:{{ ternary 6379 (int $redis.port) $redis.embedded.enabled }}
+{{- end }}
+databaseIndex: {{ ternary 0 (int $redis.database) $redis.embedded.enabled | quote }}
+{{- if and $redis.tls.enabled (not $redis.embedded.enabled) }}
+enableTLS: "true"
 {{- end }}
 {{- end -}}
 
@@ -143,6 +167,9 @@
 {{- else if $redis.passwordSecret.name -}}
 {{- $secrets = append $secrets (dict "parameter" "password" "name" $redis.passwordSecret.name "key" $redis.passwordSecret.key) -}}
 {{- end -}}
+{{- with $redis.sentinel.passwordSecret -}}
+{{- if .name }}{{ $secrets = append $secrets (dict "parameter" "sentinelPassword" "name" .name "key" .key) }}{{ end -}}
+{{- end -}}
 {{- if and $redis.tls.enabled $redis.tls.caSecret.name -}}
 {{- $secrets = append $secrets (dict "parameter" "ca" "name" $redis.tls.caSecret.name "key" $redis.tls.caSecret.key) -}}
 {{- end -}}
@@ -153,8 +180,9 @@
 {{- end -}}
 {{- $login := dict -}}
 {{- with $secrets }}{{ $_ := set $login "secretTargetRef" . }}{{ end -}}
-{{- if $redis.username -}}
-{{- $_ := set $login "env" (list (dict "parameter" "username" "name" "KRONSTREAM_REDIS_USERNAME" "containerName" "worker")) -}}
-{{- end -}}
+{{- $told := list -}}
+{{- if $redis.username }}{{ $told = append $told (dict "parameter" "username" "name" "KRONSTREAM_REDIS_USERNAME" "containerName" "worker") }}{{ end -}}
+{{- if $redis.sentinel.username }}{{ $told = append $told (dict "parameter" "sentinelUsername" "name" "KRONSTREAM_REDIS_SENTINEL_USERNAME" "containerName" "worker") }}{{ end -}}
+{{- with $told }}{{ $_ := set $login "env" . }}{{ end -}}
 {{- if $login }}{{ toYaml $login }}{{ end -}}
 {{- end -}}

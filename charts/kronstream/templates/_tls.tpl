@@ -3,6 +3,11 @@
 {{- .tls.existingSecret | default (printf "%s-%s-tls" (include "kronstream.fullname" .root) .component) -}}
 {{- end -}}
 
+{{/* Days that a certificate made by helm is good for. */}}
+{{- define "kronstream.tls.days" -}}
+{{- .Values.certificates.days | default 730 -}}
+{{- end -}}
+
 {{/*
 The authority of a component, made by helm, as JSON {crt, key, bundle, made}. It is kept as long as it outlives what it
 signs, 20 years in all; after that a new one, and the bundle has the old one too, so that nobody is refused while
@@ -13,7 +18,7 @@ processes still show what the old one signed.
 {{- $found := lookup "v1" "Secret" .root.Release.Namespace $name -}}
 {{- $made := int64 0 -}}
 {{- if $found }}{{ $made = dig "metadata" "annotations" "kronstream.dev/certificate-made" "0" $found | int64 }}{{ end -}}
-{{- if and $found (gt (add $made (mul (sub 7300 (int .root.Values.certificates.days)) 86400)) (now | unixEpoch | int64)) -}}
+{{- if and $found (gt (add $made (mul (sub 7300 (include "kronstream.tls.days" .root | int)) 86400)) (now | unixEpoch | int64)) -}}
 {{- dict "crt" (index $found.data "tls.crt") "key" (index $found.data "tls.key") "bundle" (index $found.data "ca.crt") "made" ($made | toString) | toJson -}}
 {{- else -}}
 {{- $ca := genCA $name 7300 -}}
@@ -31,7 +36,7 @@ new ones every time.
 {{- define "kronstream.tls.made" -}}
 {{- $secret := include "kronstream.tls.secret" . -}}
 {{- $service := printf "%s-%s" (include "kronstream.fullname" .root) .component -}}
-{{- $days := int .root.Values.certificates.days -}}
+{{- $days := include "kronstream.tls.days" .root | int -}}
 {{- $authority := include "kronstream.tls.authority" . | fromJson -}}
 {{- $found := lookup "v1" "Secret" .root.Release.Namespace $secret -}}
 {{- $made := int64 0 -}}
@@ -57,29 +62,36 @@ new ones every time.
 apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata:
-  name: {{ $secret }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ $secret | toYaml }}
+  namespace: {{ $root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" $labels | nindent 4 }}
 spec:
-  secretName: {{ $secret }}
+  secretName: {{ $secret | toYaml }}
   dnsNames:
   - {{ $service }}.{{ $root.Release.Namespace }}.svc
   - {{ $service }}.{{ $root.Release.Namespace }}
   - {{ $service }}
+  {{- with $root.Values.certificates.days }}
+  # cert-manager renews it when a third of what it was given is left
+  duration: {{ mul (int .) 24 }}h
+  {{- end }}
   privateKey:
     algorithm: ECDSA
     size: 256
     rotationPolicy: Always
   issuerRef:
-    kind: {{ $root.Values.certificates.issuer.kind }}
-    name: {{ $root.Values.certificates.issuer.name | default (printf "%s-ca" (include "kronstream.fullname" $root)) }}
+    {{- with $root.Values.certificates.issuer.group }}
+    group: {{ . | toYaml }}
+    {{- end }}
+    kind: {{ $root.Values.certificates.issuer.kind | toYaml }}
+    name: {{ $root.Values.certificates.issuer.name | default (printf "%s-ca" (include "kronstream.fullname" $root)) | toYaml }}
 {{- else }}
 apiVersion: v1
 kind: Secret
 metadata:
-  name: {{ $secret }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ $secret | toYaml }}
+  namespace: {{ $root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" $labels | nindent 4 }}
   annotations:
@@ -95,7 +107,7 @@ apiVersion: v1
 kind: Secret
 metadata:
   name: {{ $service }}-ca
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | toYaml }}
   labels:
     {{- include "kronstream.labels" $labels | nindent 4 }}
   annotations:

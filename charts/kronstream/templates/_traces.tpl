@@ -8,8 +8,8 @@
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $.Values.traces.headersSecret.key }}
+      name: {{ . | toYaml }}
+      key: {{ $.Values.traces.headersSecret.key | toYaml }}
 {{- end }}
 {{- if .caSecret.name }}
 - name: OTEL_EXPORTER_OTLP_CERTIFICATE
@@ -32,9 +32,9 @@
 {{- if and $.Values.traces.endpoint .name }}
 - name: traces-ca
   secret:
-    secretName: {{ .name }}
+    secretName: {{ .name | toYaml }}
     items:
-    - {key: {{ .key }}, path: ca.crt}
+    - {key: {{ .key | toYaml }}, path: ca.crt}
 {{- end }}
 {{- end }}
 {{- end -}}
