@@ -1,13 +1,16 @@
 """What every request passes: identity, limits, keys, headers, and what is answered while something is away."""
 
 import asyncio
+import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
 from kronstream.api import gate, limits
+from kronstream.api.app import create_app
 from kronstream.api.problem import Problem
 from kronstream.api.rights import Act
 from kronstream.api.routes import stream
@@ -196,6 +199,35 @@ async def test_a_key_under_way_is_told_to_wait(bench: ApiBench, monkeypatch: pyt
     assert waiting.headers["retry-after"] == "1"
     go.set()
     assert (await first).status_code == 201
+
+
+async def test_an_answer_is_kept_before_it_leaves(bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has it and asks again finds it."""
+    end, order = bench.answers.end, list[str]()
+
+    async def ended(*given: Any) -> None:
+        await end(*given)
+        order.append("kept")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": json.dumps(CRON).encode(), "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        order.append(message["type"])
+
+    monkeypatch.setattr(bench.answers, "end", ended)
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"idempotency-key", b"k")]
+    scope = {"type": "http", "method": "POST", "path": f"{BASE}/jobs/cron", "query_string": b"", "headers": headers}
+    await create_app(bench._services())(scope, receive, send)
+    assert order == ["kept", "http.response.start", "http.response.body"]
+
+
+async def test_an_answer_that_cannot_be_kept_leaves(bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise RedisAway("no")
+
+    monkeypatch.setattr(bench.answers, "end", away)
+    assert (await bench.call("POST", "/jobs/cron", json=CRON, headers=KEY)).status_code == 201
 
 
 async def test_what_came_to_nothing_may_be_asked_again_with_its_key(bench: ApiBench) -> None:

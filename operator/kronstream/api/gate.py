@@ -158,9 +158,12 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
             await self._tell(scope, receive, answer, error)
         allowed = scope["state"].get("allowed", False)
-        await idempotency.ended(
-            services.answers, keyed, answer.status, answer.headers, bytes(answer.body), allowed=allowed
-        )
+        try:
+            await idempotency.ended(
+                services.answers, keyed, answer.status, answer.headers, bytes(answer.body), allowed=allowed
+            )
+        finally:
+            await answer.leave()
 
     async def _timed(self, scope: Scope, receive: Receive, answer: _Answer, body: bytes) -> None:
         """Run the application for 30 s at most; what only reads ends when its caller goes away."""
@@ -205,7 +208,8 @@ class Gate:
 
 
 class _Answer:
-    """Sends an answer with the headers that every one has, and keeps it where it is to be repeated."""
+    """Sends an answer with the headers that every one has; with ``keep`` it stays here until ``leave``, so that whoever
+    has it finds it kept."""
 
     def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         self._send = send
@@ -215,6 +219,7 @@ class _Answer:
         self.status = 500
         self.headers: dict[str, str] = {}
         self.body = bytearray()
+        self._held: list[Message] = []
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -227,7 +232,16 @@ class _Answer:
                 self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in given}
         elif message["type"] == "http.response.body" and self.keep:
             self.body += message.get("body", b"")
-        await self._send(message)
+        if self.keep:
+            self._held.append(message)
+        else:
+            await self._send(message)
+
+    async def leave(self) -> None:
+        """Send what was held."""
+        self.keep = False
+        for message in self._held:
+            await self._send(message)
 
 
 async def _whole(headers: dict[str, str], receive: Receive, most: int) -> bytes:
