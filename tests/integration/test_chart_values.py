@@ -399,6 +399,7 @@ def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
         if item["kind"] == "ServiceMonitor"
     ]
     plain, secret, router = monitor["spec"]["endpoints"]
+    assert {end["scrapeTimeout"] for end in monitor["spec"]["endpoints"]} == {"20s"}
     assert (plain["port"], secret["port"], router["port"]) == ("http", "http", "router-http")
     assert ("scheme" not in plain, secret["scheme"], "relabelings" in router) == (True, "https", False)
     rules = [(rule["regex"], rule["action"]) for end in (plain, secret) for rule in end["relabelings"]]
@@ -409,6 +410,7 @@ def test_a_service_monitor_asks_an_api_with_tls_by_https(helm: Helm) -> None:
         if item["kind"] == "ServiceMonitor"
     ]
     assert [end["port"] for end in bare["spec"]["endpoints"]] == ["http", "router-http"]
+    assert not any("scrapeTimeout" in end for end in bare["spec"]["endpoints"])
 
 
 def test_cert_manager_is_told_how_long_and_by_whom(helm: Helm) -> None:
