@@ -136,7 +136,7 @@ def test_no_budget_where_it_is_off(helm: Helm) -> None:
 
 
 def test_pods_are_replaced_and_scheduled_as_is_said(helm: Helm) -> None:
-    values = yaml.safe_load((CHART / "ci" / "rollout-values.yaml").read_text("utf-8"))
+    values = yaml.safe_load((CHART / "ci" / "own-values.yaml").read_text("utf-8"))
     specs = {
         item["metadata"]["name"].removeprefix("kronstream-"): item["spec"]
         for item in helm.made(values)
@@ -147,7 +147,7 @@ def test_pods_are_replaced_and_scheduled_as_is_said(helm: Helm) -> None:
     assert {name: spec["strategy"] for name, spec in specs.items()} == {
         "operator": slow,
         "worker": {"rollingUpdate": {"maxSurge": "25%"}},
-        **dict.fromkeys(("api", "runs", "webhook", "worker-once"), {"type": "Recreate"}),
+        **{name: {"type": "Recreate"} for name in ("api", "runs", "webhook", "worker-other")},
     }
     for name, spec in specs.items():
         pod = spec["template"]["spec"]
