@@ -47,7 +47,7 @@ class Helm:
         """The objects of a release, hooks too."""
         files = ("-f", str(values)) if values else ()
         text = self("template", release, str(CHART), "-n", namespace, *files, *arguments)
-        return [document for document in yaml.safe_load_all(text) if document]
+        return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
     def made(self, values: Object, release: str = "kronstream", namespace: str = "sched") -> list[Object]:
         """The objects of a release with these values, without the CRDs, whose reading takes long."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from integration.charting import Helm, Object
+from integration.charting import CHART, Helm, Object
 
 ALL: Object = {
     "redis": {"embedded": {"enabled": True}},
@@ -132,3 +133,38 @@ def test_no_budget_where_it_is_off(helm: Helm) -> None:
     }
 
     assert set(budgets(helm.made(values))) == {"kronstream-worker-kept", "kronstream-webhook"}
+
+
+def test_pods_are_replaced_and_scheduled_as_is_said(helm: Helm) -> None:
+    values = yaml.safe_load((CHART / "ci" / "own-values.yaml").read_text("utf-8"))
+    specs = {
+        item["metadata"]["name"].removeprefix("kronstream-"): item["spec"]
+        for item in helm.made(values)
+        if item["kind"] == "Deployment"
+    }
+
+    slow = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+    assert {name: spec["strategy"] for name, spec in specs.items()} == {
+        "operator": slow,
+        "worker": {"rollingUpdate": {"maxSurge": "25%"}},
+        **{name: {"type": "Recreate"} for name in ("api", "runs", "webhook", "worker-other")},
+    }
+    for name, spec in specs.items():
+        pod = spec["template"]["spec"]
+        assert spec["revisionHistoryLimit"] == 0
+        assert pod["schedulerName"] == ("default-scheduler" if name == "operator" else "bin-packer")
+        assert (pod["dnsPolicy"], pod["dnsConfig"]) == ("ClusterFirst", {"options": [{"name": "ndots", "value": "2"}]})
+    for spec in (item["spec"] for item in helm.made(ALL) if item["kind"] == "Deployment"):
+        assert not {"strategy", "revisionHistoryLimit"} & spec.keys()
+        assert not {"schedulerName", "dnsPolicy", "dnsConfig", "hostNetwork"} & spec["template"]["spec"].keys()
+
+
+def test_servers_that_no_pod_network_leads_to_are_in_the_network_of_nodes(helm: Helm) -> None:
+    on = {"enabled": True, "hostNetwork": True}
+    found = {
+        name: (template["spec"].get("hostNetwork"), template["spec"].get("dnsPolicy"))
+        for name, _, template in templates(helm.made({**ALL, "runs": on, "webhook": on}))
+    }
+
+    there = dict.fromkeys(("kronstream-runs", "kronstream-webhook"), (True, "ClusterFirstWithHostNet"))
+    assert found == {**dict.fromkeys(PARTS, (None, None)), **there}

@@ -517,6 +517,13 @@ def test_monitors_and_probes_ask_the_api_at_its_metrics_port(helm: Helm) -> None
     assert {"name": "KRONSTREAM_API_METRICS_PORT", "value": str(port)} in container["env"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert (container[probe]["httpGet"]["port"], container[probe]["httpGet"]["scheme"]) == ("metrics", "HTTP")
+    (timed,) = [
+        item
+        for item in helm.render(values=CHART / "ci" / "servicemonitor-values.yaml")
+        if item["kind"] == "ServiceMonitor"
+    ]
+    assert {end["scrapeTimeout"] for end in timed["spec"]["endpoints"]} == {"20s"}
+    assert not any("scrapeTimeout" in one for one in (*monitor["spec"]["endpoints"], end))
 
 
 def test_cert_manager_is_told_how_long_and_by_whom(helm: Helm) -> None:
@@ -526,12 +533,12 @@ def test_cert_manager_is_told_how_long_and_by_whom(helm: Helm) -> None:
         return [(spec.get("duration"), spec["issuerRef"]) for spec in made if not spec.get("isCA")]
 
     external = {"name": "company", "kind": "AWSPCAClusterIssuer", "group": "awspca.cert-manager.io"}
-    assert asked("externalissuer") == [("2160h", external)] * 3
+    assert asked("ingress") == [("2160h", external)]
     assert asked("certmanager") == [(None, {"name": "kronstream-ca", "kind": "Issuer"})] * 3
 
 
 def test_each_part_runs_as_the_account_that_is_named_and_has_its_rights(helm: Helm) -> None:
-    values = yaml.safe_load((CHART / "ci" / "accounts-values.yaml").read_text("utf-8"))
+    values = yaml.safe_load((CHART / "ci" / "own-values.yaml").read_text("utf-8"))
     objects = helm.made(values)
 
     made = {item["metadata"]["name"] for item in objects if item["kind"] == "ServiceAccount"}
@@ -582,7 +589,7 @@ def test_an_ingress_leads_to_the_port_of_the_api(helm: Helm) -> None:
 
 
 def test_every_part_takes_environment_and_volumes_of_ones_own(helm: Helm) -> None:
-    values = yaml.safe_load((CHART / "ci" / "volumes-values.yaml").read_text("utf-8"))
+    values = yaml.safe_load((CHART / "ci" / "own-values.yaml").read_text("utf-8"))
 
     found = set()
     for item in helm.made(values):

@@ -1,6 +1,7 @@
 {{/*
 What the Pods of all components have, under `spec`.
-(dict "root" $ "component" "api" "pool" "" "pods" overrides "account" name "token" true "grace" seconds "important" true)
+(dict "root" $ "component" "api" "pool" "" "pods" overrides "account" name "token" true "grace" seconds "important" true
+"host" true, where they are in the network of their nodes)
 */}}
 {{- define "kronstream.podspec" -}}
 {{- $root := .root -}}
@@ -18,6 +19,19 @@ imagePullSecrets:
 priorityClassName: {{ $pods.priorityClassName | toYaml }}
 {{- else if and .important $root.Values.priorityClass.create }}
 priorityClassName: {{ include "kronstream.fullname" $root | toYaml }}
+{{- end }}
+{{- with $pods.schedulerName }}
+schedulerName: {{ . | toYaml }}
+{{- end }}
+{{- if .host }}
+hostNetwork: true
+{{- end }}
+{{- with $pods.dnsPolicy | default (ternary "ClusterFirstWithHostNet" "" (default false .host)) }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with $pods.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $pods.runtimeClassName }}
 runtimeClassName: {{ . | toYaml }}
@@ -72,6 +86,18 @@ topologySpreadConstraints:
     matchLabels:
       {{- include "kronstream.selector" $ | nindent 6 }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* How a Deployment replaces its Pods: (dict "root" $ "strategy" map). */}}
+{{- define "kronstream.rollout" -}}
+{{- if not (kindIs "invalid" .root.Values.revisionHistoryLimit) }}
+revisionHistoryLimit: {{ int .root.Values.revisionHistoryLimit }}
+{{- end }}
+{{- with .strategy }}
+strategy:
+  {{- /* a pool that is made anew has nothing of the rolling update of workerDefaults */}}
+  {{- toYaml (ternary (omit . "rollingUpdate") . (eq (.type | default "") "Recreate")) | nindent 2 }}
 {{- end }}
 {{- end -}}
 
