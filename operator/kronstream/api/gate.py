@@ -112,7 +112,12 @@ class Gate:
         body = await _whole(headers, receive, BATCH_BYTES if path == EVENTS else MAX_BYTES)
         if body and path != EVENTS:
             judge_json(headers.get("content-type", ""), body)
-        await self._once(scope, receive, answer, headers, body, caller)
+        try:
+            await self._once(scope, receive, answer, headers, body, caller)
+        except Left:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered, and what may have been done is told
+            await self._tell(scope, receive, answer, error)
         if scope["method"] in WRITES:
             audit.info("%s %s %s %d", caller.name, scope["method"], _shown(scope), answer.status)
 
