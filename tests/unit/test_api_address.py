@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from kronstream.api import connection, gate
 from kronstream.api.server import Server
 from kronstream.api.settings import ApiSettings
+from kronstream.clock import DateClock
 from kronstream.cluster.api import ClusterApi
 from kronstream.domain.errors import Invalid
 
@@ -25,7 +27,9 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_all_interfaces_are_those_of_both_families(address: str, free_port: int) -> None:
     """The kubelet asks a Pod's address of whichever family the cluster has."""
-    server = Server(ApiSettings(port=free_port), cast("ClusterApi", None), CollectorRegistry())
+    server = Server(
+        ApiSettings(port=free_port), cast("ClusterApi", SimpleNamespace(clock=DateClock())), CollectorRegistry()
+    )
     serving = asyncio.create_task(server._server.serve())
     try:
         while not server._server.started:
@@ -61,7 +65,7 @@ class Line:
 @pytest.fixture
 async def dial(free_port: int) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
     settings = ApiSettings(port=free_port, auth="none", concurrency=1)
-    server = Server(settings, cast("ClusterApi", None), CollectorRegistry())
+    server = Server(settings, cast("ClusterApi", SimpleNamespace(clock=DateClock())), CollectorRegistry())
     serving = asyncio.create_task(server._server.serve())
     writers: list[asyncio.StreamWriter] = []
 
@@ -130,7 +134,9 @@ async def test_a_body_that_does_not_come_ends_the_request_and_meanwhile_there_is
 
 
 def test_nothing_is_ready_that_does_not_listen(free_port: int) -> None:
-    server = Server(ApiSettings(port=free_port), cast("ClusterApi", None), CollectorRegistry())
+    server = Server(
+        ApiSettings(port=free_port), cast("ClusterApi", SimpleNamespace(clock=DateClock())), CollectorRegistry()
+    )
     assert server.ready() == (False, "it does not listen yet")
 
 

@@ -75,11 +75,11 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 {{- else }}
+# a node that takes none of them is no place left empty, and a rollout counts its own Pods alone
 {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
 - maxSkew: 1
   topologyKey: {{ . }}
   whenUnsatisfiable: ScheduleAnyway
-  # a node that takes none of them is no place left empty, and a rollout counts its own Pods alone
   nodeTaintsPolicy: Honor
   matchLabelKeys: [pod-template-hash]
   labelSelector:
