@@ -17,6 +17,7 @@ from kronstream.cluster.api import ClusterApi
 from kronstream.domain.errors import Invalid
 
 pytestmark = pytest.mark.anyio
+CLUSTER = cast("ClusterApi", SimpleNamespace(clock=DateClock()))
 
 
 @pytest.fixture
@@ -27,9 +28,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_all_interfaces_are_those_of_both_families(address: str, free_port: int) -> None:
     """The kubelet asks a Pod's address of whichever family the cluster has."""
-    server = Server(
-        ApiSettings(port=free_port), cast("ClusterApi", SimpleNamespace(clock=DateClock())), CollectorRegistry()
-    )
+    server = Server(ApiSettings(port=free_port), CLUSTER, CollectorRegistry())
     serving = asyncio.create_task(server._server.serve())
     try:
         while not server._server.started:
@@ -65,7 +64,7 @@ class Line:
 @pytest.fixture
 async def dial(free_port: int) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
     settings = ApiSettings(port=free_port, auth="none", concurrency=1)
-    server = Server(settings, cast("ClusterApi", SimpleNamespace(clock=DateClock())), CollectorRegistry())
+    server = Server(settings, CLUSTER, CollectorRegistry())
     serving = asyncio.create_task(server._server.serve())
     writers: list[asyncio.StreamWriter] = []
 
@@ -134,9 +133,7 @@ async def test_a_body_that_does_not_come_ends_the_request_and_meanwhile_there_is
 
 
 def test_nothing_is_ready_that_does_not_listen(free_port: int) -> None:
-    server = Server(
-        ApiSettings(port=free_port), cast("ClusterApi", SimpleNamespace(clock=DateClock())), CollectorRegistry()
-    )
+    server = Server(ApiSettings(port=free_port), CLUSTER, CollectorRegistry())
     assert server.ready() == (False, "it does not listen yet")
 
 
