@@ -37,7 +37,7 @@ def test_what_is_enabled_is_asked_for(helm: Helm) -> None:
     assert asked(helm, values="runs") == [*base, api, "--served=/apis/runs.kronstream.dev/v1"]
     # a weight is no part of a queue's name; a pool without replicas has no worker to ask for
     assert [one for one in asked(helm, values="pools") if "queue" in one] == [
-        f"--queue={name}" for name in ("default", "mounted", "packages", "gpu")
+        f"--queue={name}" for name in ("default", "mounted", "packages", "locked", "gpu")
     ]
     assert "--queue=rare" not in asked(helm, values="keda")
     assert asked(helm, "--set", "workers[0].name=default,workers[0].replicas=0", values="secret") == [*base[:2], api]
