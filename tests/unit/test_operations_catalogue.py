@@ -99,6 +99,18 @@ def test_a_status_from_before_a_pause_does_not_take_it_back() -> None:
     assert catalogue.counts()["paused"] == 1, "paused by another door since"
 
 
+def test_a_pause_holds_what_came_since_the_caller_looked() -> None:
+    catalogue, pause = Catalogue(), {"by": "me", "since": "2026-11-18T11:07:00Z"}
+    catalogue.put(obj("a", 1))
+    looked = catalogue.get("a")
+    assert looked is not None
+    catalogue.put(obj("a", 2, runs={"total": 2}))  # while the pause was on its way to the store
+    catalogue.hold(looked.object, pause, looked.updated)
+    row = catalogue.get("a")
+    assert row is not None
+    assert (row.standing, row.object["status"]["runs"]["total"]) == (Standing.PAUSED, 2)
+
+
 def test_a_pause_that_no_status_ever_tells_is_not_believed_for_ever() -> None:
     catalogue = Catalogue()
     catalogue.put(obj("a", 1))

@@ -118,6 +118,9 @@ class Catalogue:
         """A job was paused, or resumed (None), a moment before its status tells so. What comes meanwhile and is from
         before that does not take it back."""
         self._held.pop(obj["metadata"]["uid"], None)
+        known = self._rows.get(obj["metadata"]["uid"])
+        if known is not None and known.version > read_row(obj).version:  # a watch told more since the caller looked
+            obj, managed = known.object, known.updated
         self.put(paused(obj, pause), managed)
         self._held[obj["metadata"]["uid"]] = (pause, ON_THEIR_WAY)
 
