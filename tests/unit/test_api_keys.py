@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
+from kronstream.api import idempotency
 from kronstream.api.app import create_app
 from kronstream.api.rights import Act
 from kronstream.ports.jobstore import StoreAway
@@ -95,14 +96,21 @@ async def test_an_end_that_was_told_may_be_told_again_with_its_key(bench: ApiBen
     judged(await bench.call("POST", path, json={"status": "success", "token": secret}, headers=KEY), 409)
 
 
-async def test_a_large_answer_is_not_kept_but_what_it_answered_is_known(bench: ApiBench) -> None:
+async def test_a_large_answer_is_not_kept_but_what_it_answered_is_known(
+    bench: ApiBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = {**CRON, "payload": {"text": "x" * 20_000}}
+    whole = {"Idempotency-Key": "k-2"}
+    first = await bench.call("POST", "/jobs/cron", json={**body, "name": "other"}, headers=whole)
+    again = await bench.call("POST", "/jobs/cron", json={**body, "name": "other"}, headers=whole)
+    assert (again.status_code, again.text) == (201, first.text)
+    monkeypatch.setattr(idempotency, "LARGEST", 16_384)
     first = await bench.call("POST", "/jobs/cron", json=body, headers=KEY)
     assert first.status_code == 201
     again = await bench.call("POST", "/jobs/cron", json=body, headers=KEY)
     assert "answered 201" in judged(again, 409)["detail"]
     assert again.headers["location"] == first.headers["location"]
-    assert len(bench.store.objects) == 1
+    assert len(bench.store.objects) == 2
 
 
 async def test_a_key_under_way_is_told_to_wait(bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 KEPT = 86_400
 """Seconds for which an answer is kept."""
-LARGEST = 16_384
+LARGEST = 1_048_576
 """Bytes of a body that is kept; of a larger one it is known only that it was answered."""
 MOST = 33_554_432
 """Bytes that the answers to one owner take at most: the oldest are forgotten before their time."""
