@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from integration.keeping import arrange, together
+from integration.keeping import arrange, leave, together
 from kronstream.dev.binaries import find, wanted
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.errors import DevError
@@ -37,6 +37,14 @@ class Together(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
     """Of `--dist loadfile`."""
     return Together(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
+    """Installations end with the last test that wants them."""
+    yield
+    if nextitem is not None:
+        leave(nextitem)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,16 +1,19 @@
 """Installations that tests share, with the logs checked after each test."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from integration import keeping
 from integration.installation import Installation
 from integration.keeping import Kept
 from integration.objects import Object, scheduled
 from kronstream.dev.controlplane import ControlPlane
 
+WITNESS_HANDLERS = Path(__file__).with_name("chaos") / "witness_handlers.py"
 API_HANDLERS = Path(__file__).with_name("api_handlers.py")
 # what routers are told of streams: beside those of tests no handler may name any
 STREAMS = {"KRONSTREAM_EVENT_STREAMS": "stream:*", "KRONSTREAM_CLOSED_STREAMS": "stream:own-agents"}
@@ -26,6 +29,18 @@ def two_of_each(routers: int = 0) -> Iterator[Installation]:
     with (
         ControlPlane() as plane,
         Installation(plane, operators=2, routers=routers, workers=2, environ=STREAMS) as installation,
+    ):
+        yield installation
+
+
+@contextmanager
+def with_witness() -> Iterator[Installation]:
+    with (
+        tempfile.TemporaryDirectory(prefix="kronstream-witness-") as folder,
+        ControlPlane() as plane,
+        Installation(
+            plane, operators=2, workers=2, environ={"WITNESS": f"{folder}/calls"}, handlers=WITNESS_HANDLERS
+        ) as installation,
     ):
         yield installation
 
@@ -55,6 +70,7 @@ def kept() -> Iterator[Kept]:
     """The installations that are shared, as long as a file needs them."""
     kept = Kept(
         {
+            "site": with_witness,
             "installation": two_of_each,
             "sturdy": two_of_each,
             "routed": lambda: two_of_each(routers=2),
@@ -62,6 +78,7 @@ def kept() -> Iterator[Kept]:
             "managed": with_controllers,
         }
     )
+    keeping.current = kept
     yield kept
     kept.close()
 

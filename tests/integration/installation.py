@@ -28,7 +28,7 @@ from kronstream.streams.records import Records
 HANDLERS = Path(__file__).with_name("probe_handlers.py")
 SEEN = "probe:seen"  # the list to which the handlers of `probe_handlers.py` append
 SPANS = "probe:spans"
-START = 30.0  # seconds until a component says that it is ready
+START = 120.0  # seconds until a component says that it is ready
 BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b|^ *Traceback |Task exception was never retrieved|was never awaited")
 
 
@@ -64,6 +64,11 @@ class Installation:
         counts = {"operator": operators, "router": routers, "worker": workers, "api": len(apis)}
         made = [self._component(role, number) for role, count in counts.items() for number in range(1, count + 1)]
         self.components: dict[str, Component] = {component.name: component for component in made}
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What is given to all components."""
+        return self._environ
 
     # -- life ----------------------------------------------------------------------------------------------------
 

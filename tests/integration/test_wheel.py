@@ -51,7 +51,7 @@ def test_dev_works_from_an_empty_environment(wheel: Path, tmp_path: Path) -> Non
     data = tmp_path / "data"
     command = [str(venv / "bin" / "kronstream"), "dev", "--demo", "--data-dir", str(data), "--for", "8"]
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as session:
-        eventually((data / "dev.json").exists, within=60)
+        eventually((data / "dev.json").exists, within=120)
         pids = json.loads((data / "dev.json").read_text())["pids"]
         said, _ = session.communicate(timeout=90)
     assert session.returncode == 0, said

@@ -73,7 +73,7 @@ class Worker:
             return 0, ""
 
     def ready(self) -> Worker:
-        eventually(lambda: self.get("/readyz")[0] == 200, within=30, because=f"\n{self.log}")
+        eventually(lambda: self.get("/readyz")[0] == 200, within=120, because=f"\n{self.log}")
         return self
 
     @property
@@ -158,7 +158,7 @@ class Bench:
         assert found is not None
         return found
 
-    def over(self, run: str, within: float = 30) -> Execution:
+    def over(self, run: str, within: float = 60) -> Execution:
         """The record of a run once it is over."""
 
         def terminal() -> Execution | None:

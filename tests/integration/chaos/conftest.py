@@ -9,33 +9,27 @@ from integration.chaos.metronome import Metronome
 from integration.chaos.trial import Trial
 from integration.chaos.witness import Witness
 from integration.installation import Installation
-from kronstream.dev.controlplane import ControlPlane
-
-HANDLERS = Path(__file__).with_name("witness_handlers.py")
+from integration.keeping import Kept
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def metronome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metronome]:
     """Tells by how much the machine itself was late."""
     with Metronome(tmp_path_factory.mktemp("metronome") / "late") as metronome:
         yield metronome
 
 
-@pytest.fixture(scope="package")
-def witness(tmp_path_factory: pytest.TempPathFactory) -> Witness:
-    """What the handlers saw."""
-    return Witness(tmp_path_factory.mktemp("witness") / "calls")
-
-
-@pytest.fixture(scope="package")
-def site(witness: Witness) -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def site(kept: Kept) -> Iterator[Installation]:
     """Two operators and two workers on a control plane of their own."""
-    environ = {"WITNESS": str(witness.path)}
-    with (
-        ControlPlane() as plane,
-        Installation(plane, operators=2, workers=2, environ=environ, handlers=HANDLERS) as site,
-    ):
+    with kept.used("site") as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def witness(site: Installation) -> Witness:
+    """What the handlers saw."""
+    return Witness(Path(site.environ["WITNESS"]))
 
 
 @pytest.fixture
