@@ -27,3 +27,10 @@ class Trouble:
     def over(self) -> None:
         """It worked."""
         self._said = float("-inf")
+
+    def note(self, why: str) -> None:
+        """What a look found: '' is that it worked."""
+        if why:
+            self.tell(why)
+        else:
+            self.over()

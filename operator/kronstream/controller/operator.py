@@ -245,11 +245,7 @@ class Operator:
         trouble = Trouble(log, "clocks differ, and jobs run by that of Redis")
         while True:
             await asyncio.sleep(CLOCKS)
-            off = self._clocks()
-            if off:
-                trouble.tell(off)
-            else:
-                trouble.over()
+            trouble.note(self._clocks())
 
     async def _look(self) -> None:
         trouble = Trouble(log, "reading the workers' cards failed, tried again")

@@ -191,10 +191,7 @@ class Router:
         streams: set[str] = set()
         clocks = Trouble(log, "clocks differ, and events are acted on by that of Redis")
         while True:
-            if off := self._clocks():
-                clocks.tell(off)
-            else:
-                clocks.over()
+            clocks.note(self._clocks())
             self._measures.handlers.set(len(self._table))
             lags = {one.stream: one.lag.waiting for one in self._sources if one.lag and one.lag.waiting is not None}
             for stream in streams - lags.keys():

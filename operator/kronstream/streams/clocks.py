@@ -29,7 +29,4 @@ class Clocks:
         sent = time.monotonic()
         seconds, micros = await redis.time()
         self._store.observe(sent, time.monotonic(), int(seconds) * 1_000_000 + int(micros))
-        if off := self.fault:
-            self._trouble.tell(off)
-        else:
-            self._trouble.over()
+        self._trouble.note(self.fault)

@@ -42,10 +42,7 @@ class Caveat:
     def note(self, text: str) -> None:
         """What `verify` answered."""
         self.text = text
-        if text:
-            self._trouble.tell(text)
-        else:
-            self._trouble.over()
+        self._trouble.note(text)
 
     def beside(self, line: str) -> str:
         """The line of a part that is ready, with what is to be known behind it."""
