@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kronstream.cli.diagnosis import Finding
 from kronstream.cli.instants import instant, span
+from kronstream.domain.naming import some
 
 if TYPE_CHECKING:
     from kronstream.ports import Backlog, Lag, QueuePause, WorkerCard
@@ -28,7 +29,7 @@ def of_operators(beats: Mapping[str, int], now: int, *, whole: bool) -> Iterator
         yield Finding("Operators", "warning", text, "let all operators have one image")
     holding = sorted(_shown(name) for name in live if name.rpartition("|")[2].startswith(HOLDS))
     if holding:
-        text = f"{_some(holding)} holds all jobs"
+        text = f"{some(holding, NAMED)} holds all jobs"
         yield Finding("Operators", "warning", text, "leave out --paused (KRONSTREAM_PAUSED) to let them go on")
     if beats and not whole:
         text = "Redis was lost, and nothing is dispatched before it is filled from the resources"
@@ -47,7 +48,7 @@ def of_routers(beats: Mapping[str, int], now: int, handlers: int) -> Iterator[Fi
 def _of_replicas(area: str, role: str, beats: Mapping[str, int], now: int, *, missing: str) -> Iterator[Finding]:
     live = sorted(name for name, at in beats.items() if now - at <= ALIVE)
     if live:
-        yield Finding(area, "ok", f"{len(live)} live: {_some(sorted(_shown(name) for name in live))}")
+        yield Finding(area, "ok", f"{len(live)} live: {some(sorted(_shown(name) for name in live), NAMED)}")
     else:
         do = f"start one: `kronstream {role}`, or look at `kubectl -n kronstream-system get pods -l {LABEL}`"
         yield Finding(area, "wrong", f"no {role} lives: {missing}", do)
@@ -74,7 +75,7 @@ def of_deployments(deployments: Sequence[Mapping[str, Any]], version: str) -> It
         for tag in _tags(one):
             versions.setdefault(tag, []).append(str(one["metadata"]["name"]))
     if len(versions) > 1:
-        told = "; ".join(f"{tag}: {_some(sorted(set(names)))}" for tag, names in sorted(versions.items()))
+        told = "; ".join(f"{tag}: {some(sorted(set(names)), NAMED)}" for tag, names in sorted(versions.items()))
         yield Finding("Versions", "warning", f"the parts differ: {told}", "let all Deployments have one image")
     elif versions and version not in versions:
         text = f"the parts are {next(iter(versions))}, this command line is {version}"
@@ -124,9 +125,8 @@ def of_overdue(jobs: Sequence[Mapping[str, Any]], now: int) -> Finding:
     if not late:
         return Finding("Lag", "ok", "no job is overdue")
     oldest = span((now - late[0][0]) / 1000)
-    text = (
-        f"{len(late)} job{'' if len(late) == 1 else 's'} overdue: {_some([name for _, name in late])}; since {oldest}"
-    )
+    names = some([name for _, name in late], NAMED)
+    text = f"{len(late)} job{'' if len(late) == 1 else 's'} overdue: {names}; since {oldest}"
     return Finding("Lag", "wrong", text, "look at the operators' logs; is Redis filled, and does an operator live?")
 
 
@@ -134,11 +134,6 @@ def _due(job: Mapping[str, Any]) -> int | None:
     status = job.get("status") or {}
     at = instant(status.get("nextRunTime"))
     return None if at is None or status.get("suspended") not in (None, "No") else int(at.timestamp() * 1000)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def of_workers(cards: Sequence[WorkerCard], queues: Iterable[str]) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kronstream.domain.naming import some
+
 SETTING = "KRONSTREAM_EVENT_STREAMS"
 RUNS = "stream:scheduler:job.dispatch"
 AGENTS = "stream:agents:dispatch"
@@ -39,11 +41,9 @@ class Readable:
             return f"{stream} {NO_EVENTS}; name another stream"
         if not self.allowed or any(covers(one, stream) for one in self.allowed):
             return None
-        names = ", ".join(self.allowed[:NAMED])
-        more = f" and {len(self.allowed) - NAMED} more" if len(self.allowed) > NAMED else ""
         return (
-            f"{stream} is not among the streams that handlers may name: {names}{more}; name one of these, or have an "
-            f"administrator add it to {SETTING} of the routers"
+            f"{stream} is not among the streams that handlers may name: {some(self.allowed, NAMED)}; name one of "
+            f"these, or have an administrator add it to {SETTING} of the routers"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kronstream.domain.naming import some
 from kronstream.domain.run import Reason
 from kronstream.ports import Failure
 from kronstream.worker.outcome import Ended
@@ -20,8 +21,7 @@ def refusal(serves: Collection[str], namespace: str, queue: str) -> Ended | None
     """
     if not serves or namespace in serves:
         return None
-    known = sorted(serves)
-    names = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
+    names = some(sorted(serves), NAMED)
     message = (
         f"the workers of the queue {queue!r} execute runs of {names} alone, not of {namespace}; write another "
         f"spec.queue, one whose workers serve {namespace}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+from kronstream.domain.naming import some
 from kronstream.domain.run import Reason
 from kronstream.ports import Claim, Failure, RunQueue, WorkerCard
 from kronstream.worker.outcome import Ended
@@ -50,6 +51,6 @@ class Handover:
         # who misspelt a function is not looking for a handler type
         a_type = claim.work.function.startswith("@")
         known = sorted(name for name in set(self._card.functions).union(*others) if name.startswith("@") == a_type)
-        names = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
+        names = some(known, NAMED)
         message = f"no live worker of the queue {queue!r} offers {claim.work.function!r}; known are: {names or 'none'}"
         return Ended(None, Reason.UNKNOWN_HANDLER, Failure("UnknownHandler", message))

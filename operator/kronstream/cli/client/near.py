@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from kronstream.cli.client.connection import PAGE, Api
 from kronstream.cli.client.exits import Exit, Failure
 from kronstream.cli.client.names import job_id
+from kronstream.domain.naming import some
 
 KINDS = {
     "there is no such job": ("/jobs", "resource_name"),
@@ -53,5 +54,4 @@ def _elsewhere(api: Api, path: str, field: str, name: str) -> list[str]:
 def _several(names: list[str]) -> str:
     if not names:
         return "none"
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(sorted(names)[:MOST]) + more
+    return some(sorted(names), MOST)
