@@ -141,3 +141,8 @@ def judged(answer: httpx.Response, status: int) -> dict[str, Any]:
 def fields(found: Mapping[str, Any]) -> list[str]:
     """The fields at fault."""
     return [error["field"] for error in found.get("errors", ())]
+
+
+def token(text: str) -> dict[str, str]:
+    """The header of a caller's token."""
+    return {"Authorization": f"Bearer {text}"}

@@ -1,7 +1,6 @@
 """What bad input gets: a problem that names the field and says what to write instead, never a 500."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[ApiBench]:
-    made = ApiBench()
-    yield made
-    await made.close()
 
 
 WRONG = [

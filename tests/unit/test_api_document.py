@@ -1,7 +1,5 @@
 """The OpenAPI document and the calls agree: faults, examples, links, and what is no parameter."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from unit.apibench import BASE, ApiBench, fields, judged
@@ -12,13 +10,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[ApiBench]:
-    made = ApiBench()
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
@@ -13,7 +12,7 @@ from kronstream.api.rights import Act
 from kronstream.api.routes import stream
 from kronstream.api.strangers import Strangers
 from kronstream.ports.jobstore import StoreAway
-from unit.apibench import BASE, CRON, STRANGERS, ApiBench, judged
+from unit.apibench import BASE, CRON, STRANGERS, ApiBench, judged, token
 
 pytestmark = pytest.mark.anyio
 KEY = {"Idempotency-Key": "k-1"}
@@ -31,24 +30,6 @@ class Clock:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[ApiBench]:
-    made = ApiBench()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def guarded() -> AsyncIterator[ApiBench]:
-    made = ApiBench(guarded=True)
-    yield made
-    await made.close()
-
-
-def token(text: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {text}"}
 
 
 async def test_a_denial_is_never_remembered_and_an_allowance_for_five_seconds(guarded: ApiBench) -> None:

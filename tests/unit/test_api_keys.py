@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from kronstream.api import idempotency
 from kronstream.api.app import create_app
 from kronstream.api.rights import Act
 from kronstream.ports.jobstore import StoreAway
-from unit.apibench import BASE, CRON, ApiBench, judged
+from unit.apibench import BASE, CRON, ApiBench, judged, token
 
 pytestmark = pytest.mark.anyio
 KEY = {"Idempotency-Key": "k-1"}
@@ -21,24 +21,6 @@ KEY = {"Idempotency-Key": "k-1"}
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[ApiBench]:
-    made = ApiBench()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def guarded() -> AsyncIterator[ApiBench]:
-    made = ApiBench(guarded=True)
-    yield made
-    await made.close()
-
-
-def token(text: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {text}"}
 
 
 async def test_a_key_is_done_once_on_both_replicas(bench: ApiBench) -> None:
