@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,21 +36,28 @@ def timeless(message: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<instant>", message)
 
 
-def validated(job: Object) -> tuple[int, list[dict[str, Any]]]:
-    """Exit code and findings for a file with one job, in a process that knows no cluster."""
+def validated(folder: Path, jobs: dict[str, Object]) -> dict[str, tuple[int, list[dict[str, Any]]]]:
+    """Errors and findings for each job, a file of its own, in a process that knows no cluster."""
+    for case, job in jobs.items():
+        (folder / f"{case}.yaml").write_text(yaml.safe_dump(job, sort_keys=False))
     environ = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-    command = [*KRONSTREAM, "validate", "-", "-o", "json"]
-    text = yaml.safe_dump(job, sort_keys=False)
-    done = subprocess.run(command, input=text, env=environ, capture_output=True, text=True, check=False, timeout=60)
-    return done.returncode, json.loads(done.stdout)["findings"]
+    command = [*KRONSTREAM, "validate", str(folder), "-o", "json"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    report = json.loads(done.stdout)
+    found: dict[str, list[dict[str, Any]]] = {case: [] for case in jobs}
+    for finding in report["findings"]:
+        found[Path(finding["file"]).stem].append(finding)
+    errors = {case: sum(finding["severity"] == "error" for finding in told) for case, told in found.items()}
+    assert (done.returncode, report["files"], report["errors"]) == (1, len(jobs), sum(errors.values()))
+    return {case: (errors[case], told) for case, told in found.items()}
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, tuple[int, list[dict[str, Any]]]]:
-    """What `validate` says of each case."""
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, list[dict[str, Any]]]]:
+    """What `validate` says of each case: how many errors, and its findings."""
     cases = {case: spec for case, (spec, _) in {**STALLED, **{name: WORDED[name] for name in AT_APPLY}}.items()}
     cases |= NEVER
-    return {case: validated(scheduled(case, **spec)) for case, spec in cases.items()}
+    return validated(tmp_path_factory.mktemp("specs"), {case: scheduled(case, **spec) for case, spec in cases.items()})
 
 
 def test_what_the_operator_judges(
@@ -57,10 +65,10 @@ def test_what_the_operator_judges(
 ) -> None:
     jobs = {case: installation.apply(scheduled(case, **spec))[0] for case, (spec, _) in STALLED.items()}
     for case, job in jobs.items():
-        code, (finding,) = said[case]
+        errors, (finding,) = said[case]
         told = installation.wait(job, lambda found: condition(found, "Stalled").get("status") == "True", within=5)
 
-        assert (code, finding["severity"], finding["field"]) == (1, "error", STALLED[case][1])
+        assert (errors, finding["severity"], finding["field"]) == (1, "error", STALLED[case][1])
         for kind in ("Stalled", "Ready"):
             assert timeless(condition(told, kind)["message"]) == timeless(f"{finding['field']}: {finding['message']}")
             assert condition(told, kind)["reason"] == "InvalidSpec"
@@ -70,12 +78,12 @@ def test_what_the_operator_judges(
 def test_what_the_schema_judges(
     case: str, said: dict[str, tuple[int, list[dict[str, Any]]]], installation: Installation
 ) -> None:
-    code, (finding,) = said[case]
+    errors, (finding,) = said[case]
 
     with pytest.raises(RefusedError) as refused:
         installation.apply(scheduled(case, **WORDED[case][0]))
 
-    assert (code, finding["severity"], finding["field"]) == (1, "error", WORDED[case][1])
+    assert (errors, finding["severity"], finding["field"]) == (1, "error", WORDED[case][1])
     # a CEL rule cannot repeat the value: the API server does that, and what to write is ours
     instead = finding["message"].partition("; ")[2]
     assert len(instead) > 10
@@ -87,10 +95,10 @@ def test_what_never_runs_is_no_fault(
 ) -> None:
     jobs = {case: installation.apply(scheduled(case, **spec))[0] for case, spec in NEVER.items()}
     for case, job in jobs.items():
-        code, (finding,) = said[case]
+        errors, (finding,) = said[case]
         told = installation.wait(job, ready)
 
-        assert (code, finding["severity"]) == (0, "warning")
+        assert (errors, finding["severity"]) == (0, "warning")
         assert finding["message"].startswith("never runs; ")
         assert (condition(told, "Ready")["reason"], condition(told, "Stalled")["status"]) == ("NoNextRun", "False")
         # where the reason names the instant that was asked about, the two were asked at different ones
