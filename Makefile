@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# most tests wait for what other processes do: three of them for two processors
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(8, max(2, (os.cpu_count() or 1) * 3 // 2)))')
 PEERS := arq celery dramatiq saq streaq taskiq
 PEERS_VENV := .venv-peers
 
@@ -73,8 +75,8 @@ coverage: $(STAMP) ## every branch of the decisions is tested
 	@$(BIN)/pytest -q -n 2 $(DECISIONS:%=tests/unit/test_%*.py) \
 		--cov=kronstream.domain --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-test: lint verify coverage envtest redis prometheus ## everything that must pass, on real parts
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
+test: lint verify coverage envtest redis prometheus ## everything that must pass, on real parts (PROCESSES=N at once)
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations=30 $(DECISIONS:%=--ignore-glob='*/unit/test_%*.py')
 
 test-fast: $(STAMP) ## pure and in-memory tests alone
 	@$(BIN)/pytest tests/unit tests/contract -m "not chaos"
