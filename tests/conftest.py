@@ -58,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What asynchronous tests run on, and nothing else."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 def controlplane() -> Iterator[ControlPlane]:
     """A running etcd, kube-apiserver and Redis with CRDs and RBAC installed, shared by the whole session.
 

@@ -36,11 +36,6 @@ def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def redis_store(redis_socket: Path) -> AsyncIterator[RedisStore]:
     """An empty Redis, open."""
     redis = connect(f"unix://{redis_socket}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration import keeping
+from integration.charting import Helm
 from integration.installation import Installation
 from integration.keeping import Kept
 from integration.objects import Object, scheduled
@@ -63,6 +64,12 @@ def with_doors() -> Iterator[Installation]:
         ) as installation,
     ):
         yield installation
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """helm, with a home of its own and no cluster."""
+    return Helm(tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,6 @@ from kronstream.dev.kubectl import Kubectl, KubectlError
 APPLY = ("apply", "--server-side", "--force-conflicts", "--field-manager=helm", "--warnings-as-errors", "-f", "-")
 
 
-@pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(tmp_path_factory.mktemp("helm"))
-
-
 @pytest.fixture(scope="module", autouse=True)
 def foreign(kubectl: Kubectl) -> None:
     """The resources of others that the chart may make are served."""

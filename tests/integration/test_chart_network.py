@@ -27,11 +27,6 @@ PORTS = (22, 53, 80, 443, 3051, 4318, 6379, 6380, 6443, 8080, 8081, 8082, 8083, 
 Table = dict[str, set[str]]
 
 
-@pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(tmp_path_factory.mktemp("helm"))
-
-
 def table(objects: list[Object]) -> tuple[Table, Table]:
     """What each part may connect to by TCP (UDP on port 53 alone, and then with TCP), and who may connect to each:
     `peer/port`. Parts that are there on both sides stand in the first table."""

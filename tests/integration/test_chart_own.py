@@ -12,11 +12,6 @@ from integration.charting import CHART, ROOT, Helm, Object
 HOST = {"redis": {"host": "redis"}}
 
 
-@pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(tmp_path_factory.mktemp("helm"))
-
-
 def named(objects: list[Object], kind: str, name: str) -> Object:
     (found,) = [item for item in objects if (item["kind"], item["metadata"]["name"]) == (kind, name)]
     return found

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import yaml
 
 from integration.charting import CHART, Helm, Object
@@ -23,11 +22,6 @@ PARTS = {
     "kronstream-worker": "worker",
     "kronstream-worker-gpu": "worker",
 }
-
-
-@pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(tmp_path_factory.mktemp("helm"))
 
 
 def templates(objects: list[Object]) -> Iterator[tuple[str, dict[str, Any], Object]]:

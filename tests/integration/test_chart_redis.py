@@ -25,11 +25,6 @@ from kronstream.streams.keys import Keys
 PASSWORD = "a b/c'+\"$HOME"
 
 
-@pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(tmp_path_factory.mktemp("helm"))
-
-
 @pytest.fixture
 def embedded(helm: Helm, tmp_path: Path) -> Iterator[str]:
     """The address of a server with the arguments of the chart's container, at another port and folder."""

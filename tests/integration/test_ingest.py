@@ -28,11 +28,6 @@ STREAM = "stream:events"
 LEAST = {"specversion": "1.0", "id": "1", "source": "/s", "type": "a.b"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Server:
     """A Redis that may be killed, frozen and started again; it keeps what it was told."""
 

@@ -127,11 +127,6 @@ def test_a_threat_is_tried(row: tuple[str, ...]) -> None:
 
 
 @pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(tmp_path_factory.mktemp("helm"))
-
-
-@pytest.fixture(scope="module")
 def everything(helm: Helm) -> list[Object]:
     """The chart with all that it has, for one namespace."""
     return helm.render(*(word for value in ALL for word in ("--set", value)))

@@ -163,11 +163,6 @@ def test_hostile_objects_are_refused_in_words(obj: Object) -> None:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def registry() -> CollectorRegistry:
     return CollectorRegistry()
 

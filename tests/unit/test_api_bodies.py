@@ -10,11 +10,6 @@ from unit.apibench import CRON, ApiBench, fields, judged
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 WRONG = [
     ({"name": ""}, "name", "is empty"),
     ({"name": "x" * 256}, "name", "at most 255"),

@@ -12,11 +12,6 @@ from unit.apibench import BASE, ApiBench
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Slow:
     """An application that works for long; ``ended`` tells how."""
 

@@ -7,11 +7,6 @@ from unit.apibench import BASE, ApiBench, fields, judged
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("method", "path", "field", "said"),
     [

@@ -27,11 +27,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_denial_is_never_remembered_and_an_allowance_for_five_seconds(guarded: ApiBench) -> None:
     reviews = guarded.reviews
     reviews.grant("t", "anna")

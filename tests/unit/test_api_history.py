@@ -13,11 +13,6 @@ ANNA = {"Authorization": "Bearer t"}
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def guarded() -> AsyncIterator[ApiBench]:
     made = ApiBench(guarded=True)
     yield made

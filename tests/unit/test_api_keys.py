@@ -18,11 +18,6 @@ pytestmark = pytest.mark.anyio
 KEY = {"Idempotency-Key": "k-1"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_key_is_done_once_on_both_replicas(bench: ApiBench) -> None:
     first = await bench.client.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY)
     again = await bench.other.post(f"{BASE}/jobs/cron", json=CRON, headers=KEY)

@@ -10,11 +10,6 @@ from kronstream.api.limits import CallerLimit
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Charged:
     """A limiter that notes what callers are charged."""
 

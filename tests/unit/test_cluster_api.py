@@ -17,11 +17,6 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def answering(answer: bytes) -> AsyncIterator[ClusterApi]:
     """A client of a server that sends these bytes after every request and hangs up."""

@@ -11,11 +11,6 @@ from kronstream.ports.reviews import Caller
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Cluster:
     """Answers every review with one status; what was asked last is ``spec``."""
 

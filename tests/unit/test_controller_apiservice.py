@@ -23,11 +23,6 @@ pytestmark = pytest.mark.anyio
 BACKEND = Backend("kronstream-system", "kronstream-runs", 443, b"pem")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Services(ApiServices):
     """What was asked of the API server; ``fault`` is what it answers."""
 

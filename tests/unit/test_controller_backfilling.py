@@ -20,11 +20,6 @@ pytestmark = pytest.mark.anyio
 BEGIN, END = NOW - 5_000, NOW - 3_000  # three instants
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfilling, "LOOK", 0.0)

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.anyio
 FAILED = LastRun(f"{UID}-s1", State.FAILED.value, NOW - 9_000, 5, "no")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def job(run_if: str | None = None, **spec: Any) -> Job:
     return read(manifest(**spec, **({"runIf": run_if} if run_if else {})), 60_000)[0]
 

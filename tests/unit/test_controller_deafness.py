@@ -19,11 +19,6 @@ pytestmark = pytest.mark.anyio
 NOW = 1_900_000_000_123
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def handler(uid: str = "one", **status: Any) -> dict[str, Any]:
     return {"metadata": {"uid": uid, "name": uid, "namespace": "ns", "generation": 3}, "status": status}
 

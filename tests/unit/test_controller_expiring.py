@@ -22,11 +22,6 @@ OVER = {"observedGeneration": 1, "seq": 3, "completionTime": render(NOW - 5_000)
 DAY = 86_400_000
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expiring, "LOOK", 0.0)

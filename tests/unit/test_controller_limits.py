@@ -15,11 +15,6 @@ from unit.watchmaker import Watchmaker
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def ticked(clock: Watchmaker, seconds: int) -> None:
     """Fire once a second."""
     for _ in range(seconds):

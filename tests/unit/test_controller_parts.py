@@ -25,11 +25,6 @@ from unit.fakecluster import CREATED, NOW, UID, manifest
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Machine:
     """This machine's monotonic clock, in seconds, and a store whose clock is `offset` seconds ahead of it."""
 

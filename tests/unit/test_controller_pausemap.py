@@ -24,11 +24,6 @@ HOUR = 3_600_000
 AWAY = (ConnectionError("refused"), TimeoutError(), ApiError(500, "etcd"), ApiError(403, "no"))
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time between two looks and two tries."""

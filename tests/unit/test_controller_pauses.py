@@ -16,11 +16,6 @@ from unit.fakecluster import NOW, UID, Stage, manifest, until
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Open:
     """A replica that knows all jobs."""
 

@@ -11,11 +11,6 @@ from unit.fakecluster import NOW, Stage
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Site:
     """Replicas of one installation, each with what it knows of the others."""
 

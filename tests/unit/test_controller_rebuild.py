@@ -17,11 +17,6 @@ from unit.fakecluster import EPOCH, NOW, UID, Stage, ends, manifest
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_comparison_that_fails_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "RETRY", 0)
     roster, refreshed, answers = Roster(), asyncio.Event(), iter([ConnectionError("closed"), [1]])

@@ -18,11 +18,6 @@ from unit.fakecluster import NOW, UID, Stage, ends, manifest, until
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def running(stage: Stage) -> AsyncIterator[None]:
     task = asyncio.create_task(stage.reconciler.run())

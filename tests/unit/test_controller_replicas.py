@@ -11,11 +11,6 @@ pytestmark = pytest.mark.anyio
 UIDS = [f"job-{number}" for number in range(200)]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def suitable() -> None:
     """A store that may be used."""
 

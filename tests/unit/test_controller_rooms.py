@@ -11,11 +11,6 @@ from kronstream.rooms import live_together
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Deaf:
     """A room that swallows so many cancellations, as a client of a store may."""
 

@@ -11,11 +11,6 @@ from kronstream.controller.roster import SLACK, Roster
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def job(uid: str, generation: int = 1) -> Job:
     return Job(uid, "default", uid, generation, 0)
 

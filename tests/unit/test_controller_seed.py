@@ -19,11 +19,6 @@ from unit.test_controller_view import CASES, STATE
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("status", [{}, {"observedGeneration": -1}, {"seq": 0}])
 def test_a_status_that_no_operator_wrote_gives_nothing(status: dict[str, Any]) -> None:
     assert seed_of(status) is None

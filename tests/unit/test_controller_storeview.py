@@ -24,11 +24,6 @@ pytestmark = pytest.mark.anyio
 EPOCH = "e"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Stage:
     """A store with two runs that wait and one that ended, and a view of it."""
 

@@ -15,11 +15,6 @@ from unit.watchmaker import Watchmaker
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_what_is_due_is_dispatched_and_armed_again() -> None:
     clock = Watchmaker()
     (job,) = await clock.adopt(manifest())

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.anyio
 NO_WAIT = {"limit": 2, "backoff": {"initial": "3s", "factor": 1.0, "jitter": 0.0}}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliveries, "AGAIN", 0.001)

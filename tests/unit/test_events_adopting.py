@@ -12,11 +12,6 @@ from unit.fakecluster import NOW, ends
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def step(stage: EventStage) -> None:
     while stage.adopting._questions:
         await stage.adopting._ask()

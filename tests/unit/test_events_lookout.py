@@ -16,11 +16,6 @@ pytestmark = pytest.mark.anyio
 COUNT = 5 * LAGS
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Crowd:
     """Handlers of one stream whose statuses tell that nothing waits."""
 

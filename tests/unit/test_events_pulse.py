@@ -8,11 +8,6 @@ from unit.eventstage import EventStage, uid
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_routers_know_each_other_and_share_the_handlers() -> None:
     stage = EventStage()
     await stage.effects.beat("|router-2")

@@ -22,11 +22,6 @@ pytestmark = pytest.mark.anyio
 OTHER = "stream:other"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("MEND", 0.02), ("LOOK", 0.02), ("AWAY", 0.01), ("BLOCK", 10)):

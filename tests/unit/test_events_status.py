@@ -22,11 +22,6 @@ READ = Source(STREAM, joined=True, lag=Lag(0, None, "7-0"))
 OTHERS = {"type": "Elsewhere", "status": "True", "reason": "Told", "lastTransitionTime": "2026-01-01T00:00:00Z"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def told(sources: list[Source], away: str = "", **fields: Any) -> dict[str, tuple[str, str, str]]:
     found = conditions(handler(**fields), sources, NOW, away)
     return {one["type"]: (one["status"], one["reason"], one["message"]) for one in found}

@@ -24,11 +24,6 @@ API = "https://kronstream.example/api/v1/scheduler/"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver([{"status": 202}])
     await receiver.start()

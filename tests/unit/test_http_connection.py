@@ -15,11 +15,6 @@ from unit.httpreceiver import Receiver, never
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_nobody_listens(http: Bench) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -18,11 +18,6 @@ from unit.httpreceiver import Receiver
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Names(AbstractResolver):
     """Answers each question with the next of some addresses, the last one for ever."""
 

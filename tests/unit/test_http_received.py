@@ -17,11 +17,6 @@ from unit.httpreceiver import Receiver
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("answer", "result"),
     [

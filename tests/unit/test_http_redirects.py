@@ -13,11 +13,6 @@ from unit.httpreceiver import Receiver
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def leads(location: str, status: int = 302) -> dict[str, Any]:
     return {"status": status, "headers": {"Location": location}}
 

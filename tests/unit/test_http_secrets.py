@@ -27,11 +27,6 @@ CANNOT_GET = (
 )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Cluster:
     """Answers with `answer`, once `gate` is set; notes what was asked."""
 

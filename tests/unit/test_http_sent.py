@@ -20,11 +20,6 @@ from unit.httpreceiver import Receiver
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_by_default_the_payload_is_posted_as_json(http: Bench, receiver: Receiver) -> None:
     await http.send({"order": 7, "größe": 1})
 

@@ -23,11 +23,6 @@ pytestmark = pytest.mark.anyio
 CA = {"name": "trust", "key": "ca.crt"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def certificate(address: str = "127.0.0.1") -> tuple[bytes, bytes]:
     """A certificate for an address that is its own authority, and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())

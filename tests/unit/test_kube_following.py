@@ -19,11 +19,6 @@ pytestmark = pytest.mark.anyio
 Object = dict[str, Any]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def job(name: str = "a", uid: str = "u1", version: int = 1, **status: Any) -> Object:
     meta = {"namespace": "ns", "name": name, "uid": uid, "resourceVersion": str(version)}
     return {"metadata": meta, "status": status}

@@ -23,11 +23,6 @@ TEMPLATE = {"spec": {"template": {"spec": {"containers": [{"name": "main", "imag
 MINE = claim("@job", run="uid-s1")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class FakeJobs:
     """Answers creations and reads one after another; raises what is an error."""
 

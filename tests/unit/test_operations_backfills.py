@@ -17,11 +17,6 @@ INSTANTS = (BEGIN, BEGIN + 1_000, END)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def office() -> Office:
     """With one job that runs every second."""
     office = Office()

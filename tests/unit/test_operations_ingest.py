@@ -25,11 +25,6 @@ STREAM = "stream:events"
 LEAST = {"specversion": "1.0", "id": "1", "source": "/s", "type": "a.b"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Door:
     def __init__(self, **limits: int) -> None:
         self.log = MemoryEventLog(FixedClock(NOW))

@@ -18,11 +18,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def office() -> Office:
     """With one job that runs every second and has the payload {"a": 1, "b": {"c": 2}}."""
     office = Office()

@@ -19,11 +19,6 @@ TEN = {"schedule": "*/10 * * * *", "maxBacklog": 10_000}
 AT_1110 = NOW + 200 * SECOND
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def at(clock: Watchmaker, instant: int, job: Job) -> None:
     """The operator's first look after the clock says so: as often as it wants attention by then."""
     clock.stage.time.now = instant

@@ -21,11 +21,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def office() -> Office:
     office = Office()
     await office.adopt(manifest(payload={"a": 1, "b": 2}))

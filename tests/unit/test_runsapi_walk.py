@@ -20,11 +20,6 @@ NOW = 1_800_000_000_000
 EVERYTHING = Scope(None, Selection())
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def stored(jobs: dict[tuple[str, str], tuple[int, int, int]]) -> MemoryListing:
     """A store with jobs, each with so many runs that are not over, succeeded and failed."""
     store = MemoryStore(FixedClock(NOW), "e")

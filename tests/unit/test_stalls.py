@@ -29,11 +29,6 @@ from unit.watchmaker import Watchmaker
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def sick(pace: Pace) -> bool:
     """Whether it stands still for longer than a moment; the bounds of the real ones are minutes."""
     pace._longest = 0.2

@@ -24,11 +24,6 @@ GOOD = {
 }
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def server(answer: dict[str, Any] | Exception, behind: int = 0) -> Redis:
     """A client of a server that answers INFO so, and whose clock is some seconds behind."""
 

@@ -22,11 +22,6 @@ from unit.fakequeue import FakeQueue, card, claim
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Work:
     """Handlers that a test holds and lets go: `gate` and `stuck` wait for `open`, and `began` counts."""
 

@@ -29,11 +29,6 @@ from unit.fakequeue import claim
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     return load([HOSTILE])

@@ -20,11 +20,6 @@ from unit.fakequeue import claim
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def wait(payload: float) -> None:
     await asyncio.sleep(payload)
 

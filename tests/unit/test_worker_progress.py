@@ -29,11 +29,6 @@ pytestmark = pytest.mark.anyio
 NOMINAL = 1_700_000_000_000
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     return load([HOSTILE])

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     bench = Bench(load([FALLING]), FALLING)
     yield bench

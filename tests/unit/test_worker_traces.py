@@ -27,11 +27,6 @@ pytestmark = pytest.mark.anyio
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def work(payload: Any) -> None:
     with current.get_tracer("of the handler").start_as_current_span("inner"):
         await asyncio.sleep(payload or 0)
