@@ -109,6 +109,14 @@ def test_an_event_of_a_platform_is_for_its_handlers_and_the_global_ones() -> Non
     assert [each.uid for each in index.find(event())] == ["global"]
 
 
+def test_an_event_of_a_platform_without_handlers_is_for_the_global_ones() -> None:
+    index: Index[Target] = Index()
+    index.add(target("global"))
+    index.add(target("mine", "order.*", platform="p-1"))
+
+    assert [each.uid for each in index.find(event(platformid="p-2"))] == ["global"]
+
+
 def test_an_event_of_a_namespace_is_for_its_handlers_alone() -> None:
     index: Index[Target] = Index()
     index.add(target("a"))
