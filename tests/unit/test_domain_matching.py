@@ -86,6 +86,27 @@ def test_nothing_is_left_of_what_was_taken_out(many: list[Target]) -> None:
     assert vars(index) == vars(Index())
 
 
+def test_who_is_taken_out_leaves_the_others() -> None:
+    index: Index[Target] = Index()
+    for each in (
+        target("a"),
+        target("b"),
+        target("c", platform="p-1"),
+        target("d", "order.*"),
+        target("e", "*.paid"),
+        target("f", "*.paid.*"),
+        target("g", "*.late"),
+    ):
+        index.add(each)
+
+    assert index.find(event("order")) == []
+    for gone, left in (("a", "bcde"), ("b", "cde"), ("d", "ce"), ("c", "e"), ("f", "e"), ("e", ""), ("g", "")):
+        assert index.remove(gone) is not None
+        assert sorted(each.uid for each in index.find(event(platformid="p-1"))) == list(left)
+
+    assert vars(index) == vars(Index())
+
+
 def test_a_higher_priority_comes_first_then_the_name() -> None:
     index: Index[Target] = Index()
     for each in (
