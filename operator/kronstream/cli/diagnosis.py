@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kronstream.cli.instants import span
+from kronstream.domain.naming import some
 
 Level = Literal["ok", "warning", "wrong"]
 NAMED = 5
@@ -36,8 +37,7 @@ def of_crd(shipped: Mapping[str, Any], found: Mapping[str, Any] | None) -> Findi
         return Finding("CRDs", "wrong", f"{name} is there, but not served", f"see `kubectl describe crd {name}`")
     missing = sorted(set(_fields(shipped)) - set(_fields(found)))
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        return Finding("CRDs", "wrong", f"{name} is of another version: it lacks {missing[0]}{more}", do)
+        return Finding("CRDs", "wrong", f"{name} is of another version: it lacks {some(missing, 1)}", do)
     return Finding("CRDs", "ok", f"{name} is in force")
 
 
