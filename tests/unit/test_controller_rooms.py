@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from kronstream import rooms
-from kronstream.rooms import live_together
+from kronstream.rooms import live_together, work_together
 
 pytestmark = pytest.mark.anyio
 
@@ -18,6 +19,13 @@ class Deaf:
         self.times = times
         self.entered = asyncio.Event()
         self.ended = False
+
+    async def swallow(self) -> None:
+        """A call that is answered in the moment of the cancellation."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
 
     async def run(self) -> None:
         self.entered.set()
@@ -67,6 +75,68 @@ async def test_a_cancellation_ends_all(quick: None) -> None:
     living.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(living, 5)
+    assert deaf.ended
+
+
+async def test_rooms_of_rooms_end_too(quick: None) -> None:
+    deaf, inner = Deaf(2), Deaf(2)
+    house = [partial(live_together, [inner.run, inner.run]), deaf.run]
+    living = asyncio.create_task(live_together(house))
+    await inner.entered.wait()
+    living.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(living, 5)
+    assert deaf.ended
+    assert inner.ended
+
+
+async def test_the_error_of_a_room_in_a_room_is_raised_as_it_is(quick: None) -> None:
+    deaf = Deaf(2)
+    house = [partial(live_together, [deaf.run, after(deaf.entered, ValueError("broken"))]), Deaf(2).run]
+    with pytest.raises(ValueError, match="broken"):
+        await asyncio.wait_for(live_together(house), 5)
+    assert deaf.ended
+
+
+async def test_a_cancellation_that_was_swallowed_before_is_heard() -> None:
+    begun = []
+
+    async def room() -> None:
+        begun.append(1)
+
+    async def process() -> None:
+        await Deaf(1).swallow()
+        await live_together([room])
+
+    living = asyncio.create_task(process())
+    await asyncio.sleep(0)
+    living.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(living, 5)
+    assert not begun
+
+
+async def test_those_that_work_together_end_each_for_itself() -> None:
+    done = asyncio.Event()
+    first = Deaf(0)
+
+    async def last() -> None:
+        await first.entered.wait()
+        await asyncio.sleep(0)
+        done.set()
+
+    async def brief() -> None:
+        first.entered.set()
+
+    await asyncio.wait_for(work_together([brief, last]), 5)
+    assert done.is_set()
+    await work_together([])
+
+
+async def test_one_that_fails_ends_those_that_work_with_it(quick: None) -> None:
+    deaf = Deaf(2)
+    with pytest.raises(ValueError, match="broken"):
+        await asyncio.wait_for(work_together([deaf.run, after(deaf.entered, ValueError("broken"))]), 5)
     assert deaf.ended
 
 

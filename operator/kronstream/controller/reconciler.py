@@ -21,6 +21,7 @@ from kronstream.domain.run import Skip
 from kronstream.domain.when import When
 from kronstream.ports import Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
 from kronstream.resources.meta import ending
+from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -132,9 +133,12 @@ class Reconciler:
 
     async def run(self) -> None:
         """Adopt, forget and ask the API server until cancelled; one that is away holds no adoption up."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._repeat(self._step, self._work, (self._pending, self._forget)))
-            loops.create_task(self._repeat(self._ask, self._question, (self._questions,)))
+        await live_together(
+            (
+                partial(self._repeat, self._step, self._work, (self._pending, self._forget)),
+                partial(self._repeat, self._ask, self._question, (self._questions,)),
+            )
+        )
 
     async def _repeat(
         self, step: Callable[[], Awaitable[None]], bell: asyncio.Event, waiting: tuple[Sized, ...]

@@ -27,6 +27,7 @@ from kronstream.operations.runs import SKIPPED
 from kronstream.operations.targets import Targets
 from kronstream.ports import EffectKind, Effects, Ending, Epoch, Ledger, Request, Requests, Settled, Waiting, Word
 from kronstream.resources.cloudevent import Unreadable
+from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,7 @@ class Acting:
     async def run(self) -> None:
         """Act until cancelled."""
         await self._known.wait()
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._act_on())
-            loops.create_task(self._tend())
+        await live_together((self._act_on, self._tend))
 
     async def _act_on(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -16,6 +17,7 @@ from kronstream.events.generation import read, seeded
 from kronstream.events.table import Handler, Table
 from kronstream.ports import HANDLER, Adopted, Adoption, Conflict, Expect, Gone, Ledger, Stale
 from kronstream.resources.meta import ending
+from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -120,9 +122,12 @@ class Adopting:
 
     async def run(self) -> None:
         """Adopt, forget and ask the API server until cancelled; one that is away holds no adoption up."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._repeat(self._step, lambda: bool(self._pending or self._forget)))
-            loops.create_task(self._repeat(self._ask, lambda: bool(self._questions)))
+        await live_together(
+            (
+                partial(self._repeat, self._step, lambda: bool(self._pending or self._forget)),
+                partial(self._repeat, self._ask, lambda: bool(self._questions)),
+            )
+        )
 
     async def _repeat(self, step: Callable[[], Awaitable[None]], wanted: Callable[[], bool]) -> None:
         trouble = Trouble(log, "adopting event handlers failed, tried again")

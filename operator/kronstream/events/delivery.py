@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from kronstream.health import Pace
 from kronstream.operations.routing import Heard, Passed, Wish, effect, wishes
 from kronstream.operations.targets import Targets
 from kronstream.ports import Effects, Entry, Epoch, EventLetter, EventLetters, EventLog, Fate, FateWord, Tally
+from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -98,9 +100,7 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled."""
         prepared: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._prepare_on(prepared))
-            loops.create_task(self._carry_on(prepared))
+        await live_together((partial(self._prepare_on, prepared), partial(self._carry_on, prepared)))
 
     async def _prepare_on(self, prepared: asyncio.Queue[Batch]) -> None:
         while True:

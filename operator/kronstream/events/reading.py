@@ -15,6 +15,7 @@ from kronstream.events.pulse import Pulse
 from kronstream.events.sources import Source, Sources, order
 from kronstream.events.table import Table
 from kronstream.ports import EventLog, GroupLost, StreamFault
+from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -72,10 +73,7 @@ class Reading:
     async def run(self) -> None:
         """Read and mend until cancelled."""
         await self._known.wait()
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._read_on())
-            loops.create_task(self._keep())
-            loops.create_task(self._look())
+        await live_together((self._read_on, self._keep, self._look))
 
     async def leave(self) -> None:
         """Read no more; what is pending stays so, for the others. Raises what redis-py raises."""

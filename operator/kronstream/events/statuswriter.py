@@ -22,6 +22,7 @@ from kronstream.events.sources import Sources
 from kronstream.events.table import Handler, Table
 from kronstream.events.view import deaf_status, differs, mentioned, status_of
 from kronstream.ports import Effects, HandlerState, Ledger
+from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -94,9 +95,7 @@ class StatusWriter:
 
     async def run(self) -> None:
         """Write until cancelled."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._write_on())
-            loops.create_task(self._look_on())
+        await live_together((self._write_on, self._look_on))
 
     async def _write_on(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kronstream.logs import masked
 from kronstream.ports import Claim, Externals, Outcome, RunQueue, WorkerCard
+from kronstream.rooms import work_together
 from kronstream.worker.backoff import Backoff
 from kronstream.worker.children import Children
 from kronstream.worker.confinement import refusal
@@ -93,9 +94,7 @@ class Consumer:
         """Take and execute until drained; `drain` ends it, and so does a cancellation."""
         self._sending = asyncio.create_task(self._finisher.run())
         try:
-            async with asyncio.TaskGroup() as taking:
-                for pool in self._pools:
-                    taking.create_task(pool.run())
+            await work_together([pool.run for pool in self._pools])
         except asyncio.CancelledError:
             self._sending.cancel()
             raise

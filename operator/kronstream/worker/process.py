@@ -110,7 +110,7 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     # beside the group, which would wait for them
     works = (listener.listen(), listener.take_back(), _count_on(consumer, writer))
     listening = {asyncio.create_task(work) for work in works}
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks:  # noqa: TID251 - it ends by draining, and the supervisor kills what does not
         tasks.create_task(consumer.run())
         obeying = tasks.create_task(_obey(reader, consumer, tasks))
         await consumer.drained.wait()
@@ -156,7 +156,7 @@ async def _start(children: Children, registry: Registry) -> None:
             log.warning("%s", error)  # told again by every run that needs one
 
 
-async def _obey(reader: asyncio.StreamReader, consumer: Consumer, tasks: asyncio.TaskGroup) -> None:
+async def _obey(reader: asyncio.StreamReader, consumer: Consumer, tasks: asyncio.TaskGroup) -> None:  # noqa: TID251
     """Follow the supervisor."""
     while (message := await wire.read(reader)) is not None:
         if "go" in message:
