@@ -55,6 +55,12 @@ def test_the_chart_and_what_is_made_of_it_are_compared() -> None:
     assert "make verify" in commands
 
 
+def test_the_chart_is_rendered_with_the_oldest_helm_of_the_page_too() -> None:
+    (oldest,) = re.findall(r"Helm (3\.\d+) or newer", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
+    job = parsed(ROOT / ".github" / "workflows" / "chart.yaml")["jobs"]["chart"]
+    assert job["strategy"]["matrix"]["helm"] == ["runner", f"v{oldest}.0"]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_is_well_formed_and_may_only_read(file: Path) -> None:
     workflow = parsed(file)
