@@ -67,11 +67,11 @@ async def apply_handlers(api: ClusterApi, count: int) -> None:
     await each(bodies, 32, post)
 
 
-async def poll(condition: Callable[[], Any], within: float = 300.0) -> None:
+async def poll(condition: Callable[[], Any], within: float = 300.0, pause: float = 0.02) -> None:
     """Ask until it holds."""
     async with asyncio.timeout(within):
         while not await condition():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
 
 
 async def add(redis: Redis, first: int, count: int) -> None:
@@ -100,6 +100,12 @@ async def listening(redis: Redis, handlers: int) -> None:
     await poll(adopted)
 
 
+async def told_to_listen(api: ClusterApi, handlers: int) -> bool:
+    """Whether each status says so: what a start writes is over."""
+    told = [condition for item in await api.pages(PATH) for condition in item.get("status", {}).get("conditions", ())]
+    return sum(one["type"] == "Listening" and one["status"] == "True" for one in told) >= handlers
+
+
 async def target_uid(redis: Redis) -> str:
     """The job that the events run."""
     return str(next(uid for uid in await redis.zrange(Keys().jobs, 0, -1) if not str(uid).startswith("eh.")))
@@ -114,6 +120,7 @@ async def routed(count: int, report: Report) -> None:
         parts = [*operators(plane, 1), *routers(plane, 1)]
         async with running(parts) as (_, router):
             await listening(redis, count)
+            await poll(lambda: told_to_listen(api, count), pause=2.0)
             active = Keys().active(await target_uid(redis))
             await add(redis, 0, WARM)
             await poll(lambda: _at_least(redis, active, WARM))

@@ -11,7 +11,7 @@ from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.events import statuswriter as writers
 from kronstream.events.sources import Source
 from kronstream.events.statuswriter import StatusWriter
-from kronstream.events.view import conditions, differs, lag_differs, status_of
+from kronstream.events.view import conditions, expected, lag_differs, status_of
 from kronstream.ports import HandlerError, HandlerState, Lag
 from kronstream.resources.eventhandler import parse_handler_status
 from unit.eventstage import KEY, STREAM, UID, EventStage, event, handler, manifest, uid
@@ -104,12 +104,16 @@ def test_the_whole_status_is_one_that_the_resource_has() -> None:
 def test_a_status_that_tells_it_already_is_not_written() -> None:
     found = handler(status={"conditions": conditions(handler(), [READ], NOW), "lag": 0})
 
-    assert not differs(found, [READ], "")
-    assert differs(found, [Source(STREAM, fault="odd")], "")
-    assert differs(found, [READ], "away")
+    assert found.said == expected(found, [READ])
+    assert found.said != expected(found, [Source(STREAM, fault="odd")])
+    assert found.said != expected(found, [READ], "away")
     assert not lag_differs(found, READ)
     assert lag_differs(found, Source(STREAM, lag=Lag(5, NOW, "1-0")))
     assert not lag_differs(found, Source(STREAM, lag=Lag(None, NOW, "1-0")))
+    found.note({"conditions": conditions(found, [READ], NOW, "away")})
+    assert found.said == expected(found, [READ], "away"), "what a new status tells counts"
+    found.note({})
+    assert found.said != expected(found, [READ]), "one that was never told anything"
 
 
 class Writing:

@@ -6,18 +6,22 @@ import asyncio
 from collections.abc import Callable
 
 from kronstream.events.sources import Source, Sources
-from kronstream.events.table import Handler, Table
-from kronstream.events.view import differs, lag_differs
+from kronstream.events.table import Handler, Said, Table
+from kronstream.events.view import expected, lag_differs
 
-LAGS = 100
+LAGS, WORDS = 100, 20
 STRIDE = 500  # handlers compared before others have their turn: some milliseconds
+# one of the handlers, and what they must tell, by stream, whether outcomes are heard, and whether they are enabled
+Alike = dict[tuple[str, bool, bool], tuple[Handler, Said]]
 
 
 class Lookout:
     """Compares the statuses of this router's share of handlers with what is known of their streams.
 
-    A stream's lag stands in the status of each handler that names it. Ten thousand statuses must not be written because
-    one stream is busy: of those that tell it far from what it is, at most `LAGS` are named at a look, the others later.
+    A stream's lag stands in the status of each handler that names it, and whether it ever had an event. Ten thousand
+    statuses must not be written because one stream is busy (a write costs an API server some milliseconds): of those
+    that tell its lag far from what it is, at most `LAGS` are named at a look, of those that tell the right condition
+    for another reason at most `WORDS`, the others later.
     """
 
     def __init__(self, table: Table, sources: Sources, owns: Callable[[str], bool]) -> None:
@@ -25,6 +29,7 @@ class Lookout:
         self._sources = sources
         self._owns = owns
         self._begin = 0
+        self._found_none: tuple[int, Alike] | None = None  # the table's revision, and how handlers were judged then
 
     def listened(self, handler: Handler) -> list[Source]:
         """The streams that a handler listens to, its own first; none where its spec cannot be used."""
@@ -36,29 +41,67 @@ class Lookout:
 
     async def differing(self, *, lags: bool) -> list[str]:
         """UIDs of handlers whose conditions, or with ``lags`` whose lag or last id, are told wrongly."""
-        handlers = list(self._table)
+        if not lags and self._as_before():
+            return []
+        revision, handlers = self._table.revision, list(self._table)
         begin = self._begin if self._begin < len(handlers) else 0
         heralds: set[str] = set()
+        alike: Alike = {}
         found: list[str] = []
-        late = 0
+        late = words = 0
         for place, handler in enumerate(handlers[begin:] + handlers[:begin]):
             if place % STRIDE == STRIDE - 1:
                 await asyncio.sleep(0)
-            if not self._owns(handler.uid):
+            said, wanted = handler.said, self._wanted(handler, alike)
+            if (said == wanted and not lags) or not self._owns(handler.uid):
                 continue
-            sources = self.listened(handler)
-            if differs(handler, sources, ""):
+            if said != wanted and _urgent(said, wanted):
                 found.append(handler.uid)
-            elif lags and sources:
+                continue
+            herald = lags and self._heralds(handler, heralds)
+            worded = not herald and said != wanted and words < WORDS
+            lagging = not herald and not worded and lags and late < LAGS and self._lag_differs(handler)
+            if herald or worded or lagging:
                 # of each stream one handler keeps the place true where a lost group begins
-                herald = self._heralds(handler, sources[0], heralds)
-                if herald or (late < LAGS and lag_differs(handler, sources[0])):
-                    found.append(handler.uid)
-                    late += not herald
-                    self._begin = (begin + place + 1) % len(handlers)
+                found.append(handler.uid)
+                late += lagging
+                words += worded
+                self._begin = (begin + place + 1) % len(handlers)
+        self._found_none = (revision, alike) if not found else None
         return found
 
-    def _heralds(self, handler: Handler, own: Source, heralds: set[str]) -> bool:
-        first = own.stream not in heralds
-        heralds.add(own.stream)
-        return first and own.settled not in {"", handler.status.get("lastId")}
+    def _as_before(self) -> bool:
+        """Whether nothing that is compared has changed since a look found nothing: ten thousand are not compared anew.
+
+        Shares may have: what another router leaves behind is seen when lags are looked at, too.
+        """
+        if self._found_none is None or self._found_none[0] != self._table.revision:
+            return False
+        return all(expected(one, self.listened(one)) == wanted for one, wanted in self._found_none[1].values())
+
+    def _wanted(self, handler: Handler, alike: Alike) -> Said:
+        """What its conditions must tell; handlers that hear the same streams are judged once."""
+        listener = handler.listener
+        if listener is None:
+            return expected(handler, ())
+        key = (listener.stream, listener.hears_outcomes, handler.enabled)
+        if key not in alike:
+            alike[key] = handler, expected(handler, self.listened(handler))
+        return alike[key][1]
+
+    def _lag_differs(self, handler: Handler) -> bool:
+        sources = self.listened(handler)
+        return bool(sources) and lag_differs(handler, sources[0])
+
+    def _heralds(self, handler: Handler, heralds: set[str]) -> bool:
+        stream = handler.stream
+        if stream is None or stream in heralds:
+            return False
+        heralds.add(stream)
+        source = self._sources.get(stream)
+        return source is not None and source.settled not in {"", handler.status.get("lastId")}
+
+
+def _urgent(said: Said, wanted: Said) -> bool:
+    """Whether a condition is told to be True, False or Unknown and is not; a reason alone is not urgent."""
+    return any(told != value for (told, _), (value, _) in zip(said, wanted, strict=True))

@@ -20,7 +20,7 @@ from kronstream.events.measures import Measures
 from kronstream.events.pulse import Pulse
 from kronstream.events.sources import Sources
 from kronstream.events.table import Handler, Table
-from kronstream.events.view import deaf_status, differs, mentioned, status_of
+from kronstream.events.view import deaf_status, expected, mentioned, status_of
 from kronstream.ports import Effects, HandlerState, Ledger
 from kronstream.rooms import live_together
 from kronstream.trouble import Trouble
@@ -197,7 +197,7 @@ class StatusWriter:
             return False
         self._measures.status_writes.labels("ok").inc()
         self._trouble.over()
-        handler.note(status)
+        self._table.note(handler, status)
         return True
 
     def _pause(self, why: str) -> None:
@@ -245,7 +245,9 @@ class StatusWriter:
         deaf = [
             handler
             for handler in self._table
-            if handler.uid not in self._deaf and self._pulse.owns(handler.uid) and differs(handler, (), away)
+            if handler.uid not in self._deaf
+            and self._pulse.owns(handler.uid)
+            and handler.said != expected(handler, (), away)
         ]
         for handler in deaf[: self._budget.take(min(len(deaf), BATCH), time.monotonic())]:
             if time.monotonic() < self._quiet_until:

@@ -13,6 +13,8 @@ from kronstream.operations.listener import Listener
 from kronstream.ports import Adoption
 
 Conditions = tuple[Mapping[str, Any], ...]
+Said = tuple[tuple[str, str], ...]
+KINDS = ("Ready", "Stalled", "Listening")
 
 
 @dataclass(slots=True)
@@ -37,6 +39,9 @@ class Handler:
     observed: int = -1
     written: int = 0
     written_at: float = 0.0
+    # of the status that was looked at last: ten thousand are compared every second
+    _looked_at: Mapping[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
+    _said: Said = field(default=(), init=False, repr=False, compare=False)
 
     @property
     def kube_uid(self) -> str:
@@ -53,15 +58,22 @@ class Handler:
         """As the status tells them."""
         return tuple(self.status.get("conditions") or ())
 
-    def told(self, kind: str) -> tuple[str, str]:
-        """Status and reason of a condition, as the status tells it; empty where it does not."""
-        found = next((one for one in self.conditions if one.get("type") == kind), {})
-        return str(found.get("status", "")), str(found.get("reason", ""))
+    @property
+    def said(self) -> Said:
+        """Status and reason of each of our conditions in `KINDS`, as the status tells them; empty where it does not."""
+        if self._looked_at is not self.status:
+            self._looked_at, self._said = self.status, tuple(_said(self.conditions, kind) for kind in KINDS)
+        return self._said
 
     def note(self, status: Mapping[str, Any]) -> None:
         """Take in what the status tells, whichever router wrote it."""
         self.status = status
         self.observed = status.get("observedGeneration", -1)
+
+
+def _said(conditions: Conditions, kind: str) -> tuple[str, str]:
+    found = next((one for one in conditions if one.get("type") == kind), {})
+    return str(found.get("status", "")), str(found.get("reason", ""))
 
 
 def _nothing() -> None:
@@ -82,6 +94,7 @@ class Table:
         self._heard: dict[str, Index[Listener]] = {outcomes: Index()}
         self._streams: dict[str, int] = {}
         self.changed: Callable[[], None] = _nothing
+        self.revision = 0  # of all handlers and of what their statuses tell
 
     def __len__(self) -> int:
         return len(self._handlers)
@@ -102,6 +115,7 @@ class Table:
             self._retire(before)
             handler.written, handler.written_at = before.written, before.written_at
         self._handlers[handler.uid] = handler
+        self.revision += 1
         listener = handler.listener
         if listener is not None:
             self._streams[listener.stream] = self._streams.get(listener.stream, 0) + 1
@@ -115,9 +129,15 @@ class Table:
         """Remove a handler: it sees nothing any more."""
         found = self._handlers.pop(uid, None)
         if found is not None:
+            self.revision += 1
             self._retire(found)
             self.changed()
         return found
+
+    def note(self, handler: Handler, status: Mapping[str, Any]) -> None:
+        """Take in what the status of a handler tells, whichever router wrote it."""
+        handler.note(status)
+        self.revision += 1
 
     def listeners(self, stream: str, event: Event) -> list[Listener]:
         """Those whose event it is, in the order in which they act."""

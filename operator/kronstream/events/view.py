@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kronstream.events.sources import Source
-from kronstream.events.table import Handler
+from kronstream.events.table import Handler, Said
 from kronstream.ports import HandlerState
 from kronstream.resources.condition import Told
 from kronstream.resources.condition import conditions as merged
@@ -102,9 +102,9 @@ def _listening(sources: Sequence[Source], away: str) -> Told:
     return "Listening", "True", "Reading", f"{own.stream} is read"
 
 
-def differs(handler: Handler, sources: Sequence[Source], away: str) -> bool:
-    """Whether the status tells its conditions otherwise than they are."""
-    return any(handler.told(kind) != (value, reason) for kind, value, reason, _ in judged(handler, sources, away))
+def expected(handler: Handler, sources: Sequence[Source], away: str = "") -> Said:
+    """What `Handler.said` is while the status tells the conditions as they are; messages are not compared."""
+    return tuple((value, reason) for _, value, reason, _ in judged(handler, sources, away))
 
 
 def lag_differs(handler: Handler, source: Source) -> bool:
