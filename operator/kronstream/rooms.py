@@ -39,22 +39,23 @@ async def _until(rooms: Sequence[Room], when: str) -> "Collection[asyncio.Future
     try:
         ended, _ = await asyncio.wait(tasks, return_when=when)
     finally:
-        await _end(tasks)
+        await end(tasks, PATIENCE)
     return ended
 
 
-async def _end(tasks: Collection["asyncio.Future[None]"]) -> None:
-    """Cancel until everyone heard it, for five seconds at most; a cancellation meanwhile waits for that, too."""
+async def end(tasks: Collection["asyncio.Future[None]"], within: float) -> None:
+    """Cancel until everyone heard it, for so many seconds at most; a cancellation meanwhile waits for that, too."""
     loop, cancelled = asyncio.get_running_loop(), False
-    until = loop.time() + PATIENCE
+    until = loop.time() + within
     while left := {task for task in tasks if not task.done()}:
-        if loop.time() >= until:
+        patience = until - loop.time()
+        if patience <= 0:
             log.error("%d room(s) do not end: %s", len(left), ", ".join(map(repr, left))[:1000])
             break
         for task in left:
             task.cancel()
         try:
-            await asyncio.wait(left, timeout=AGAIN)
+            await asyncio.wait(left, timeout=min(AGAIN, patience))
         except asyncio.CancelledError:
             cancelled = True
     if cancelled:

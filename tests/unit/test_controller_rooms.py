@@ -8,6 +8,7 @@ import pytest
 
 from kronstream import rooms
 from kronstream.rooms import live_together, work_together
+from unit.answered import Answered
 
 pytestmark = pytest.mark.anyio
 
@@ -19,13 +20,6 @@ class Deaf:
         self.times = times
         self.entered = asyncio.Event()
         self.ended = False
-
-    async def swallow(self) -> None:
-        """A call that is answered in the moment of the cancellation."""
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            return
 
     async def run(self) -> None:
         self.entered.set()
@@ -105,7 +99,7 @@ async def test_a_cancellation_that_was_swallowed_before_is_heard() -> None:
         begun.append(1)
 
     async def process() -> None:
-        await Deaf(1).swallow()
+        await Answered(None)()
         await live_together([room])
 
     living = asyncio.create_task(process())

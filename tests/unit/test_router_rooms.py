@@ -1,33 +1,15 @@
 """A router ends although calls of its rooms swallow the cancellation, as a Redis client that is answered then does."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from kronstream import rooms
 from kronstream.rooms import live_together
+from unit.answered import Answered
 from unit.eventstage import STREAM, EventStage
 
 pytestmark = pytest.mark.anyio
-
-
-class Answered:
-    """A call that waits, and that is answered in the moment of its cancellation."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-        self.asked = asyncio.Event()
-
-    async def __call__(self, *args: Any, **options: Any) -> Any:
-        first = not self.asked.is_set()
-        self.asked.set()
-        if not first:
-            return self.answer
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            return self.answer
 
 
 async def test_a_router_ends(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from kronstream.worker.process import end
+from kronstream.rooms import end
 
 
 def test_a_task_that_swallows_its_cancellation_is_left() -> None:

@@ -22,6 +22,7 @@ import uvloop
 
 from kronstream import logs
 from kronstream.ports import WorkerCard
+from kronstream.rooms import end
 from kronstream.settings import RedisSettings, TypeSettings
 from kronstream.worker import output, traces, wire
 from kronstream.worker.children import Children, Crashed
@@ -115,7 +116,7 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
         obeying = tasks.create_task(_obey(reader, consumer, tasks))
         await consumer.drained.wait()
         obeying.cancel()
-    await end(listening)
+    await end(listening, LAST_WORD)
     writer.write(wire.frame({"tally": consumer.tally.dump()}))
     starting.cancel()
     await children.close()
@@ -124,14 +125,6 @@ async def _serve(sock: socket.socket, hello: dict[str, Any], slate: Slate, regis
     for closing in (*(kind.close() for kind in kinds), services.cluster.close(), store.close()):
         with contextlib.suppress(Exception):
             await closing
-
-
-async def end(tasks: set[asyncio.Task[None]], within: float = LAST_WORD) -> None:
-    """Cancel tasks and wait for them, but not for long: a read of the Redis client that is answered in the same moment
-    may swallow the cancellation, and its task would go on until the worker is killed."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=within)
 
 
 def _tick(loop: asyncio.AbstractEventLoop, slate: Slate) -> None:
