@@ -72,7 +72,7 @@ class Adopting:
         newest = waiting[0] if waiting else known
         generation = meta.get("generation", 1)
         if newest is not None and newest.generation == generation:
-            self._table.note(newest, obj.get("status") or {})
+            newest.note(obj.get("status") or {})
         elif newest is None or newest.generation < generation:
             self.take(obj)
 

@@ -11,8 +11,8 @@ from kronstream.events.view import expected, lag_differs
 
 LAGS, WORDS = 100, 20
 STRIDE = 500  # handlers compared before others have their turn: some milliseconds
-# one of the handlers, and what they must tell, by stream, whether outcomes are heard, and whether they are enabled
-Alike = dict[tuple[str, bool, bool], tuple[Handler, Said]]
+# what handlers must tell, by stream, whether outcomes are heard, and whether they are enabled
+Alike = dict[tuple[str, bool, bool], Said]
 
 
 class Lookout:
@@ -29,7 +29,6 @@ class Lookout:
         self._sources = sources
         self._owns = owns
         self._begin = 0
-        self._found_none: tuple[int, Alike] | None = None  # the table's revision, and how handlers were judged then
 
     def listened(self, handler: Handler) -> list[Source]:
         """The streams that a handler listens to, its own first; none where its spec cannot be used."""
@@ -41,9 +40,7 @@ class Lookout:
 
     async def differing(self, *, lags: bool) -> list[str]:
         """UIDs of handlers whose conditions, or with ``lags`` whose lag or last id, are told wrongly."""
-        if not lags and self._as_before():
-            return []
-        revision, handlers = self._table.revision, list(self._table)
+        handlers = list(self._table)
         begin = self._begin if self._begin < len(handlers) else 0
         heralds: set[str] = set()
         alike: Alike = {}
@@ -53,31 +50,22 @@ class Lookout:
             if place % STRIDE == STRIDE - 1:
                 await asyncio.sleep(0)
             said, wanted = handler.said, self._wanted(handler, alike)
-            if (said == wanted and not lags) or not self._owns(handler.uid):
+            urgent = said != wanted and _urgent(said, wanted)
+            worded = said != wanted and not urgent and words < WORDS
+            if not (urgent or worded or lags) or not self._owns(handler.uid):
                 continue
-            if said != wanted and _urgent(said, wanted):
+            if urgent:
                 found.append(handler.uid)
                 continue
             herald = lags and self._heralds(handler, heralds)
-            worded = not herald and said != wanted and words < WORDS
-            lagging = not herald and not worded and lags and late < LAGS and self._lag_differs(handler)
+            lagging = lags and late < LAGS and self._lag_differs(handler)
             if herald or worded or lagging:
                 # of each stream one handler keeps the place true where a lost group begins
                 found.append(handler.uid)
-                late += lagging
-                words += worded
+                words += worded and not herald
+                late += lagging and not (herald or worded)
                 self._begin = (begin + place + 1) % len(handlers)
-        self._found_none = (revision, alike) if not found else None
         return found
-
-    def _as_before(self) -> bool:
-        """Whether nothing that is compared has changed since a look found nothing: ten thousand are not compared anew.
-
-        Shares may have: what another router leaves behind is seen when lags are looked at, too.
-        """
-        if self._found_none is None or self._found_none[0] != self._table.revision:
-            return False
-        return all(expected(one, self.listened(one)) == wanted for one, wanted in self._found_none[1].values())
 
     def _wanted(self, handler: Handler, alike: Alike) -> Said:
         """What its conditions must tell; handlers that hear the same streams are judged once."""
@@ -86,8 +74,8 @@ class Lookout:
             return expected(handler, ())
         key = (listener.stream, listener.hears_outcomes, handler.enabled)
         if key not in alike:
-            alike[key] = handler, expected(handler, self.listened(handler))
-        return alike[key][1]
+            alike[key] = expected(handler, self.listened(handler))
+        return alike[key]
 
     def _lag_differs(self, handler: Handler) -> bool:
         sources = self.listened(handler)

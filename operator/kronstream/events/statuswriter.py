@@ -197,7 +197,7 @@ class StatusWriter:
             return False
         self._measures.status_writes.labels("ok").inc()
         self._trouble.over()
-        self._table.note(handler, status)
+        handler.note(status)
         return True
 
     def _pause(self, why: str) -> None:

@@ -94,7 +94,6 @@ class Table:
         self._heard: dict[str, Index[Listener]] = {outcomes: Index()}
         self._streams: dict[str, int] = {}
         self.changed: Callable[[], None] = _nothing
-        self.revision = 0  # of all handlers and of what their statuses tell
 
     def __len__(self) -> int:
         return len(self._handlers)
@@ -115,7 +114,6 @@ class Table:
             self._retire(before)
             handler.written, handler.written_at = before.written, before.written_at
         self._handlers[handler.uid] = handler
-        self.revision += 1
         listener = handler.listener
         if listener is not None:
             self._streams[listener.stream] = self._streams.get(listener.stream, 0) + 1
@@ -129,15 +127,9 @@ class Table:
         """Remove a handler: it sees nothing any more."""
         found = self._handlers.pop(uid, None)
         if found is not None:
-            self.revision += 1
             self._retire(found)
             self.changed()
         return found
-
-    def note(self, handler: Handler, status: Mapping[str, Any]) -> None:
-        """Take in what the status of a handler tells, whichever router wrote it."""
-        handler.note(status)
-        self.revision += 1
 
     def listeners(self, stream: str, event: Event) -> list[Listener]:
         """Those whose event it is, in the order in which they act."""
