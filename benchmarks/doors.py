@@ -129,7 +129,7 @@ async def furnished(report: Report) -> AsyncIterator[Doors]:
                 good, bad = await templates(plane, kube, redis)
                 await create(kube, "default", jobs())
                 await kube.send("POST", HANDLERS, handler("listens", TYPE), want=False)
-                await listening(redis, 1)
+                await listening(redis, kube, 1)
                 while await redis.zcard(Keys().by_name) < COUNT + 2 or await redis.zcard(Keys().dirty):
                     await asyncio.sleep(0.1)
                 listed = (await kube.send("GET", f"{JOBS.format('default')}?limit={OWNERS + 10}"))["items"]

@@ -88,7 +88,7 @@ def cpu(component: Component) -> float:
     return float(times.user + times.system)
 
 
-async def listening(redis: Redis, handlers: int) -> None:
+async def listening(redis: Redis, api: ClusterApi, handlers: int) -> None:
     """Until every handler is adopted, every status is written and the stream has its group."""
 
     async def adopted() -> bool:
@@ -97,13 +97,12 @@ async def listening(redis: Redis, handlers: int) -> None:
         told = not await redis.zcard(Keys().dirty)
         return sum(str(uid).startswith("eh.") for uid in uids) >= handlers and bool(groups) and told
 
+    async def told() -> bool:
+        said = [one for item in await api.pages(PATH) for one in item.get("status", {}).get("conditions", ())]
+        return sum(one["type"] == "Listening" and one["status"] == "True" for one in said) >= handlers
+
     await poll(adopted)
-
-
-async def told_to_listen(api: ClusterApi, handlers: int) -> bool:
-    """Whether each status says so: what a start writes is over."""
-    told = [condition for item in await api.pages(PATH) for condition in item.get("status", {}).get("conditions", ())]
-    return sum(one["type"] == "Listening" and one["status"] == "True" for one in told) >= handlers
+    await poll(told, pause=0.02 if handlers < 1_000 else 2.0)  # a long list costs the API server a while
 
 
 async def target_uid(redis: Redis) -> str:
@@ -119,8 +118,7 @@ async def routed(count: int, report: Report) -> None:
         await apply_handlers(api, count)
         parts = [*operators(plane, 1), *routers(plane, 1)]
         async with running(parts) as (_, router):
-            await listening(redis, count)
-            await poll(lambda: told_to_listen(api, count), pause=2.0)
+            await listening(redis, api, count)
             active = Keys().active(await target_uid(redis))
             await add(redis, 0, WARM)
             await poll(lambda: _at_least(redis, active, WARM))
@@ -148,7 +146,7 @@ async def storm(report: Report) -> None:
         await apply_handlers(api, 1)
         parts = [*operators(plane, 1), *routers(plane, 1)]
         async with running(parts) as (_, router):
-            await listening(redis, 1)
+            await listening(redis, api, 1)
             uid = str(await redis.hget(Keys().names, "default/target"))
             clocks = Keys().lane("clocks", "medium")
             calm = await _late(redis, clocks, 10)
@@ -202,7 +200,7 @@ async def lateness(report: Report) -> None:
             await apply_handlers(api, 1)
             handlers = str(Path(__file__).with_name("handlers.py"))
             async with running([*operators(plane, 1), *routers(plane, 1), *workers(plane, 1, handlers)]):
-                await listening(redis, 1)
+                await listening(redis, api, 1)
                 uid = await target_uid(redis)
                 begin = time.monotonic()
                 for number in range(RATE * SECONDS):
