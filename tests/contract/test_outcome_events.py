@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 async def listening(store: Store, *types: str) -> None:
     """Somebody listens for types of events, by their last words; none: for all."""
-    await store.effects.want("router", [f"kronstream.run.{word}" for word in types] or TYPES)
+    await store.effects.want("router", [f"kronstream.run.{word}" for word in types] or TYPES, 0)
 
 
 async def kinds(store: Store) -> list[str]:
@@ -38,21 +38,21 @@ async def test_nothing_is_told_while_nobody_listens(store: Store) -> None:
     await ended(store, *await taken(store))
     assert await store.outcomes() == []
     await listening(store)
-    await store.effects.want("router", [])
+    await store.effects.want("router", [], 0)
     await more(store)
     await ended(store, *await taken(store))
     assert await store.outcomes() == []
 
 
 async def test_only_what_is_listened_for_by_anybody(store: Store) -> None:
-    await store.effects.want("one", ["kronstream.run.failed", "kronstream.run.dead"])
-    await store.effects.want("two", ["kronstream.run.succeeded"])
+    await store.effects.want("one", ["kronstream.run.failed", "kronstream.run.dead"], 0)
+    await store.effects.want("two", ["kronstream.run.succeeded"], 0)
     await dispatched(store, 2)
     first, second = await taken(store)
     await ended(store, first)
     await store.queue.finish(card(), [failure(second)])
     assert await kinds(store) == ["succeeded", "failed"]
-    await store.effects.want("two", ["kronstream.run.slow"])
+    await store.effects.want("two", ["kronstream.run.slow"], 0)
     await more(store)
     await ended(store, *await taken(store))
     assert await kinds(store) == ["succeeded", "failed"]
@@ -60,7 +60,7 @@ async def test_only_what_is_listened_for_by_anybody(store: Store) -> None:
 
 async def test_a_type_that_no_run_makes_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match=r"kronstream\.run\.failure.*kronstream\.run\.failed"):
-        await store.effects.want("one", ["kronstream.run.failure"])
+        await store.effects.want("one", ["kronstream.run.failure"], 0)
 
 
 async def test_a_run_starts_and_succeeds(store: Store) -> None:

@@ -22,7 +22,9 @@ KINDS = {
     "names",
     "outcomes",
     "pace",
+    "roll",
     "routers",
+    "turn",
     "wanted",
     "active",
     "backfill",
@@ -70,7 +72,7 @@ async def test_every_key_lies_in_the_slot_of_the_base_stream(redis_store: RedisS
     await redis_store.ledger.declare_pauses("map", {"team": Pause(0, None)})
     await redis_store.queue.beat(card(), [])
     await redis_store.ledger.beat("replica-1", "ready", "x")
-    await redis_store.effects.want("router", ["kronstream.run.succeeded"])
+    await redis_store.effects.want("router", ["kronstream.run.succeeded"], 0)
     for claim in await redis_store.queue.take(card(), "default", 1):
         await redis_store.queue.finish(card(), [success(claim)])
     await handling(redis_store)

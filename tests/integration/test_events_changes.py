@@ -1,5 +1,6 @@
 """What is applied, edited, disabled or deleted is in force in every router; what cannot be heard says so."""
 
+import signal
 import time
 from typing import Any
 
@@ -30,6 +31,22 @@ def test_a_handler_is_in_force_within_a_second(routed: Installation) -> None:
     each_router(routed, "quick.one")
 
     routed.wait(handler, counted(success=20))
+
+
+def test_what_is_ready_misses_no_event_whichever_router_reads_it(routed: Installation) -> None:
+    for number in range(4):
+        # it has heard of nothing when it goes on
+        routed.send("router-2", signal.SIGSTOP)
+        kind = f"ready.{number}"
+        (handler,) = routed.apply(handling(f"ready-{number}", kind, action=CREATE))
+        try:
+            routed.wait(handler, listening, within=30)
+        finally:
+            routed.send("router-2", signal.SIGCONT)
+
+        each_router(routed, kind)
+
+        routed.wait(handler, counted(success=20))
 
 
 def test_a_stream_is_read_within_a_second_of_being_named(routed: Installation) -> None:

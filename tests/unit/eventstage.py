@@ -12,6 +12,7 @@ from kronstream.cluster.eventhandlers import EventHandlers
 from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.domain.eventstream import Readable
 from kronstream.domain.work import Work
+from kronstream.events.abreast import Abreast
 from kronstream.events.acting import Acting
 from kronstream.events.adopting import Adopting
 from kronstream.events.delivery import Delivery
@@ -111,9 +112,15 @@ class FakeCreations(FakeJobs):
 class EventStage:
     """All rooms but those that look at the clock by themselves; tests call their steps, or run them as tasks."""
 
-    def __init__(self, *objects: dict[str, Any], hand: int = 100, readable: Readable = DEFAULT) -> None:
+    def __init__(
+        self,
+        *objects: dict[str, Any],
+        hand: int = 100,
+        readable: Readable = DEFAULT,
+        store: MemoryStore | None = None,
+    ) -> None:
         self.time = FixedClock(NOW)
-        self.store = MemoryStore(self.time, EPOCH)
+        self.store = store or MemoryStore(self.time, EPOCH)
         self.ledger = MemoryLedger(self.store)
         self.effects = MemoryEffects(self.store)
         self.requests = MemoryRequests(self.store)
@@ -132,13 +139,14 @@ class EventStage:
         self.pulse = Pulse(self.effects, self.requests, self.clock, "router-1", self._well)
         port = cast("EventHandlers", self.handlers)
         self.adopting = Adopting(self.table, self.ledger, port)
+        self.abreast = Abreast(self.effects, self.table, self.adopting, port.covers)
         self.targets = Targets(self.effects, self.requests)
         self.reading = Reading(
             self.log, self.table, self.sources, self.hand, self.pulse, "router-1", self.known, readable
         )
         self.delivery = Delivery(
-            self.hand, self.table, self.effects, self.log, self.letters, self.targets, self.adopting, self.pulse,
-            self.clock, self.measures,
+            self.hand, self.table, self.effects, self.log, self.letters, self.targets, self.adopting, self.abreast,
+            self.pulse, self.clock, self.measures,
         )  # fmt: skip
         self.acting = Acting(
             self.table, self.effects, self.requests, self.ledger, cast("ScheduledJobs", self.jobs), self.targets,
@@ -181,6 +189,7 @@ class EventStage:
         """One turn of the delivery over entries that were read."""
         self.hand.put(entries)
         taken = await self.hand.take(100)
+        await self.delivery._draw_level()
         await self.delivery._carry(await self.delivery._prepare(taken))
 
 

@@ -37,7 +37,8 @@ def _nothing(handler: Handler) -> None:
 class Adopting:
     """Takes objects in, adopts them in batches, and keeps the table; ``entered`` hears what came into force."""
 
-    def __init__(self, table: Table, ledger: Ledger, handlers: EventHandlers) -> None:
+    def __init__(self, table: Table, ledger: Ledger, handlers: EventHandlers, scope: str = "*") -> None:
+        self._scope = scope
         self._table = table
         self._ledger = ledger
         self._handlers = handlers
@@ -78,7 +79,7 @@ class Adopting:
 
     def take(self, obj: Mapping[str, Any], **changes: Any) -> None:
         """Adopt this object's generation, whatever is known; ``changes`` replace fields of its adoption."""
-        handler = read(obj)
+        handler = read(obj, self._scope)
         self._pending[handler.uid] = (handler, replace(handler.adoption, **changes))
         self._work.set()
 

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from kronstream.clock import StoreClock
 from kronstream.cluster.api import ApiError
+from kronstream.events.abreast import Abreast
 from kronstream.events.adopting import Adopting
 from kronstream.events.hand import Hand, Place, place
 from kronstream.events.hearing import heard, letter
@@ -79,6 +80,7 @@ class Delivery:
         letters: EventLetters,
         targets: Targets,
         adopting: Adopting,
+        abreast: Abreast,
         pulse: Pulse,
         clock: StoreClock,
         measures: Measures,
@@ -90,6 +92,7 @@ class Delivery:
         self._letters = letters
         self._targets = targets
         self._adopting = adopting
+        self._abreast = abreast
         self._pulse = pulse
         self._clock = clock
         self._measures = measures
@@ -105,10 +108,23 @@ class Delivery:
     async def _prepare_on(self, prepared: asyncio.Queue[Batch]) -> None:
         while True:
             entries = await self._hand.take(BATCH)
+            await self._draw_level()
             while entries:
                 batch = await self._prepare(entries)
                 entries = entries[len(batch.entries) :]
                 await prepared.put(batch)
+
+    async def _draw_level(self) -> None:
+        """What is in force in the store is in force here, before events are judged by it."""
+        while True:
+            await self._pulse.open.wait()
+            try:
+                await self._abreast.reach()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._trouble.tell(error)
+                await asyncio.sleep(AWAY)
+            else:
+                return
 
     async def _prepare(self, entries: Sequence[Entry]) -> Batch:
         """What the first of these entries ask for, as many as make a batch."""

@@ -20,8 +20,10 @@ from kronstream.resources.instant import parse as parse_instant
 REVISION = "0001"
 
 
-def read(obj: Mapping[str, Any]) -> Handler:
+def read(obj: Mapping[str, Any], scope: str = "") -> Handler:
     """A handler with the adoption of its generation. One whose spec cannot be used has a fault, and holds nothing.
+
+    ``scope`` names the namespaces that its router looks after.
 
     Raises Invalid only for an object whose metadata is not an object's.
     """
@@ -32,7 +34,7 @@ def read(obj: Mapping[str, Any]) -> Handler:
         namespace=meta["namespace"],
         name=meta["name"],
         generation=meta.get("generation", 1),
-        adoption=_held(meta, status),
+        adoption=_held(meta, status, scope),
     )
     handler.note(status)
     try:
@@ -43,8 +45,9 @@ def read(obj: Mapping[str, Any]) -> Handler:
         return handler
     spec = parsed.spec
     handler.enabled, handler.action = spec.enabled, spec.action.text
-    handler.adoption = _adoption(handler.adoption, spec)
     handler.listener = listener_of(handler.uid, parsed.meta, spec, judged)
+    outcomes = handler.listener.outcomes if handler.enabled else ()
+    handler.adoption = replace(_adoption(handler.adoption, spec), outcomes=outcomes)
     return handler
 
 
@@ -53,7 +56,7 @@ def seeded(handler: Handler) -> Adoption:
     return replace(handler.adoption, seed=seed_of(handler.status))
 
 
-def _held(meta: Mapping[str, Any], status: Mapping[str, Any]) -> Adoption:
+def _held(meta: Mapping[str, Any], status: Mapping[str, Any], scope: str) -> Adoption:
     """The adoption of a spec that cannot be used: the generation is in force, and nothing acts by it."""
     return Adoption(
         uid=HANDLER + meta["uid"],
@@ -64,6 +67,7 @@ def _held(meta: Mapping[str, Any], status: Mapping[str, Any]) -> Adoption:
         when="",
         cursor=parse_instant(meta["creationTimestamp"]),
         invalid=True,
+        scope=scope,
         seed=seed_of(status),
     )
 

@@ -19,6 +19,7 @@ from kronstream.cluster.scheduledjobs import ScheduledJobs
 from kronstream.cluster.watch import Inbox, Watch
 from kronstream.domain.eventstream import Readable
 from kronstream.domain.outcomeevent import TYPES
+from kronstream.events.abreast import Abreast
 from kronstream.events.absence import Absence
 from kronstream.events.acting import Acting
 from kronstream.events.adopting import Adopting
@@ -80,9 +81,10 @@ class Router:
             RedisEffects(self._beats, keys, group), RedisRequests(self._beats, keys, group), clock,
             settings.consumer_name, self._verify, self._scope,
         )  # fmt: skip
-        self._adopting = Adopting(self._table, self._ledger, handlers)
+        self._adopting = Adopting(self._table, self._ledger, handlers, self._scope or "*")
         self._absence = Absence(self._table, self._ledger, handlers, clock, self._adopting, settings.relist / 1000)
         known = self._absence.known
+        self._abreast = Abreast(self._effects, self._table, self._adopting, handlers.covers)
         self._targets = Targets(self._effects, requests)
         readable = Readable.of((keys.base, *settings.closed_streams), settings.event_streams)
         self._reading = Reading(
@@ -90,7 +92,7 @@ class Router:
         )
         self._delivery = Delivery(
             hand, self._table, self._effects, event_log, RedisEventLetters(self._redis, keys),
-            self._targets, self._adopting, self._pulse, clock, self._measures,
+            self._targets, self._adopting, self._abreast, self._pulse, clock, self._measures,
         )  # fmt: skip
         self._acting = Acting(
             self._table, self._effects, requests, self._ledger, ScheduledJobs(api, settings.namespaces), self._targets,
@@ -150,6 +152,7 @@ class Router:
 
     def _changed(self) -> None:
         self._reading.changed()
+        self._abreast.stirred()
         self._stirred.set()
 
     def _entered(self, handler: Handler) -> None:
@@ -157,19 +160,26 @@ class Router:
 
     def _lost(self) -> None:
         self._targets.clear()
+        self._abreast.lost()
         self._adopting.adopt_again()
         self._reading.lost()
         self._stirred.set()
 
     async def _want(self) -> None:
-        """Say which outcomes of runs anybody listens for; the store tells no others."""
+        """Say which outcomes of runs anybody listens for; the store tells no others.
+
+        What a handler listens for is told as it comes into force: this takes back what nobody listens for any more.
+        """
         await self._absence.known.wait()
         trouble = Trouble(log, "outcomes of runs cannot be asked for, tried again")
         while True:
             self._stirred.clear()
             await self._pulse.open.wait()
             try:
-                await self._effects.want(self._scope or "*", [name for name in TYPES if self._table.wants(name)])
+                if await self._abreast.reach():
+                    wanted = [name for name in TYPES if self._table.wants(name)]
+                    # refused where a handler came into force meanwhile, of which the table will tell
+                    await self._effects.want(self._scope or "*", wanted, self._abreast.turn)
                 trouble.over()
             except (RedisError, OSError, TimeoutError) as error:
                 trouble.tell(error)

@@ -8,6 +8,7 @@ from typing import Any
 
 from kronstream.domain.filter import Filter, Key, Transform
 from kronstream.domain.matching import Target
+from kronstream.domain.outcomeevent import TYPES
 from kronstream.domain.retry import Retry
 from kronstream.ports import EffectKind, Pace
 from kronstream.resources.eventhandler import JudgedHandler
@@ -79,6 +80,11 @@ class Listener(Target):
     def hears_outcomes(self) -> bool:
         """Whether it is told how runs went, beside what its stream brings."""
         return self.pattern.segments[0] == OUTCOMES
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The types of outcomes that it hears."""
+        return tuple(name for name in TYPES if self.hears_outcomes and self.pattern.matches(name))
 
 
 def listener_of(uid: str, meta: Meta, spec: EventSpec, judged: JudgedHandler) -> Listener:

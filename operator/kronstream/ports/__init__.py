@@ -1,6 +1,7 @@
 """The protocols between the rooms, and the shapes that pass. All instants are integer milliseconds since the epoch."""
 
 from kronstream.domain.run import HANDLER
+from kronstream.ports.adoption import Adopted, Adoption, Conflict, Expect, Gone, Seed, Stale
 from kronstream.ports.backfill import Backfill
 from kronstream.ports.counting import Counting, Counts
 from kronstream.ports.effects import (
@@ -10,11 +11,13 @@ from kronstream.ports.effects import (
     EffectKind,
     Effects,
     Ending,
+    Entered,
     Fate,
     FateWord,
     HandlerError,
     HandlerState,
     Pace,
+    Roll,
     Settled,
     Tally,
     Waiting,
@@ -23,21 +26,14 @@ from kronstream.ports.eventletters import EventLetter, EventLetters
 from kronstream.ports.eventlog import Entry, EventLog, GroupLost, Lag, LogAway, StreamFault
 from kronstream.ports.externals import Completion, Externals
 from kronstream.ports.ledger import (
-    Adopted,
-    Adoption,
     Beat,
     Before,
-    Conflict,
     Dispatch,
     Epoch,
-    Expect,
-    Gone,
     JobState,
     LastRun,
     Ledger,
     Pause,
-    Seed,
-    Stale,
     Verdict,
 )
 from kronstream.ports.letters import Letter, Letters
@@ -70,6 +66,7 @@ __all__ = [
     "EffectKind",
     "Effects",
     "Ending",
+    "Entered",
     "Epoch",
     "EventLetter",
     "EventLetters",
@@ -110,6 +107,7 @@ __all__ = [
     "RunQueue",
     "RunRecords",
     "Seed",
+    "Roll",
     "Settled",
     "Stale",
     "Stored",

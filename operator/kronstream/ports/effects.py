@@ -207,6 +207,28 @@ class HandlerState:
     open: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A generation of a handler that came into force in the store; ``uid`` is ``eh.<UID>``."""
+
+    uid: str
+    generation: int
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Generations in the order in which they came into force, up to the ``turn`` of the last of them.
+
+    ``more`` tells that others follow. Turns are numbers that grow, and begin anew in a store that was lost.
+    """
+
+    turn: int
+    entered: tuple[Entered, ...] = ()
+    more: bool = False
+
+
 class Effects(Protocol):
     """The router's side of the store. Every call may be repeated after a lost reply."""
 
@@ -241,8 +263,18 @@ class Effects(Protocol):
         """How many effects wait, and the bytes of their bodies."""
         ...
 
-    async def want(self, scope: str, types: Sequence[str]) -> None:
-        """The types of outcome events that somebody listens for, replacing what this scope said before."""
+    async def roll(self, after: int, limit: int) -> Roll:
+        """The handlers whose generation came into force after a turn, ``limit`` at most, the first ones.
+
+        A store whose last turn is before ``after`` was lost, or is an older copy: it is told from the first one on.
+        """
+        ...
+
+    async def want(self, scope: str, types: Sequence[str], turn: int) -> bool:
+        """The types of outcome events that somebody listens for, replacing what this scope said before.
+
+        False, and nothing is changed, where a generation came into force after ``turn``: the caller cannot know it.
+        """
         ...
 
     async def job_named(self, namespace: str, name: str) -> str | None:

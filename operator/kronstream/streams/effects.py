@@ -15,6 +15,7 @@ from kronstream.ports import (
     Dedupe,
     Effect,
     EffectKind,
+    Entered,
     Epoch,
     Fate,
     FateWord,
@@ -22,6 +23,7 @@ from kronstream.ports import (
     HandlerState,
     Pace,
     Request,
+    Roll,
     Settled,
     Tally,
     Waiting,
@@ -99,13 +101,16 @@ class RedisEffects:
         number, size = await self._redis.hmget(self._keys.effect_load, "n", "b")
         return int(number or 0), int(size or 0)
 
-    async def want(self, scope: str, types: Sequence[str]) -> None:
+    async def roll(self, after: int, limit: int) -> Roll:
+        """See Effects."""
+        turn, more, *rows = await self._scripts.run("roll", after, limit)
+        entered = tuple(Entered(uid, int(generation), namespace, name) for uid, generation, namespace, name in rows)
+        return Roll(int(turn), entered, bool(more))
+
+    async def want(self, scope: str, types: Sequence[str], turn: int) -> bool:
         """See Effects."""
         kinds = " ".join(sorted({kind_of(name) for name in types}))
-        if kinds:
-            await self._redis.hset(self._keys.wanted, scope, kinds)
-        else:
-            await self._redis.hdel(self._keys.wanted, scope)
+        return bool(await self._scripts.run("want", scope, kinds, turn))
 
     async def job_named(self, namespace: str, name: str) -> str | None:
         """See Effects."""

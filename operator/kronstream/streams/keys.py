@@ -119,6 +119,16 @@ class Keys:
         return self._of("wanted")
 
     @property
+    def roll(self) -> str:
+        """Sorted set: event handlers by the turn in which their generation came into force."""
+        return self._of("roll")
+
+    @property
+    def turn(self) -> str:
+        """String: the last turn."""
+        return self._of("turn")
+
+    @property
     def names(self) -> str:
         """Hash: UIDs of adopted jobs by namespace and name."""
         return self._of("names")

@@ -7,6 +7,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from kronstream.domain.limits import Gate
+from kronstream.domain.outcomeevent import kind_of
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import HANDLER
 from kronstream.ports import (
@@ -197,6 +198,8 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "fn": a.function,
         "depth": a.depth,
         "platform": clean(a.platform or ""),
+        "scope": a.scope,
+        "outcomes": " ".join(map(kind_of, a.outcomes)),
         "keys": _keys(a.keys),
         "work": a.work,
         "seed": _seed(a.seed) if a.seed else None,

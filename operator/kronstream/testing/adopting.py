@@ -2,6 +2,7 @@
 
 import re
 
+from kronstream.domain.outcomeevent import kind_of
 from kronstream.domain.plan import Skipped
 from kronstream.domain.run import HANDLER, Skip, Trigger, run_id, trigger_of
 from kronstream.ports import Adopted, Adoption, Conflict, Gone, LastRun, Pause, Seed, Stale
@@ -59,7 +60,16 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
         changed = not same or moved or cursor != job.cursor or job.seq < (a.seq or 0)
     if changed:
         _take(store, job, a, cursor, fresh=fresh)
+    if a.uid.startswith(HANDLER) and (changed or a.uid not in store.roll):
+        _enrol(store, a)
     return Adopted(job.cursor, job.once, job.done)
+
+
+def _enrol(store: MemoryStore, a: Adoption) -> None:
+    store.turn += 1
+    store.roll[a.uid] = store.turn
+    if a.outcomes:
+        store.wanted[a.scope] = store.wanted.get(a.scope, set()) | {kind_of(name) for name in a.outcomes}
 
 
 def _moves(job: Job, a: Adoption) -> bool:

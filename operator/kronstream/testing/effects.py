@@ -9,10 +9,12 @@ from kronstream.ports import (
     Effect,
     EffectKind,
     Ending,
+    Entered,
     Epoch,
     Fate,
     HandlerError,
     HandlerState,
+    Roll,
     Settled,
     Tally,
     Waiting,
@@ -215,13 +217,27 @@ class MemoryEffects:
         """See Effects."""
         return self._store.effect_load
 
-    async def want(self, scope: str, types: Sequence[str]) -> None:
+    async def roll(self, after: int, limit: int) -> Roll:
         """See Effects."""
+        store = self._store
+        # the store was lost, or is an older copy: turns began anew
+        since = after if after <= store.turn else 0
+        later = sorted((turn, uid) for uid, turn in store.roll.items() if turn > since)[:limit]
+        jobs = [store.jobs[uid] for _, uid in later if uid in store.jobs]
+        entered = tuple(Entered(job.uid, job.generation, job.namespace, job.name) for job in jobs)
+        more = len(later) == limit
+        return Roll(later[-1][0] if more else store.turn, entered, more)
+
+    async def want(self, scope: str, types: Sequence[str], turn: int) -> bool:
+        """See Effects."""
+        if self._store.turn > turn:
+            return False
         kinds = {kind_of(name) for name in types}
         if kinds:
             self._store.wanted[scope] = kinds
         else:
             self._store.wanted.pop(scope, None)
+        return True
 
     async def job_named(self, namespace: str, name: str) -> str | None:
         """See Effects."""

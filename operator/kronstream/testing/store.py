@@ -91,6 +91,8 @@ class MemoryStore:
         self.dead_events: list[EventLetter] = []
         self.letters_made = 0
         self.wanted: dict[str, set[str]] = {}
+        self.roll: dict[str, int] = {}  # handlers by the turn in which their generation came into force
+        self.turn = 0
         self.outcomes: list[Mapping[str, str]] = []
         self.names: dict[tuple[str, str], str] = {}
         self.routers: dict[str, int] = {}

@@ -52,6 +52,7 @@ def waiting_of(store: MemoryStore, handler: str) -> list[Item]:
 
 def forget_handler(store: MemoryStore, handler: str) -> None:
     """What waits for a handler goes with it."""
+    store.roll.pop(handler, None)
     for item in waiting_of(store, handler):
         forget_item(store, item)
     store.open_jobs.pop(handler, None)

@@ -89,7 +89,20 @@ local function limit(a, job)
     'gmx', num(a.group_max), 'er', a.end_runs, 'es', a.end_successes, 'sf', a.suspend_after, 'odd', 1)
 end
 
+-- An event handler's generation takes its turn: a router that has not heard of it can tell by that. What it listens for is
+-- told from now on, not only when its router has said so.
+local function enrol(a)
+  call('ZADD', P .. 'roll', call('INCR', P .. 'turn'), a.uid)
+  if a.outcomes == '' then return end
+  local known = call('HGET', P .. 'wanted', a.scope) or ''
+  for kind in string.gmatch(a.outcomes, '%a+') do
+    if not string.find(' ' .. known .. ' ', ' ' .. kind .. ' ', 1, true) then known = known .. ' ' .. kind end
+  end
+  call('HSET', P .. 'wanted', a.scope, known)
+end
+
 local function adopt(a)
+  local handler = string.sub(a.uid, 1, 3) == 'eh.'
   if call('EXISTS', P .. 'tomb:' .. a.uid) == 1 then
     if a.alive ~= 1 then return { 'gone' } end
     call('DEL', P .. 'tomb:' .. a.uid)
@@ -127,6 +140,8 @@ local function adopt(a)
     end
     if a.rebuild == 1 then cursor = math.max(cursor, a.cursor) end
     if rank == 0 and not moved and not resumed and not behind and num(cursor) == stored[4] then
+      -- adopted by a version that kept no roll
+      if handler and not call('ZSCORE', P .. 'roll', a.uid) then enrol(a) end
       return { 'ok', stored[4], stored[7] or '', stored[8] or '' }
     end
   end
@@ -156,7 +171,9 @@ local function adopt(a)
   if a.work ~= nil and a.work ~= cjson.null then call('HSET', P .. 'work:' .. a.uid, num(a.gen), a.work) end
   drop_works(a.uid, num(a.gen))
   call('ZADD', P .. 'jobs', num(now), a.uid)
-  if string.sub(a.uid, 1, 3) ~= 'eh.' then
+  if handler then
+    enrol(a)
+  else
     call('HSET', P .. 'names', a.ns .. '/' .. a.name, a.uid)
     call('ZADD', P .. 'byname', 0, a.ns .. ' ' .. a.name .. ' ' .. a.uid)
   end

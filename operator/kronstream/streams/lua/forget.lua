@@ -9,6 +9,7 @@ local DROPPED = 1000
 
 -- What waits for a handler goes with it; of very much the rest later.
 local function forget_handler(uid)
+  call('ZREM', P .. 'roll', uid)
   drop_waiting(uid, DROPPED)
   if call('ZCARD', P .. 'eitems:' .. uid) > 0 then return want_tending(uid, 0) end
   call('DEL', P .. 'eopen:' .. uid, P .. 'eline:' .. uid)
