@@ -115,6 +115,20 @@ async def test_an_api_server_that_is_away_holds_events_up_for_a_while_only(
     assert len(first.table) == 2
 
 
+async def test_however_many_pages_an_api_server_is_away_for_it_is_waited_for_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(room, "PAGE", 1)
+    monkeypatch.setattr(room, "PATIENCE", 0.05)
+    _, late = await both(*(manifest(uid(number), name=f"number-{number}") for number in range(5)))
+    late.handlers.refusal = ApiError(503, "away")
+    async with Running(late):
+        assert not await late.abreast.reach()
+    (told,) = [one.message for one in caplog.records if one.name == room.__name__]
+    assert told.startswith("5 event handler(s) ")
+    assert late.adopting.backlog == 5, "each is asked for"
+
+
 async def test_a_lost_store_begins_anew() -> None:
     first, _ = await both(manifest())
     assert await first.abreast.reach()

@@ -50,28 +50,27 @@ class Abreast:
         nobody waits for them again. Raises what redis-py raises.
         """
         async with self._one:
-            abreast = True
-            while True:
+            begin = time.monotonic()
+            late: list[Entered] = []
+            more = True
+            while more:
                 roll = await self._effects.roll(self.turn, PAGE)
-                abreast &= await self._wait(roll.entered)
-                self.turn = roll.turn
-                if not roll.more:
-                    return abreast
+                late += await self._wait(roll.entered, begin)
+                self.turn, more = roll.turn, roll.more
+            self._tell(late)
+            return not late
 
-    async def _wait(self, entered: Sequence[Entered]) -> bool:
-        begin = time.monotonic()
+    async def _wait(self, entered: Sequence[Entered], begin: float) -> list[Entered]:
+        """Those that are not in force here though `PATIENCE` is over since ``begin``."""
         asked: set[str] = set()
         while True:
             self._stirred.clear()
             missing = [one for one in entered if not self._here(one, asked)]
-            if not missing:
-                return True
             waited = time.monotonic() - begin
-            if waited >= PATIENCE:
-                self._tell(missing)
-                return False
-            if waited >= BROUGHT:
+            if missing and waited >= BROUGHT:
                 self._ask(missing, asked)
+            if not missing or waited >= PATIENCE:
+                return missing
             try:
                 async with asyncio.timeout(BROUGHT):
                     await self._stirred.wait()
@@ -92,6 +91,8 @@ class Abreast:
                 self._adopting.refresh(one.uid, one.namespace, one.name)
 
     def _tell(self, missing: Sequence[Entered]) -> None:
+        if not missing:
+            return
         first = missing[0]
         log.warning(
             "%d event handler(s) that are in force cannot be read from the API server, and what comes meanwhile passes "
