@@ -1,28 +1,57 @@
 """Free TCP ports on 127.0.0.1."""
 
+import os
 import random
 import socket
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import cycle
 from pathlib import Path
 
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOWEST = 15000
+SLICES = 16
 
 
 def free_ports(count: int, preferred: tuple[int, ...] = ()) -> tuple[int, ...]:
     """`count` ports that nothing listens on; those of `preferred` when all of them are free.
 
     They lie below the range from which the kernel takes the ports of outgoing connections: a client that keeps
-    connecting to a part that is down could otherwise be given the part's port as its own, and block it.
+    connecting to a part that is down could otherwise be given the part's port as its own, and block it. For the same
+    reason no other process of ours chooses them, nor this one soon again: what listens there may not have begun yet.
     """
     if len(preferred) == count and all(is_free(port) for port in preferred):
         return preferred
-    highest = _ephemeral_begin() - 1
-    found: list[int] = []
-    while len(found) < count:
-        port = random.SystemRandom().randint(LOWEST, highest)
-        if port not in found and is_free(port):
-            found.append(port)
-    return tuple(found)
+    free = (port for port in _candidates(os.getpid()) if is_free(port))
+    return tuple(next(free) for _ in range(count))
+
+
+@lru_cache(maxsize=1)
+def _candidates(process: int) -> Iterator[int]:  # noqa: ARG001 - what is kept is that of one process
+    """Ports of a process, one after the other, again and again; one that was forked has others than its parent."""
+    size = (_ephemeral_begin() - LOWEST) // SLICES
+    for number in random.SystemRandom().sample(range(SLICES), SLICES):
+        first = LOWEST + number * size
+        holder = _hold(first)
+        if holder is not None:
+            return _turn(range(first + 1, first + size), holder)
+    return _turn(range(LOWEST, LOWEST + SLICES * size), None)
+
+
+def _turn(ports: range, holder: socket.socket | None) -> Iterator[int]:  # noqa: ARG001 - held as long as it is asked
+    begin = random.SystemRandom().randrange(len(ports))
+    yield from cycle([*ports[begin:], *ports[:begin]])
+
+
+def _hold(port: int) -> socket.socket | None:
+    """A socket that has the port: whoever has a slice's first one has the slice."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        holder.bind(("127.0.0.1", port))
+    except OSError:
+        holder.close()
+        return None
+    return holder
 
 
 def is_free(port: int) -> bool:
