@@ -42,9 +42,9 @@ def test_no_other_process_chooses_the_same() -> None:
 
 
 def test_a_forked_process_chooses_others() -> None:
-    program = (
-        "import os; from kronstream.dev.loopback import free_ports as f; f(1); os.fork(); print(*f(100), flush=True)"
-    )
+    # one after the other: two that write at once may write into each other
+    choose = "f(1); child = os.fork(); child and os.wait(); print(*f(100), flush=True)"
+    program = f"import os; from kronstream.dev.loopback import free_ports as f; {choose}"
     both = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
     assert len(set(both)) == len(both) == 200
