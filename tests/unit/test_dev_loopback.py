@@ -52,8 +52,8 @@ def test_a_forked_process_chooses_others() -> None:
 
 def test_without_a_slice_of_its_own_a_process_chooses_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loopback, "_hold", lambda _: None)
-    loopback._candidates.cache_clear()
+    loopback._slice.cache_clear()
     try:
         assert len(set(free_ports(50))) == 50
     finally:
-        loopback._candidates.cache_clear()
+        loopback._slice.cache_clear()

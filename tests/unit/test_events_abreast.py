@@ -1,6 +1,8 @@
 """A router that is behind another catches up before it judges events: a handler that is in force misses none."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -33,24 +35,20 @@ async def both(*objects: dict[str, Any]) -> tuple[EventStage, EventStage]:
     return first, await behind(first, *objects)
 
 
-class Running:
-    """A stage whose adoption goes on."""
-
-    def __init__(self, stage: EventStage) -> None:
-        self._stage = stage
-
-    async def __aenter__(self) -> EventStage:
-        self._task = asyncio.create_task(self._stage.adopting.run())
-        return self._stage
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+@asynccontextmanager
+async def adopting(stage: EventStage) -> AsyncIterator[None]:
+    """Meanwhile its adoption goes on."""
+    task = asyncio.create_task(stage.adopting.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_an_event_waits_for_a_handler_that_another_router_took_in() -> None:
     _, late = await both(manifest())
-    async with Running(late):
+    async with adopting(late):
         await late.deliver(event())
     assert (await late.state()).succeeded == 1
     assert len(late.store.runs) == 1
@@ -58,7 +56,7 @@ async def test_an_event_waits_for_a_handler_that_another_router_took_in() -> Non
 
 async def test_the_generation_that_is_in_force_judges() -> None:
     first, late = await both(manifest(event="other.type"))
-    async with Running(late):
+    async with adopting(late):
         assert await late.abreast.reach()
         await first.open(manifest(generation=2))
         late.handlers.put(manifest(generation=2))
@@ -69,7 +67,7 @@ async def test_the_generation_that_is_in_force_judges() -> None:
 async def test_what_the_watch_brings_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "BROUGHT", 30)
     _, late = await both(manifest())
-    async with Running(late):
+    async with adopting(late):
         reached = asyncio.create_task(late.abreast.reach())
         await soon(late.abreast._one.locked)
         late.adopting.observe("ADDED", manifest())
@@ -87,7 +85,7 @@ async def test_who_is_abreast_waits_for_nobody() -> None:
 async def test_one_that_was_deleted_meanwhile_is_not_waited_for() -> None:
     first, _ = await both(manifest())
     late = await behind(first)
-    async with Running(late):
+    async with adopting(late):
         assert await asyncio.wait_for(late.abreast.reach(), 5)
     assert late.table.get(KEY) is None
 
@@ -105,7 +103,7 @@ async def test_an_api_server_that_is_away_holds_events_up_for_a_while_only(
     monkeypatch.setattr(room, "PATIENCE", 0.05)
     first, late = await both(manifest(name="paid"), manifest(uid(2)))
     late.handlers.refusal = ApiError(503, "away")
-    async with Running(late):
+    async with adopting(late):
         assert not await late.abreast.reach()
         assert "2 event handler(s) that are in force cannot be read" in caplog.text
         assert "default/paid and others" in caplog.text
@@ -122,7 +120,7 @@ async def test_however_many_pages_an_api_server_is_away_for_it_is_waited_for_onc
     monkeypatch.setattr(room, "PATIENCE", 0.05)
     _, late = await both(*(manifest(uid(number), name=f"number-{number}") for number in range(5)))
     late.handlers.refusal = ApiError(503, "away")
-    async with Running(late):
+    async with adopting(late):
         assert not await late.abreast.reach()
     (told,) = [one.message for one in caplog.records if one.name == room.__name__]
     assert told.startswith("5 event handler(s) ")
@@ -141,6 +139,6 @@ async def test_a_lost_store_begins_anew() -> None:
 async def test_all_pages_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "PAGE", 2)
     _, late = await both(*(manifest(uid(number), name=f"number-{number}") for number in range(5)))
-    async with Running(late):
+    async with adopting(late):
         assert await asyncio.wait_for(late.abreast.reach(), 5)
     assert len(late.table) == 5

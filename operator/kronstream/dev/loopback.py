@@ -22,25 +22,29 @@ def free_ports(count: int, preferred: tuple[int, ...] = ()) -> tuple[int, ...]:
     """
     if len(preferred) == count and all(is_free(port) for port in preferred):
         return preferred
-    free = (port for port in _candidates(os.getpid()) if is_free(port))
+    ports, _ = _slice(os.getpid())
+    free = (port for port in ports if is_free(port))
     return tuple(next(free) for _ in range(count))
 
 
 @lru_cache(maxsize=1)
-def _candidates(process: int) -> Iterator[int]:  # noqa: ARG001 - what is kept is that of one process
-    """Ports of a process, one after the other, again and again; one that was forked has others than its parent."""
+def _slice(process: int) -> tuple[Iterator[int], socket.socket | None]:  # noqa: ARG001 - kept for one process
+    """Ports of a process, one after the other, again and again, and what keeps them from others.
+
+    A forked process has others than its parent. Where no slice is left it has all ports, and nothing keeps them.
+    """
     size = (_ephemeral_begin() - LOWEST) // SLICES
     for number in random.SystemRandom().sample(range(SLICES), SLICES):
         first = LOWEST + number * size
         holder = _hold(first)
         if holder is not None:
-            return _turn(range(first + 1, first + size), holder)
-    return _turn(range(LOWEST, LOWEST + SLICES * size), None)
+            return _turns(range(first + 1, first + size)), holder
+    return _turns(range(LOWEST, LOWEST + SLICES * size)), None
 
 
-def _turn(ports: range, holder: socket.socket | None) -> Iterator[int]:  # noqa: ARG001 - held as long as it is asked
+def _turns(ports: range) -> Iterator[int]:
     begin = random.SystemRandom().randrange(len(ports))
-    yield from cycle([*ports[begin:], *ports[:begin]])
+    return cycle([*ports[begin:], *ports[:begin]])
 
 
 def _hold(port: int) -> socket.socket | None:
