@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+from eventually import eventually
 from kronstream.dev.controlplane import ControlPlane
 
 Object = dict[str, Any]
@@ -121,21 +122,19 @@ class Objects:
 
     def wait(self, job: Object, until: Callable[[Object], Any], within: float = 10.0) -> Object:
         """The job once `until` holds for it; asked every 20 ms, so that nothing is missed over a restart."""
-        deadline = time.monotonic() + within
-        while True:
-            late = time.monotonic() > deadline
+
+        def holding() -> Object:
             found = self.get(job)
             try:
                 holds = until(found)
             except KeyError:
                 holds = False  # a field that is not there yet
-            if holds:
-                return found
-            if late:
-                raise AssertionError(f"not within {within} s: {json.dumps(found, indent=1)}")
-            time.sleep(0.02)
+            assert holds, f"not within {within} s: {json.dumps(found, indent=1)}"
+            return found
 
-    def _connect(self, timeout: float = 10.0) -> http.client.HTTPSConnection:
+        return eventually(holding, within)
+
+    def _connect(self, timeout: float = 30.0) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=timeout, context=self._context)
 
     def _connection(self) -> http.client.HTTPSConnection:

@@ -6,7 +6,7 @@ from typing import Any
 from eventually import eventually
 from integration.installation import Installation
 from integration.objects import Object, ready, scheduled
-from integration.timeline import now, render, until
+from integration.timeline import now, parse, render, until
 
 QUEUE = "nobody"  # no worker serves it: entries stay in the stream and can be counted
 LASTS = 6_000  # ms
@@ -100,5 +100,7 @@ def end(outage: Outage) -> None:
     # as if nothing had been: runs of the present again
     for name in ("latest", "none", "all", "two", "window", "deadline", "retagged", "resumed", "recreated"):
         eventually(lambda name=name: max(outage.nominals(name), default=0) > outage.up + 1_000, within=10)
+        # what was missed is told with the run that came after it
+        installation.wait(outage.jobs[name], lambda job: parse(job["status"]["lastScheduleTime"]) > outage.up)
     for name in set(outage.jobs) - {"deleted", "former"}:
         outage.settled(name)

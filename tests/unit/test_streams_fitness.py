@@ -33,7 +33,8 @@ def server(answer: dict[str, Any] | Exception, behind: int = 0) -> Redis:
         return answer
 
     async def now() -> tuple[int, int]:
-        return int(time.time()) - behind, 0
+        seconds, micros = divmod(time.time_ns() // 1_000, 1_000_000)
+        return seconds - behind, micros
 
     return Mock(spec=Redis, info=info, time=now)
 
