@@ -14,19 +14,20 @@ POLL = 0.02  # seconds
 PROGRAM = "import kronstream.controller.operator"
 USUAL = 1.5  # seconds that the program takes on a machine of two processors that has nothing else to do
 MOST = 5.0  # times as much patience
+STALL = 5.0  # seconds more for what stood still, and goes on again when that is measured
 
 
 def eventually(condition: Callable[[], Value], within: float = 10.0, because: str = "") -> Value:
     """The first true value of `condition`, asked every 20 ms.
 
     An AssertionError inside it counts as "not yet"; after `within` seconds it is raised, or one that tells the last
-    value and `because`. Where the machine turns out to be slow then, it has as many times as long.
+    value and `because`. It has some seconds more then, and as many times as long where the machine is slow.
     """
     deadline, patient = time.monotonic() + within, False
     while True:
         late = time.monotonic() > deadline
         if late and not patient:
-            deadline, patient = deadline + within * (slowness() - 1), True
+            deadline, patient = deadline + within * (slowness() - 1) + STALL, True
             late = time.monotonic() > deadline
         try:
             value = condition()

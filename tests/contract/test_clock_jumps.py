@@ -54,9 +54,9 @@ async def test_a_dead_worker_is_found_a_little_later(store: Store) -> None:
     await taken(store)
     await store.jump(HOUR)
     assert await store.queue.sweep() == 0
-    await store.advance(HOLD - 1000)
+    await store.advance(HOLD - 8_000)
     assert await store.queue.sweep() == 0
-    await store.advance(1001)
+    await store.advance(8_001)
     assert await store.queue.sweep() == 1
     assert await state(store, nominal) is State.RETRYING
 
@@ -117,8 +117,9 @@ async def test_no_instant_runs_twice_when_the_clock_goes_back(store: Store) -> N
     await store.queue.sweep()
     await store.jump(-HOUR)
     told = (await job(store)).seq
+    begin = store.now()
     cursor = await set_back(store)
-    assert store.now() - 1000 < cursor <= store.now()
+    assert begin <= cursor <= store.now()
     # the status said that nothing is due for an hour
     assert (await job(store)).seq == told + 1
     await store.jump(HOUR)

@@ -42,9 +42,9 @@ async def test_of_one_key_one_event_acts_in_a_window(store: Store) -> None:
     words = await route(store, *(effect(key, dedupe=Dedupe("k", 60_000)) for key in "123"))
     assert words == [FateWord.STARTED, FateWord.DUPLICATE, FateWord.DUPLICATE]
     assert await route(store, effect("4", dedupe=Dedupe("other", 60_000))) == [FateWord.STARTED]
-    await store.advance(59_000)
+    await store.advance(50_000)
     assert await route(store, effect("5", dedupe=Dedupe("k", 60_000))) == [FateWord.DUPLICATE]
-    await store.advance(1_001)
+    await store.advance(10_001)
     assert await route(store, effect("6", dedupe=Dedupe("k", 60_000))) == [FateWord.STARTED]
     known = await handler(store)
     assert (known.triggered, known.deduplicated) == (3, 3)
@@ -91,11 +91,11 @@ async def test_a_burst_that_goes_on_acts_after_the_longest_wait(store: Store) ->
     await ready(store)
     for key in "1234":
         await route(store, effect(key, debounce=QUIET))
-        await store.advance(6_000)
+        await store.advance(5_000)
         assert await due(store) == []
     (fate,) = await fates(store, effect("5", debounce=QUIET))
-    assert int(fate.detail) - store.now() <= 1_000
-    await store.advance(1_001)
+    assert int(fate.detail) - store.now() <= 5_000
+    await store.advance(5_001)
     assert [waiting.body for waiting in await due(store)] == [body_of("5")]
 
 
@@ -169,8 +169,8 @@ async def test_or_put_off_each_to_its_time(store: Store) -> None:
     begin = store.now()
     answers = await fates(store, *(effect(key, pace=pace) for key in "12345"))
     assert [fate.word for fate in answers] == [FateWord.STARTED] * 2 + [FateWord.DELAYED] * 3
-    waits = [round((int(fate.detail) - begin) / 1000) for fate in answers[2:]]
-    assert waits == [30, 60, 90]
+    for wait, fate in zip((30_000, 60_000, 90_000), answers[2:], strict=True):
+        assert begin + wait <= int(fate.detail) <= store.now() + wait
     assert await due(store) == []
     for key in "345":
         await store.advance(30_001)
@@ -191,9 +191,9 @@ async def test_a_taken_effect_is_its_takers_until_the_lease_ends(store: Store) -
     (first,) = await due(store)
     assert (first.handler, first.kind, first.body, first.attempt) == (HANDLER, EffectKind.CREATE, body_of("1"), 1)
     assert abs(first.since - begin) < 5_000
-    await store.advance(LEASED - 1_000)
+    await store.advance(LEASED - 10_000)
     assert await due(store) == []
-    await store.advance(1_001)
+    await store.advance(10_001)
     (second,) = await due(store)
     assert (second.item, second.attempt) == (first.item, 2)
     assert not await settle(store, first)
@@ -206,15 +206,15 @@ async def test_a_failed_attempt_is_followed_by_another(store: Store) -> None:
     await ready(store)
     await route(store, creation())
     (first,) = await due(store)
-    assert await settle(store, first, Ending.RETRY, wait=7_000, message="503 from the API server")
+    assert await settle(store, first, Ending.RETRY, wait=30_000, message="503 from the API server")
     assert not await settle(store, first, Ending.RETRY, wait=7_000)
     known = await handler(store)
     assert (known.failed, known.waiting) == (0, 1)
     assert known.last_error
     assert (known.last_error.message, known.last_error.event) == ("503 from the API server", "1")
-    await store.advance(6_000)
+    await store.advance(20_000)
     assert await due(store) == []
-    await store.advance(1_001)
+    await store.advance(10_001)
     (second,) = await due(store)
     assert second.attempt == 2
     assert await settle(store, second)
@@ -291,7 +291,7 @@ async def test_what_waits_is_counted_and_the_oldest_is_told(store: Store) -> Non
     known = await handler(store)
     assert known.waiting == 2
     assert known.oldest is not None
-    assert abs(known.oldest - (store.now() - 5_000)) < 1_000 or known.oldest == begin
+    assert abs(known.oldest - (store.now() - 5_000)) < 4_500 or known.oldest == begin
     assert await store.effects.backlog() == (2, len(body_of("1")) + len(body_of("2")))
 
 

@@ -120,9 +120,9 @@ async def test_a_wait_that_the_work_asks_for_stands_instead_of_the_backoff(store
     nominal, claim, token = await parked(store, work_fields={"retry": Retry(initial=1)})
     told = Completion(reason=Reason.ERROR, failure=Failure("E", "m"), wait=60_000)
     assert await store.externals.complete(claim.run, token, told)
-    await store.advance(59_000)
+    await store.advance(50_000)
     assert await store.queue.sweep() == 0
-    await store.advance(1_500)
+    await store.advance(10_500)
     assert await store.queue.sweep() == 1
     assert await state(store, nominal) is State.QUEUED
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 from integration.installation import Installation
@@ -47,6 +48,19 @@ def counted(**counts: int) -> Any:
 def letters(installation: Installation) -> list[dict[str, str]]:
     """The dead letters of events, the oldest first."""
     return [fields for _, fields in installation.redis.xrange(installation.keys.dead_events)]
+
+
+def settled(installation: Installation, stream: str = STREAM) -> Callable[[], bool]:
+    """Whether all of a stream was read and acknowledged."""
+
+    def holds() -> bool:
+        (group,) = installation.redis.xinfo_groups(stream)
+        return (
+            not group["pending"]
+            and group["last-delivered-id"] == installation.redis.xinfo_stream(stream)["last-generated-id"]
+        )
+
+    return holds
 
 
 def unacknowledged(installation: Installation, stream: str = STREAM) -> int:

@@ -9,14 +9,14 @@ from integration.objects import Object, ready, scheduled
 from integration.timeline import now, parse, render, until
 
 QUEUE = "nobody"  # no worker serves it: entries stay in the stream and can be counted
-LASTS = 6_000  # ms
+LASTS = 10_000  # ms
 EVERY: dict[str, dict[str, Any]] = {
     "latest": {},
     "none": {"catchUp": {"policy": "None"}},
     "all": {"catchUp": {"policy": "All"}},
     "two": {"catchUp": {"policy": "All", "maxRuns": 2}},
-    "window": {"catchUp": {"policy": "All", "window": "3s"}},
-    "deadline": {"catchUp": {"policy": "All"}, "startingDeadline": "2s"},
+    "window": {"catchUp": {"policy": "All", "window": "6s"}},
+    "deadline": {"catchUp": {"policy": "All"}, "startingDeadline": "5s"},
     "retagged": {"catchUp": {"policy": "All"}},
     "slowed": {"catchUp": {"policy": "All"}},
     "held": {"catchUp": {"policy": "All"}},
@@ -68,7 +68,7 @@ def begin(outage: Outage) -> None:
         installation.wait(job, ready)
         if name in EVERY and not EVERY[name].get("suspend"):
             eventually(lambda name=name: len(outage.nominals(name)) >= 2)
-    outage.once = now() + 5_000
+    outage.once = now() + 10_000
     for name, spec in {"once": {}, "once-deadline": {"startingDeadline": "1s"}}.items():
         (outage.jobs[name],) = installation.apply(scheduled(name, runAt=render(outage.once), queue=QUEUE, **spec))
         installation.wait(outage.jobs[name], ready)
@@ -99,7 +99,7 @@ def end(outage: Outage) -> None:
     installation.start(*installation.operators)
     # as if nothing had been: runs of the present again
     for name in ("latest", "none", "all", "two", "window", "deadline", "retagged", "resumed", "recreated"):
-        eventually(lambda name=name: max(outage.nominals(name), default=0) > outage.up + 1_000, within=10)
+        eventually(lambda name=name: max(outage.nominals(name), default=0) > outage.up + 1_000, within=20)
         # what was missed is told with the run that came after it
         installation.wait(outage.jobs[name], lambda job: parse(job["status"]["lastScheduleTime"]) > outage.up)
     for name in set(outage.jobs) - {"deleted", "former"}:

@@ -10,11 +10,13 @@ from typing import Any
 
 import httpx
 
+from eventually import eventually
 from integration.calls import JOB, Calls
 from integration.installation import Installation
 from integration.objects import RefusedError
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 numbers = itertools.count(1)
 
 
@@ -110,20 +112,35 @@ class Desk:
             kind, base = ("Role", f"{RBAC}/namespaces/{namespace}") if namespace else ("ClusterRole", RBAC)
             self.send("POST", f"{base}/{kind.lower()}s", {"metadata": {"name": name}, "rules": rules})
             self._bind(name, kind, name, namespace)
+            for rule in rules:
+                self._heard(name, rule, namespace)
         return self._calls(name)
 
     def bound(self, *roles: str, cluster: bool = False) -> Calls:
         """A caller with roles that are there already: of team-a, or ClusterRoles of ours."""
         name = self._account()
+        namespace = None if cluster else "team-a"
         for role in roles:
-            kind = "ClusterRole" if role.startswith("kronstream-") else "Role"
-            self._bind(name, kind, role, None if cluster else "team-a")
+            kind, base = "Role", f"{RBAC}/namespaces/team-a/roles"
+            if role.startswith("kronstream-"):
+                kind, base = "ClusterRole", f"{RBAC}/clusterroles"
+            self._bind(name, kind, role, namespace)
+            for rule in self.send("GET", f"{base}/{role}")["rules"]:
+                self._heard(name, rule, namespace)
         return self._calls(name)
 
     def _account(self) -> str:
         name = f"caller-{next(numbers)}"
         self.send("POST", "/api/v1/namespaces/team-a/serviceaccounts", {"metadata": {"name": name}})
         return name
+
+    def _heard(self, name: str, rule: dict[str, Any], namespace: str | None) -> None:
+        """The API server hears of a binding a moment after it wrote it."""
+        resource, _, sub = rule["resources"][0].partition("/")
+        asked = {"verb": rule["verbs"][0], "group": rule["apiGroups"][0], "resource": resource, "subresource": sub}
+        asked |= {"name": (rule.get("resourceNames") or [""])[0], "namespace": namespace or ""}
+        body = {"spec": {"user": f"system:serviceaccount:team-a:{name}", "resourceAttributes": asked}}
+        eventually(lambda: self.send("POST", REVIEWS, body)["status"]["allowed"], because=str(body))
 
     def _calls(self, name: str) -> Calls:
         asked = {"spec": {"expirationSeconds": 3600}}

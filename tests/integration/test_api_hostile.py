@@ -90,10 +90,11 @@ def test_an_api_that_is_told_to_end_ends_its_streams(doored: Installation, calls
     with Calls(doored.url("api-2")) as other, other.stream("GET", "/stream", params={"job": job["id"]}) as answer:
         lines = answer.iter_lines()
         next(lines)
-        doored.stop("api-2", grace=15)
+        doored.stop("api-2", grace=30)
         with contextlib.suppress(httpx.HTTPError):
             for _ in lines:
                 pass
-    assert time.monotonic() - begin < 10
+    took = time.monotonic() - begin
     doored.start("api-2")
+    assert took < 20, "nobody waited for it to be killed"
     assert "ends" in doored.log("api-2")

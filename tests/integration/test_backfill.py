@@ -105,14 +105,14 @@ def test_a_pace_is_kept(installation: Installation) -> None:
 def test_it_goes_on_when_every_operator_was_killed(sturdy: Installation) -> None:
     job = applied(sturdy, "orphaned", schedule="* * * * *")
     begin, end = past(12)
-    backfill = begun(sturdy, job, begin, end, interval=400)
+    backfill = begun(sturdy, job, begin, end, interval=1_000)
     eventually(lambda: len(made(sturdy, job)) >= 2)
 
     sturdy.stop(*sturdy.operators, number=signal.SIGKILL)
     before = len(made(sturdy, job))
     sturdy.start(*sturdy.operators)
 
-    done = over(sturdy, backfill)
+    done = over(sturdy, backfill, within=60)
     assert before < 12, "it was not over before they were killed"
     assert (done.state, done.started, done.succeeded) == ("done", 12, 12)
     assert [record.nominal for record in made(sturdy, job)] == list(range(begin, end + 1, MINUTE))

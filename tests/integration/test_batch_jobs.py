@@ -125,17 +125,17 @@ def test_a_cancelled_run_takes_its_job_along(managed: Installation, kubelet: Kub
 
 
 def test_a_timeout_takes_the_job_along(managed: Installation, kubelet: Kubelet) -> None:
-    job, _ = begin(managed, batch("slow", timeout="2s"))
+    job, _ = begin(managed, batch("slow", timeout="8s"))
     made = kubelet.made(job)
-    found = over(managed, job)
+    found = over(managed, job, within=40)
     assert (found.state, found.reason) == (State.FAILED, "timeout")
     eventually(lambda: kubelet.gone(made))
 
 
 def test_a_job_that_ends_by_its_own_deadline(managed: Installation, kubelet: Kubelet) -> None:
-    job, _ = begin(managed, batch("late", job={"template": template(activeDeadlineSeconds=1)}))
+    job, _ = begin(managed, batch("late", job={"template": template(activeDeadlineSeconds=5)}))
     kubelet.runs(kubelet.pod(kubelet.made(job)))
-    found = over(managed, job)
+    found = over(managed, job, within=40)
     assert (found.state, found.reason) == (State.FAILED, "timeout")
     assert found.error is not None
     assert found.error["type"] == "DeadlineExceeded"
@@ -271,6 +271,7 @@ def test_an_api_server_that_is_away_for_a_while(managed: Installation, kubelet: 
     kubelet.ends(pod)
     assert over(managed, job, within=60).state is State.SUCCESS
     assert len(kubelet.jobs(job)) == 1
+    eventually(lambda: all(component.ready() for component in managed.components.values()), 60)
     managed.allow("ERROR")
 
 

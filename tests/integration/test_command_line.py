@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -19,6 +20,7 @@ from eventually import eventually
 from integration.calls import Calls
 from integration.installation import Installation
 from integration.objects import RefusedError, condition, scheduled
+from integration.rights import REVIEWS
 
 BIN = Path(sys.executable).parent
 RUN = re.compile(r"[0-9a-f-]{36}-[smerb][0-9a-f.]+")
@@ -44,6 +46,20 @@ class Shell:
         return done.stdout + done.stderr if code else done.stdout
 
 
+def listed(doored: Installation, number: int, *names: str) -> None:
+    """Returns once an API has some jobs in its list, with when they are due."""
+    path = f"{doored.url(f'api-{number}')}/jobs?limit=500"
+    account = "/api/v1/namespaces/kronstream-system/serviceaccounts/kronstream-operator"
+    token = doored.objects.send("POST", f"{account}/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def told() -> bool:
+        rows = httpx.get(path, headers=headers, timeout=35, trust_env=False).json()
+        return set(names) <= {row["resource_name"] for row in rows if row.get("next_run")}
+
+    eventually(told)
+
+
 @pytest.fixture
 def shell(doored: Installation) -> Shell:
     return Shell(doored)
@@ -56,6 +72,8 @@ def job(doored: Installation) -> Callable[..., str]:
     def apply(name: str, function: str, **spec: object) -> str:
         (made,) = doored.apply(scheduled(name, "default", function, **{"schedule": "0 0 1 1 *", **spec}))
         doored.wait(made, lambda found: condition(found, "Ready")["status"] == "True")
+        for number in (1, 3):
+            listed(doored, number, name)
         return name
 
     return apply
@@ -152,7 +170,7 @@ def test_lists(shell: Shell, job: Callable[..., str]) -> None:
 
 
 def test_backfill(shell: Shell, job: Callable[..., str]) -> None:
-    job("filled", "api:echo", schedule="0 * * * *")
+    job("filled", "api:echo", schedule="0 * * * *", suspend=True)
     end = datetime.now(UTC).replace(minute=30) - timedelta(days=1)
     window = ("--from", (end - timedelta(hours=3)).isoformat(), "--to", end.isoformat())
 
@@ -282,6 +300,9 @@ def viewer(doored: Installation) -> str:
         except RefusedError as refused:
             if refused.status != 409:
                 raise
+    attributes = {"verb": "list", "group": "kronstream.dev", "resource": "scheduledjobs", "namespace": "default"}
+    review = {"spec": {"user": "system:serviceaccount:default:viewer", "resourceAttributes": attributes}}
+    eventually(lambda: send("POST", REVIEWS, review)["status"]["allowed"])
     asked = {"spec": {"expirationSeconds": 3600}}
     answer = send("POST", "/api/v1/namespaces/default/serviceaccounts/viewer/token", asked)
     return str(answer["status"]["token"])

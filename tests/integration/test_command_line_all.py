@@ -14,7 +14,7 @@ import yaml
 
 from integration.installation import Installation
 from integration.objects import ready, scheduled
-from integration.test_command_line import Shell
+from integration.test_command_line import Shell, listed
 from kronstream.cli.main import COMMANDS, main
 from kronstream.cli.top import CLEAR
 from kronstream.dev.controlplane import ControlPlane
@@ -103,7 +103,9 @@ def test_a_handler_is_run_here_as_the_worker_runs_it(shell: Shell, doored: Insta
 
 
 def test_bash_completes_names_of_jobs(shell: Shell, doored: Installation) -> None:
-    doored.apply(*(scheduled(name, "default", "api:echo", every="1h") for name in ("bash-one", "bash-two")))
+    names = ("bash-one", "bash-two")
+    doored.apply(*(scheduled(name, "default", "api:echo", every="1h") for name in names))
+    listed(doored, 1, *names)
     script = (
         'source <(kronstream completion bash); COMP_WORDS=(kronstream history "bash-"); COMP_CWORD=2; '
         '_kronstream_completion kronstream; printf "%s\\n" "${COMPREPLY[@]}"'

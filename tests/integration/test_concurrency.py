@@ -10,7 +10,7 @@ import pytest
 from eventually import eventually
 from integration.installation import Installation
 from integration.objects import Object, scheduled
-from integration.timeline import gaps
+from integration.timeline import gaps, parse
 from kronstream.domain.run import State
 from kronstream.operations import Refused
 from kronstream.operations.refused import Why
@@ -61,17 +61,20 @@ def held(installation: Installation, job: Object) -> Object:
 
 
 def test_a_queue_keeps_the_order_and_never_exceeds_its_limit(installation: Installation) -> None:
-    spec = {"concurrencyPolicy": "Queue", "maxConcurrent": 2, "maxQueued": 6, "payload": {"seconds": 0.5}, **KEPT}
+    spec = {"concurrencyPolicy": "Queue", "maxConcurrent": 2, "maxQueued": 6, "payload": {"seconds": 0.3}, **KEPT}
     (job,) = installation.apply(scheduled("queue", function="probe:span", **spec))
     installation.wait(job, lambda found: found["status"]["observedGeneration"] == 1)
 
     async def ask_for_eight(service: Any) -> list[str]:
-        return [(await service.runs.run_now(job["metadata"]["uid"], f"ask-{n}")).run for n in range(8)]
+        # the first two last until all are asked for
+        last = [{"payload": {"seconds": 6}}] * 2 + [{}] * 6
+        uid = job["metadata"]["uid"]
+        return [(await service.runs.run_now(uid, f"ask-{n}", **own)).run for n, own in enumerate(last)]
 
     asked = installation.ask(ask_for_eight)
     full = refused(installation, job, "one-too-many")
 
-    job = over(installation, job, 8)
+    job = over(installation, job, 8, within=40)
     began = {record.id: record.started or 0 for record in installation.records(job)}
     assert set(began) == set(asked)
     # two that end together make room for two
@@ -94,7 +97,8 @@ def test_a_full_queue_passes_over_what_is_due_and_counts_it(installation: Instal
     assert all(later.started >= earlier.finished for earlier, later in pairwise(records))
     assert most_at_once(installation.spans(job)) == 1
     between = gaps([record.nominal for record in records], 1_000)
-    assert len(between) <= job["status"]["skipped"]["QueueFull"] <= len(between) + 1
+    after = (parse(job["status"]["cursor"]) - (records[-1].nominal or 0)) // 1_000
+    assert len(between) <= job["status"]["skipped"]["QueueFull"] <= len(between) + after
     assert set(job["status"]["skipped"]) <= {"QueueFull", "Suspended"}
 
 
@@ -106,7 +110,8 @@ def test_replace_ends_the_oldest_of_those_that_may_run_at_a_time(installation: I
     installation.objects.patch(job, suspend=True)
     # the last two are left alone
     installation.wait(job, lambda found: found["status"]["active"] == 2 and found["status"]["suspended"] == "Spec")
-    records = installation.records(job)
+    # with two more due before a worker hears of the end of those it executes, the first of them never begins
+    records = [record for record in installation.records(job) if record.state is not State.SKIPPED]
 
     replaced = [record for record in records if record.state is State.CANCELLED]
     assert {record.reason for record in replaced} == {"replaced"}
@@ -139,7 +144,7 @@ def test_jobs_of_a_group_never_overlap(installation: Installation) -> None:
 
 def test_a_group_is_of_one_namespace(installation: Installation) -> None:
     installation.plane.kubectl("create", "namespace", "other-press")
-    spec = {"concurrencyGroup": {"name": "national"}, "payload": {"seconds": 3}}
+    spec = {"concurrencyGroup": {"name": "national"}, "payload": {"seconds": 600}}
     mine, theirs = installation.apply(
         scheduled("national", function="probe:span", **spec),
         scheduled("national", "other-press", function="probe:span", **spec),
@@ -147,15 +152,18 @@ def test_a_group_is_of_one_namespace(installation: Installation) -> None:
     for job in (mine, theirs):
         installation.wait(job, lambda found: found["status"]["observedGeneration"] == 1)
 
-    for job in (mine, theirs):
-        run_now(installation, job, "side-by-side")
+    runs = [run_now(installation, job, "side-by-side") for job in (mine, theirs)]
 
-    eventually(lambda: len(installation.seen(mine)) == len(installation.seen(theirs)) == 1, within=2.5)
+    eventually(lambda: len(installation.seen(mine)) == len(installation.seen(theirs)) == 1)
+    assert installation.spans(mine, theirs) == [], "neither has ended"
+    installation.ask(lambda service: service.runs.cancel(runs, "test"))
+    for job in (mine, theirs):
+        installation.wait(job, lambda found: found["status"]["active"] == 0)
 
 
 def test_a_forbidding_job_of_a_full_group_is_skipped(installation: Installation) -> None:
     group = {"concurrencyGroup": {"name": "furnace"}}
-    (holder,) = installation.apply(scheduled("holder", function="probe:span", payload={"seconds": 3}, **group))
+    (holder,) = installation.apply(scheduled("holder", function="probe:span", payload={"seconds": 12}, **group))
     installation.wait(holder, lambda found: found["status"]["observedGeneration"] == 1)
     run_now(installation, holder, "hold")
     eventually(lambda: installation.seen(holder))
@@ -165,8 +173,8 @@ def test_a_forbidding_job_of_a_full_group_is_skipped(installation: Installation)
         )
     )
 
-    installation.wait(job, lambda found: found["status"]["skipped"].get("Overlap", 0) >= 1)
-    job = installation.wait(job, lambda found: found["status"]["runs"]["succeeded"] >= 1)
+    installation.wait(job, lambda found: found["status"]["skipped"].get("Overlap", 0) >= 1, within=20)
+    job = installation.wait(job, lambda found: found["status"]["runs"]["succeeded"] >= 1, within=40)
 
     (span,) = installation.spans(holder)
     assert all(each["begin"] >= span["end"] for each in installation.spans(job))
@@ -174,7 +182,7 @@ def test_a_forbidding_job_of_a_full_group_is_skipped(installation: Installation)
 
 
 def test_a_run_that_is_asked_for_goes_by_the_same_rules(installation: Installation) -> None:
-    spec = {"concurrencyPolicy": "Forbid", "payload": {"seconds": 2}}
+    spec = {"concurrencyPolicy": "Forbid", "payload": {"seconds": 6}}
     (job,) = installation.apply(scheduled("strict", function="probe:span", **spec))
     installation.wait(job, lambda found: found["status"]["observedGeneration"] == 1)
 
@@ -190,7 +198,7 @@ def test_a_run_that_is_asked_for_goes_by_the_same_rules(installation: Installati
     assert len(installation.seen(job)) == 1
     # the key is spent: it stands for the answer that it got
     assert refused(installation, job, "second").reason == "Overlap"
-    run_now(installation, job, "third")
+    run_now(installation, job, "third", payload={"seconds": 0})
     over(installation, job, 2)
 
 

@@ -48,12 +48,12 @@ def test_every_second_of_many_jobs_is_in_the_stream_once_and_in_time(installatio
     jobs = installation.apply(*(scheduled(f"due-{number}", every="1s", queue=QUEUE) for number in range(50)))
     collect(installation, jobs)
 
-    # how late an idle machine is: one that is busy with something else has three trials
-    for _ in range(3):
+    # how late an idle machine is: one that is busy with something else has five trials
+    for _ in range(5):
         late = delays(installation, jobs)
         figures = f"p50 {percentile(late, 0.5)} ms, p95 {percentile(late, 0.95)} ms, max {max(late)} ms"
         print(f"{len(late)} entries: {figures}")
-        if max(late) <= IN_TIME:
+        if percentile(late, 0.95) <= IN_TIME and max(late) < 1_000:
             break
     assert percentile(late, 0.95) <= IN_TIME, figures
     assert max(late) < 1_000, figures

@@ -21,14 +21,17 @@ def nominals(installation: Installation, job: Object) -> list[int]:
 def running(installation: Installation, *jobs: Object) -> None:
     """Returns once each job has two entries."""
     for job in jobs:
-        eventually(lambda job=job: len(nominals(installation, job)) >= 2, within=5)
+        eventually(lambda job=job: len(nominals(installation, job)) >= 2, within=20)
 
 
-def edited(installation: Installation, job: Object, **spec: object) -> tuple[Object, int]:
-    """The job once an edit of its spec is in force, and the instant before which nothing of the new spec may fire."""
-    changed = installation.objects.patch(job, **spec)
-    instant = now()
-    return installation.wait(changed, ready, within=3), instant
+def edited(installation: Installation, job: Object, **spec: object) -> tuple[Object, int, int]:
+    """The job once an edit of its spec is in force, and the instants before and after it.
+
+    Nothing of the new spec may fire before the first one, nothing of the old one after the last.
+    """
+    begin = now()
+    job = installation.wait(installation.objects.patch(job, **spec), ready, within=20)
+    return job, begin, now()
 
 
 def skipped(job: Object, reason: str) -> int:
@@ -57,55 +60,54 @@ def test_another_form_of_schedule_fires_from_now_on(old: str, installation: Inst
         installation.wait(job, ready)
     begun = {}
     for new, job in jobs.items():
-        spec = TO[new] or {"runAt": render(now() + 2_000)}
+        spec = TO[new] or {"runAt": render(now() + 10_000)}
         begun[new] = edited(installation, job, **{**dict.fromkeys(("schedule", "timeZone", "every", "runAt")), **spec})
 
-    for new, (job, instant) in begun.items():
-        installation.wait(job, lambda found: "nextRunTime" in found["status"] or "completionTime" in found["status"])
+    for new, (job, begin, force) in begun.items():
+        assert "nextRunTime" in job["status"]
         if new != "schedule":
-            eventually(lambda job=job, instant=instant: nominals(installation, job)[-1:] > [instant], within=5)
-        before = [nominal for nominal in nominals(installation, job) if nominal < instant - 100]
-        after = [nominal for nominal in nominals(installation, job) if nominal >= instant - 100]
+            eventually(lambda job=job, force=force: nominals(installation, job)[-1:] > [force], within=20)
+        before = [nominal for nominal in nominals(installation, job) if nominal < begin]
+        after = [nominal for nominal in nominals(installation, job) if nominal > force]
         assert all(nominal % 1_000 == 0 for nominal in before), "an instant of the new schedule, before the edit"
         if old != "every":
             assert [nominal for nominal in before if nominal % 60_000] == []
         if new == "every":
-            assert {nominal % 1_000 for nominal in after} <= {0, 500}
-            assert gaps([nominal for nominal in after if nominal % 1_000 == 500], 1_000) == []
+            assert {nominal % 1_000 for nominal in after} == {500}
+            assert gaps(after, 1_000) == []
         if new == "run-at":
-            assert [nominal for nominal in after if nominal > instant + 500] == [parse(job["spec"]["runAt"])]
+            assert after == [parse(job["spec"]["runAt"])]
 
 
 def test_an_edit_of_the_interval_takes_the_old_instants_away(installation: Installation) -> None:
     (job,) = installation.apply(scheduled("slower", every="1s", queue=QUEUE))
     running(installation, job)
 
-    job, instant = edited(installation, job, every="1h")
-    until(instant + 2_500)
+    job, _, force = edited(installation, job, every="1h")
+    until(force + 2_500)
 
     found = nominals(installation, job)
-    assert found[-1] <= instant + 200
+    assert found[-1] <= force
     assert gaps(found, 1_000) == []
     assert at(job, "nextRunTime") == parse(job["metadata"]["creationTimestamp"]) + 3_600_000
-    assert skipped(job, "Edited") <= 1  # one at most can have been due and not yet dispatched
+    assert skipped(job, "Edited") <= (force - found[-1]) // 1_000, "due, and not yet dispatched"
 
 
 def test_resuming_makes_up_for_nothing_and_counts_what_passed(installation: Installation) -> None:
     (job,) = installation.apply(scheduled("paused", every="1s", queue=QUEUE))
     running(installation, job)
 
-    job, held = edited(installation, job, suspend=True)
+    job, _, held = edited(installation, job, suspend=True)
     until(held + 3_200)
     assert condition(job, "Ready")["reason"] == "Suspended"
-    during = [nominal for nominal in nominals(installation, job) if nominal > held + 200]
-    job, resumed = edited(installation, job, suspend=False)
-    eventually(lambda: nominals(installation, job)[-1] > resumed + 1_000, within=5)
+    during = [nominal for nominal in nominals(installation, job) if nominal > held]
+    job, begin, resumed = edited(installation, job, suspend=False)
+    eventually(lambda: nominals(installation, job)[-1] > resumed + 1_000, within=20)
 
     assert during == []
     found = nominals(installation, job)
-    assert not [nominal for nominal in found if held + 200 < nominal <= resumed - 200]
-    assert skipped(job, "Suspended") == len(gaps(found, 1_000))
-    assert skipped(job, "Suspended") in (3, 4)
+    assert not [nominal for nominal in found if held < nominal <= begin]
+    assert skipped(job, "Suspended") == len(gaps(found, 1_000)) >= 3
     assert job["status"]["runs"]["skipped"] == skipped(job, "Suspended")
 
 
@@ -134,7 +136,7 @@ def test_an_edit_of_anything_else_loses_no_due_run(installation: Installation) -
     last = now()
 
     for job in jobs:
-        eventually(lambda job=job: nominals(installation, job)[-1] > last, within=5)
+        eventually(lambda job=job: nominals(installation, job)[-1] > last, within=20)
         assert gaps(nominals(installation, job), 1_000) == []
         told = installation.wait(job, ready)
         assert told["status"]["skipped"] == {}
@@ -143,13 +145,14 @@ def test_an_edit_of_anything_else_loses_no_due_run(installation: Installation) -
 def test_a_run_executes_the_spec_of_its_dispatch(installation: Installation) -> None:
     slow = {"function": "probe:sleep", "every": "1s", "concurrencyPolicy": "Forbid", "history": {"successful": 100}}
     (job,) = installation.apply(scheduled("versions", payload={"seconds": 0.4, "version": 1}, **slow))
-    eventually(lambda: installation.seen(job), within=5)
+    eventually(lambda: installation.seen(job), within=20)
 
-    installation.objects.patch(job, payload={"seconds": 0, "version": 2})
+    changed = installation.objects.patch(job, payload={"seconds": 0, "version": 2})
     first = installation.seen(job)[0]["run"]
-    installation.wait(job, lambda found: found["status"]["runs"]["succeeded"] >= 3)
+    before = installation.wait(changed, ready)["status"]["runs"]["succeeded"]
+    installation.wait(job, lambda found: found["status"]["runs"]["succeeded"] >= before + 3, within=20)
 
-    records = installation.records(job)
+    records = [record for record in installation.records(job) if record.state.terminal]
     told = [(record.generation, record.result["version"]) for record in records]
     assert (records[0].id, told[0]) == (first, (1, 1))
     assert told[-1] == (2, 2)
@@ -181,7 +184,7 @@ def test_a_deleted_job_fires_no_more_and_leaves_only_what_expires(installation: 
 
     installation.delete(job)
 
-    eventually(lambda: not installation.lasting(job), within=5)
+    eventually(lambda: not installation.lasting(job), within=20)
     assert nominals(installation, job) == []
     until(now() + 1_500)
     assert nominals(installation, job) == []

@@ -2,10 +2,11 @@
 
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from eventually import eventually
-from integration.eventbench import STREAM, counted, event, listening, send
+from integration.eventbench import STREAM, counted, event, listening, send, settled
 from integration.installation import Installation
 from integration.objects import Object, condition, handling, ready, scheduled
 
@@ -24,13 +25,24 @@ def each_router(installation: Installation, kind: str, **attributes: Any) -> Non
         time.sleep(0.01)  # one at a time, for whoever is idle takes the next
 
 
+def once(trial: Callable[[int], None]) -> None:
+    """What is to be quick, up to three times: the machine may be busy with something else."""
+    for number in range(2):
+        try:
+            return trial(number)
+        except AssertionError as error:
+            print(f"trial {number}: {str(error).partition(chr(10))[0]}")
+    return trial(2)
+
+
 def test_a_handler_is_in_force_within_a_second(routed: Installation) -> None:
-    (handler,) = routed.apply(handling("quick", "quick.one", action=CREATE))
-    time.sleep(IN_FORCE)
+    def quick(trial: int) -> None:
+        (handler,) = routed.apply(handling(f"quick-{trial}", f"quick.{trial}", action=CREATE))
+        time.sleep(IN_FORCE)
+        each_router(routed, f"quick.{trial}")
+        routed.wait(handler, counted(success=20))
 
-    each_router(routed, "quick.one")
-
-    routed.wait(handler, counted(success=20))
+    once(quick)
 
 
 def test_what_is_ready_misses_no_event_whichever_router_reads_it(routed: Installation) -> None:
@@ -50,22 +62,23 @@ def test_what_is_ready_misses_no_event_whichever_router_reads_it(routed: Install
 
 
 def test_a_stream_is_read_within_a_second_of_being_named(routed: Installation) -> None:
-    (handler,) = routed.apply(handling("named", "new.stream", action=CREATE, source={"stream": "stream:new"}))
-    time.sleep(IN_FORCE)
+    def named(trial: int) -> None:
+        stream = f"stream:new-{trial}"
+        (handler,) = routed.apply(handling(f"named-{trial}", "new.stream", action=CREATE, source={"stream": stream}))
+        time.sleep(IN_FORCE)
+        send(routed, event("new.stream"), stream=stream)
+        routed.wait(handler, counted(success=1))
+        routed.delete(handler)
+        eventually(lambda: not routed.redis.xinfo_consumers(stream, "kronstream-router"))
+        assert routed.redis.xlen(stream) == 1
 
-    send(routed, event("new.stream"), stream="stream:new")
-
-    routed.wait(handler, counted(success=1))
-    routed.delete(handler)
-    eventually(lambda: not routed.redis.xinfo_consumers("stream:new", "kronstream-router"))
-    assert routed.redis.xlen("stream:new") == 1
+    once(named)
 
 
 def test_an_edit_is_in_force_in_every_router(routed: Installation) -> None:
     (handler,) = listen(routed, handling("edited", "before.edit", action=CREATE))
 
-    routed.objects.patch(handler, event="after.edit")
-    time.sleep(IN_FORCE)
+    routed.wait(routed.objects.patch(handler, event="after.edit"), listening)
     each_router(routed, "before.edit")
     each_router(routed, "after.edit")
 
@@ -82,6 +95,7 @@ def test_a_disabled_handler_sees_nothing_also_not_later(routed: Installation) ->
     told = routed.wait(disabled, listening)
     assert condition(told, "Ready")["reason"] == "Disabled"
     each_router(routed, "switch.it")
+    eventually(settled(routed))
     enabled = routed.objects.patch(handler, enabled=True)
     routed.wait(enabled, listening)
     time.sleep(IN_FORCE)
@@ -183,9 +197,9 @@ def test_what_a_killed_router_had_is_acted_on_by_the_other(routed: Installation)
     # an entry that a router was given and did not acknowledge
     routed.redis.xgroup_createconsumer(STREAM, "kronstream-router", "router-dead")
     routed.stop(*routed.routers)
-    send(routed, event("kill.it"))
+    (sent,) = send(routed, event("kill.it"))
     given = routed.redis.xreadgroup("kronstream-router", "router-dead", {STREAM: ">"}, count=10)
-    assert len(given[0][1]) == 1
+    assert sent in [entry for entry, _ in given[0][1]]
 
     routed.start(*routed.routers)
 

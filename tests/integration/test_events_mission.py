@@ -130,7 +130,7 @@ def test_global_handlers_see_what_others_of_a_platform_do_not(installed: Install
 def test_what_runs_goes_on_when_its_handler_is_deleted(installed: Installation) -> None:
     written = example("eventhandler")
     slow = {"handler": {"function": {"name": "examples:slow"}}}
-    transform = '{"seconds": 3.0}'
+    transform = '{"seconds": 9.0}'
     written["spec"] |= {"action": {"createJob": slow}, "transform": transform}
     (own,) = listen(installed, written)
     send(installed, event("workflow.completed", DATA, platformid="platform-123"))
@@ -142,8 +142,8 @@ def test_what_runs_goes_on_when_its_handler_is_deleted(installed: Installation) 
 
     # the garbage collector of the cluster takes the job away, which belongs to the handler
     eventually(lambda: job["metadata"]["name"] not in [one["metadata"]["name"] for one in installed.objects.all()], 20)
-    (run,) = eventually(lambda: [one for one in installed.records(job) if one.state.terminal])
-    assert (run.state.value, run.result) == ("success", {"slept": 3.0})
+    (run,) = eventually(lambda: [one for one in installed.records(job) if one.state.terminal], within=30)
+    assert (run.state.value, run.result) == ("success", {"slept": 9.0})
 
 
 def alerting(installation: Installation, hook: Hook) -> Object:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import kronstream
+from eventually import eventually
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.dev.manifests import rights
 from kronstream.runsapi.settings import RunsSettings
@@ -106,12 +107,16 @@ def test_rights(kubectl: Kubectl, account: str, verb: str, resource: str, allowe
     objects = [item for item in rights("runs-apiserver") if "runs" in item["metadata"]["name"]]
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     who = f"--as=system:serviceaccount:{SYSTEM}:kronstream-{account}"
-    try:
-        answer = kubectl("auth", "can-i", verb, resource, who, "-A").strip()
-    except KubectlError as said:  # the answer no is exit code 1
-        assert said.code == 1  # noqa: PT017
-        answer = "no"
-    assert answer == ("yes" if allowed else "no")
+
+    def answer() -> str:
+        try:
+            return kubectl("auth", "can-i", verb, resource, who, "-A").strip()
+        except KubectlError as said:  # the answer no is exit code 1
+            assert said.code == 1  # noqa: PT017
+            return "no"
+
+    # the API server hears of a binding a moment later
+    eventually(lambda: answer() == ("yes" if allowed else "no"))
 
 
 def test_it_reads_one_config_map(kubectl: Kubectl) -> None:

@@ -203,13 +203,13 @@ def test_a_secret_that_is_not_there(requesting: Installation, hook: Hook) -> Non
 
 def test_the_attempts_timeout_closes_the_connection(requesting: Installation, hook: Hook) -> None:
     hook.reply = lambda call: Reply(hold=True)
-    (made,) = requesting.apply(job("slow", hook, spec={"timeout": "500ms", "retry": {"limit": 0}}))
+    (made,) = requesting.apply(job("slow", hook, spec={"timeout": "4s", "retry": {"limit": 0}}))
 
     found = over(requesting, made, run(requesting, made))
 
     assert (found.state, found.reason) == (State.FAILED, Reason.TIMEOUT)
-    (call,) = hook.calls
-    assert call.gone.wait(5)
+    (call,) = eventually(lambda: hook.calls)
+    assert call.gone.wait(20)
 
 
 def test_work_that_goes_on_is_ended_by_its_token(requesting: Installation, hook: Hook) -> None:

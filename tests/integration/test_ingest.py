@@ -74,7 +74,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 async def ingest(server: Server) -> AsyncIterator[Ingest]:
-    redis = connect(server.url, timeout=0.5)
+    redis = connect(server.url, timeout=4)
     yield Ingest(RedisEventLog(redis, Keys()), STREAM)
     await redis.aclose()
 
@@ -117,7 +117,7 @@ async def test_a_redis_that_stands_still_is_503_and_a_second_try_has_the_same_id
     os.kill(server.process.pid, signal.SIGSTOP)
     begin = time.monotonic()
     await refused(ingest, "2")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     os.kill(server.process.pid, signal.SIGCONT)
     eventually(server._answers)
     assert await send(ingest, "2") == ("2",)

@@ -32,19 +32,19 @@ def test_each_fault_is_told_and_no_other_job_suffers(installation: Installation)
 
     for name, job in jobs.items():
         _, field, word = FAULTS[name]
-        told = installation.wait(job, stalled, within=3)
+        told = installation.wait(job, stalled, within=20)
         for kind, value in (("Stalled", "True"), ("Ready", "False")):
             assert (condition(told, kind)["status"], condition(told, kind)["reason"]) == (value, "InvalidSpec")
             assert field in condition(told, kind)["message"]
         assert word in condition(told, "Stalled")["message"]
         assert "nextRunTime" not in told["status"]
         assert told["status"]["upcoming"] == []
-        (event,) = eventually(lambda job=job: installation.objects.events(job), within=3)
+        (event,) = eventually(lambda job=job: installation.objects.events(job), within=20)
         assert (event["type"], event["reason"]) == ("Warning", "InvalidSpec")
         assert field in event["message"]
 
     begin = len(installation.entries(witness, "nobody"))
-    eventually(lambda: len(installation.entries(witness, "nobody")) >= begin + 3, within=6)
+    eventually(lambda: len(installation.entries(witness, "nobody")) >= begin + 3, within=20)
     assert gaps([nominal for nominal, _ in installation.entries(witness, "nobody")], 1_000) == []
     for job in jobs.values():
         assert installation.records(job) == []
@@ -56,7 +56,7 @@ def test_the_next_apply_mends_it(installation: Installation) -> None:
     installation.wait(job, stalled)
 
     changed = installation.objects.patch(job, schedule=None, every="1s")
-    job = installation.wait(changed, ready, within=2)
+    job = installation.wait(changed, ready, within=20)
 
     assert condition(job, "Stalled")["status"] == "False"
     assert condition(job, "Stalled")["message"] == ""
@@ -65,17 +65,17 @@ def test_the_next_apply_mends_it(installation: Installation) -> None:
 
 def test_a_good_job_that_is_broken_runs_no_more_and_goes_on_where_it_is_mended(installation: Installation) -> None:
     (job,) = installation.apply(scheduled("broken", every="1s", queue="nobody"))
-    eventually(lambda: len(installation.entries(job, "nobody")) >= 2, within=5)
+    eventually(lambda: len(installation.entries(job, "nobody")) >= 2, within=20)
 
     broken = installation.objects.patch(job, payload={"a": HALF, "b": HALF})
-    held = now()
     installation.wait(broken, stalled)
+    held = now()
     eventually(lambda: now() > held + 3_000)
-    during = [nominal for nominal, _ in installation.entries(job, "nobody") if nominal > held + 200]
+    during = [nominal for nominal, _ in installation.entries(job, "nobody") if nominal > held]
     mended = installation.objects.patch(job, payload=None)
     resumed = now()
     mended = installation.wait(mended, ready)
-    eventually(lambda: installation.entries(job, "nobody")[-1][0] > resumed + 1_000, within=5)
+    eventually(lambda: installation.entries(job, "nobody")[-1][0] > resumed + 1_000, within=20)
 
     assert during == []
     missing = gaps([nominal for nominal, _ in installation.entries(job, "nobody")], 1_000)

@@ -1,6 +1,7 @@
 """What a person does and sees with kubectl."""
 
 import os
+import re
 import subprocess
 import time
 
@@ -45,10 +46,10 @@ def test_wait_for_ready(installation: Installation) -> None:
     (job,) = installation.apply(scheduled("awaited", every="1h"))
     begin = time.monotonic()
 
-    said = installation.plane.kubectl("wait", "--for=condition=Ready", "sched/awaited", "--timeout=10s")
+    said = installation.plane.kubectl("wait", "--for=condition=Ready", "sched/awaited", "--timeout=60s")
 
     assert "condition met" in said
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     assert installation.objects.get(job)["status"]["observedGeneration"] == 1
 
 
@@ -58,7 +59,7 @@ def test_the_table_tells_what_happened_and_what_comes_next(installation: Install
     assert (row["SCHEDULE"], row["SUSPENDED"], row["STATUS"], row["FAILED"]) == ("1s", "No", "success", "0")
     assert int(row["OK"]) >= 3
     assert row["NEXT"].endswith("Z")
-    assert row["LAST"] in ("0s", "1s", "2s", "3s")
+    assert re.fullmatch(r"\d+s", row["LAST"])
 
     wide = cells(installation.plane.kubectl, "-o", "wide")
     assert (wide["HANDLER"], wide["PRIORITY"], wide["QUEUE"]) == ("probe:note", "medium", "default")
@@ -95,14 +96,22 @@ def test_describe_shows_events(installation: Installation) -> None:
     (job,) = installation.apply(broken)
     installation.wait(job, lambda found: found["status"]["runs"]["failed"] >= 2)
 
-    said = eventually(lambda: _described(installation, "RunFailed"), within=5)
+    said = eventually(lambda: _described(installation, "RunFailed"), within=20)
 
     assert "the cellar is flooded" in said
     assert "kronstream-operator" in said
     assert [event["reason"] for event in installation.objects.events(job)] == ["RunFailed"]
 
     installation.objects.patch(job, handler={"function": {"name": "echo"}})
-    eventually(lambda: _described(installation, "RunSucceeded"), within=5)
+    eventually(lambda: _described(installation, "RunSucceeded"), within=20)
+
+
+def _may(kubectl: Kubectl, *words: str) -> bool:
+    """Whether the API server has heard of the binding that allows it."""
+    try:
+        return kubectl("auth", "can-i", *words).strip() == "yes"
+    except KubectlError:
+        return False
 
 
 def _described(installation: Installation, word: str) -> str:
@@ -114,12 +123,12 @@ def test_edit_suspend_and_delete(installation: Installation, heartbeat: Object) 
     kubectl = installation.plane.kubectl
 
     kubectl("patch", "sched", "heartbeat", "--type=merge", "-p", '{"spec": {"suspend": true}}')
-    eventually(lambda: cells(kubectl)["NEXT"] == "" and cells(kubectl)["SUSPENDED"] == "Spec", within=5)
+    eventually(lambda: cells(kubectl)["NEXT"] == "" and cells(kubectl)["SUSPENDED"] == "Spec", within=20)
     kubectl("apply", "-f", "-", stdin=JOB.replace("every: 1s", "every: 1h\n  suspend: false"))
-    eventually(lambda: cells(kubectl)["NEXT"].endswith("Z") and cells(kubectl)["SCHEDULE"] == "1h", within=5)
+    eventually(lambda: cells(kubectl)["NEXT"].endswith("Z") and cells(kubectl)["SCHEDULE"] == "1h", within=20)
     kubectl("delete", "sched", "heartbeat", "--timeout=10s")
     uid = heartbeat["metadata"]["uid"]
-    eventually(lambda: installation.redis.zscore(installation.keys.jobs, uid) is None, within=5)
+    eventually(lambda: installation.redis.zscore(installation.keys.jobs, uid) is None, within=20)
 
 
 def test_who_may_edit_a_namespace_drives_its_jobs_and_no_status(installation: Installation) -> None:
@@ -127,6 +136,7 @@ def test_who_may_edit_a_namespace_drives_its_jobs_and_no_status(installation: In
     plane.kubectl("create", "serviceaccount", "alice")
     plane.kubectl("create", "rolebinding", "alice", "--clusterrole=kronstream-edit", "--serviceaccount=default:alice")
     alice = f"--kubeconfig={plane.kubeconfig_for('alice', 'default')}"
+    eventually(lambda: _may(plane.kubectl, alice, "create", "sched"))
 
     plane.kubectl("apply", "-f", "-", alice, stdin=JOB)
     assert "heartbeat" in plane.kubectl("get", "sched", alice)

@@ -55,6 +55,6 @@ def test_who_makes_a_namespace_of_the_name_of_another_sees_nothing_of_its_histor
     assert listed(managed, NAMESPACE) == []
     assert not [key for key in managed.redis.scan_iter(f"*{uids[0]}*") if ":tomb:" not in key and ":work:" not in key
                 and ":claim:" not in key]  # fmt: skip
-    assert "1 execution(s) of its jobs were purged" in managed.log("operator-1")
+    eventually(lambda: "1 execution(s) of its jobs were purged" in managed.log("operator-1"))
     assert managed.redis.exists(managed.keys.run(runs[1])), "of a namespace that is there nothing is purged"
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")

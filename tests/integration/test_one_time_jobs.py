@@ -12,18 +12,18 @@ def over(job: Object) -> bool:
 
 
 def test_it_runs_once_at_its_instant(installation: Installation) -> None:
-    instant = now() + 1_500
+    instant = now() + 6_000
     (job,) = installation.apply(scheduled("soon", function="probe:note", runAt=render(instant), payload="x"))
     waiting = installation.wait(job, ready)
     assert at(waiting, "nextRunTime") == instant
 
-    job = installation.wait(job, over)
+    job = installation.wait(job, over, within=20)
 
     (record,) = installation.records(job)
     (call,) = installation.seen(job)
     assert (record.nominal, record.state, record.result) == (instant, State.SUCCESS, "x")
     assert call["run"] == record.id
-    assert 0 <= call["at"] - instant + 50 < 1_000
+    assert 0 <= call["at"] - instant + 50 < 5_000
     assert at(job, "completionTime") == record.finished
     assert condition(job, "Ready")["reason"] == "Completed"
     assert "nextRunTime" not in job["status"]
@@ -88,12 +88,12 @@ def test_an_edit_after_its_run_does_not_run_it_again(installation: Installation)
 
 
 def test_a_failed_one_is_over_after_its_last_attempt(installation: Installation) -> None:
-    retry = {"limit": 1, "backoff": {"initial": "300ms", "jitter": 0}}
+    retry = {"limit": 1, "backoff": {"initial": "5s", "jitter": 0}}
     (job,) = installation.apply(scheduled("fails", function="probe:raise", runAt=render(now()), retry=retry))
-    eventually(lambda: [r.state for r in installation.records(job)] == [State.RETRYING], within=5)
-    assert not over(installation.objects.get(job))
+    eventually(lambda: [r.state for r in installation.records(job)] == [State.RETRYING])
+    assert "completionTime" not in installation.objects.get(job).get("status", {})
 
-    job = installation.wait(job, over, within=5)
+    job = installation.wait(job, over, within=20)
 
     (record,) = installation.records(job)
     assert (record.state, record.attempt) == (State.FAILED, 2)
@@ -109,13 +109,13 @@ def gone(installation: Installation, job: Object) -> bool:
 
 def test_it_is_deleted_when_its_ttl_is_over_and_its_record_stays(installation: Installation) -> None:
     soon = {"function": "probe:note", "runAt": render(now() + 300)}
-    job, kept = installation.apply(scheduled("brief", ttlAfterFinished="2s", **soon), scheduled("kept", **soon))
+    job, kept = installation.apply(scheduled("brief", ttlAfterFinished="5s", **soon), scheduled("kept", **soon))
     job = installation.wait(job, over)
     finished = at(job, "completionTime")
 
-    eventually(lambda: gone(installation, job), within=10)
+    eventually(lambda: gone(installation, job), within=20)
 
-    assert now() - finished >= 2_000
+    assert now() - finished >= 5_000
     (record,) = installation.records(job)
     assert record.state is State.SUCCESS
     assert installation.wait(kept, over)["metadata"]["uid"] == kept["metadata"]["uid"]
@@ -132,18 +132,18 @@ def test_one_that_failed_or_expired_is_deleted_as_well(installation: Installatio
 
 
 def test_a_run_that_is_retried_puts_the_deletion_off(installation: Installation) -> None:
-    runs = {"function": "probe:sleep", "payload": {"seconds": 3.0}, "timeout": "10s"}
-    (job,) = installation.apply(scheduled("retried", runAt=render(now()), ttlAfterFinished="2s", **runs))
-    job = installation.wait(job, over)
+    runs = {"function": "probe:sleep", "payload": {"seconds": 6.0}, "timeout": "30s"}
+    (job,) = installation.apply(scheduled("retried", runAt=render(now()), ttlAfterFinished="5s", **runs))
+    job = installation.wait(job, over, within=20)
     (first,) = installation.records(job)
 
     again = installation.ask(lambda service: service.runs.retry(first.id, "k"))
-    eventually(lambda: {r.id: r.state for r in installation.records(job)}.get(again.run) is State.SUCCESS, within=10)
+    eventually(lambda: {r.id: r.state for r in installation.records(job)}.get(again.run) is State.SUCCESS, within=20)
     ended = now()
     assert not gone(installation, job)
-    eventually(lambda: gone(installation, job), within=10)
+    eventually(lambda: gone(installation, job), within=20)
 
     records = {record.id: record for record in installation.records(job)}
     assert records[again.run].finished is not None
-    assert ended - 1_000 < (records[again.run].finished or 0)
-    assert now() - (records[again.run].finished or 0) >= 2_000
+    assert ended - 5_000 < (records[again.run].finished or 0)
+    assert now() - (records[again.run].finished or 0) >= 5_000

@@ -161,7 +161,7 @@ def test_a_run_that_waits_for_a_worker_is_cancelled_at_once(installation: Instal
 
 
 def test_the_next_run_is_skipped_and_the_one_after_comes(installation: Installation) -> None:
-    job = applied(installation, "skip", every="3s", queue=QUEUE)
+    job = applied(installation, "skip", every="6s", queue=QUEUE)
     uid = job["metadata"]["uid"]
 
     (instant,) = installation.ask(lambda service: service.runs.skip_next(uid))
@@ -169,13 +169,13 @@ def test_the_next_run_is_skipped_and_the_one_after_comes(installation: Installat
     told = installation.wait(job, lambda found: found["status"].get("skipNext") == [render(instant)])
 
     assert again == (instant,)
-    assert at(told, "nextRunTime") == instant + 3_000
+    assert at(told, "nextRunTime") == instant + 6_000
     assert render(instant) not in told["status"]["upcoming"]
     until(instant)
-    told = installation.wait(job, lambda found: found["status"]["skipped"].get("Requested") == 1)
+    told = installation.wait(job, lambda found: found["status"]["skipped"].get("Requested") == 1, within=15)
     assert "skipNext" not in told["status"]
     entries = eventually(lambda: [nominal for nominal, _ in installation.entries(job, QUEUE) if nominal > instant])
-    assert entries[0] == instant + 3_000
+    assert entries[0] == instant + 6_000
     assert run_id(uid, Trigger.SCHEDULE, str(instant)) not in {record.id for record in installation.records(job)}
 
 

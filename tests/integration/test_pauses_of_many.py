@@ -98,6 +98,8 @@ def site(apart: Installation) -> Iterator[Site]:
     site = Site(apart)
     yield site
     site.unpause()
+    for job in (site.held, site.free):  # what would be paused of the next jobs counts as that
+        site.says(job, "No")
     for namespace in (HELD, FREE):
         apart.objects.delete_all(namespace)
     complaints = apart.complaints()
@@ -109,7 +111,8 @@ def test_a_namespace_is_paused_and_goes_on_and_nothing_of_it_fires_later(site: S
     job = site.says(site.held, "Namespace")
     told = now()
 
-    assert told - began <= 2_500
+    # a look a second at the ConfigMap, a status a second; that it holds by then is seen in what is dispatched
+    assert told - began <= 8_000
     assert "nextRunTime" not in job["status"]
     assert job["status"]["upcoming"] == []
     said = condition(job, "Ready")
@@ -178,11 +181,9 @@ def test_what_cannot_be_read_pauses_all_the_same_and_is_told(site: Site) -> None
         return found
 
     assert "UnreadablePause" in eventually(events)
+    warning = f"WARNING kronstream.controller.pausemap: ConfigMap {NAMESPACE}/{NAME}: {HELD}: until"
     for name in site.installation.operators:
-        assert (
-            f"WARNING kronstream.controller.pausemap: ConfigMap {NAMESPACE}/{NAME}: {HELD}: until"
-            in site.installation.log(name)
-        )
+        eventually(lambda name=name: warning in site.installation.log(name))
 
 
 def test_a_lost_store_has_the_pauses_before_it_opens(site: Site) -> None:
@@ -237,7 +238,7 @@ def test_operators_that_start_during_a_pause_hold_it(site: Site) -> None:
 @pytest.mark.parametrize("begins", ["before", "meanwhile"])
 def test_operators_that_were_down_when_a_pause_ended_make_up_for_nothing_of_it(begins: str, site: Site) -> None:
     installation = site.installation
-    end = (now() // 1_000 + 8) * 1_000
+    end = (now() // 1_000 + 12) * 1_000
     text = f"until: {render(end)}"
     if begins == "before":
         site.pause(**{HELD: text})
@@ -251,7 +252,8 @@ def test_operators_that_were_down_when_a_pause_ended_make_up_for_nothing_of_it(b
 
     made = [at for at in site.nominals(site.held) if at > before]
     assert [at for at in made if began + 1_000 <= at < end] == []
-    site.installation.wait(site.held, lambda job: job["status"]["skipped"].get("Paused", 0) >= 3)
+    least = max(1, (end - began) // 1_000 - 2)
+    site.installation.wait(site.held, lambda job: job["status"]["skipped"].get("Paused", 0) >= least)
     assert site.missing(site.free) == []
 
 
@@ -261,8 +263,7 @@ def test_an_api_server_that_is_away_changes_nothing(site: Site) -> None:
     plane = site.installation.plane
     plane.stop_part("apiserver", signal.SIGKILL)
     until(began + 5_000)
-    free = max(site.nominals(site.free))
-    assert free > now() - 1_500
+    eventually(lambda: max(site.nominals(site.free)) > now() - 1_500)
     assert max(site.nominals(site.held)) < began + NOTICED
     plane.start_part("apiserver")
     until(now() + 2_000)

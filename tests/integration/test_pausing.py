@@ -34,10 +34,16 @@ def pause(installation: Installation, job: Object, **options: Any) -> Object:
     return installation.wait(job, lambda found: found["status"]["suspended"] == "Paused")
 
 
+def lost(installation: Installation, job: Object) -> int:
+    """How many due instants have no entry."""
+    return len(gaps(nominals(installation, job), 1_000))
+
+
 def resume(installation: Installation, job: Object) -> int:
-    """Resumes; the instant."""
+    """Resumes; the instant before."""
+    instant = now()
     assert installation.ask(lambda service: service.pausing.resume(job["metadata"]["uid"]))
-    return now()
+    return instant
 
 
 def goes_on(installation: Installation, job: Object, after: int) -> list[int]:
@@ -79,13 +85,13 @@ def test_a_pause_holds_until_it_is_ended_whatever_is_applied(installation: Insta
     assert [nominal for nominal in found if began + MARGIN < nominal < ended - MARGIN] == []
     told = installation.wait(job, lambda found: found["status"]["suspended"] == "No")
     assert "paused" not in told["status"]
-    assert told["status"]["skipped"] == {"Paused": len(gaps(found, 1_000))}
+    installation.wait(job, lambda found: found["status"]["skipped"] == {"Paused": lost(installation, job)})
     assert not installation.ask(lambda service: service.pausing.resume(job["metadata"]["uid"]))
 
 
 def test_a_pause_with_an_end_ends_by_itself(installation: Installation) -> None:
     job = running(installation, "paused-for-a-while")
-    end = now() // 1_000 * 1_000 + 4_500
+    end = now() // 1_000 * 1_000 + 8_500
 
     told = pause(installation, job, by="ben", until=end)
     assert parse(told["status"]["paused"]["until"]) == end
@@ -102,7 +108,7 @@ def test_a_pause_with_an_end_ends_by_itself(installation: Installation) -> None:
 
 def test_a_pause_that_ends_while_no_operator_looks_makes_up_for_nothing(sturdy: Installation) -> None:
     job = running(sturdy, "ends-unseen")
-    end = now() // 1_000 * 1_000 + 4_500
+    end = now() // 1_000 * 1_000 + 8_500
     began = parse(pause(sturdy, job, by="ben", until=end)["status"]["paused"]["since"])
 
     sturdy.stop(*sturdy.operators)
@@ -137,7 +143,8 @@ def test_a_lost_redis_does_not_end_a_pause(sturdy: Installation) -> None:
 
 def failing(installation: Installation, name: str) -> Object:
     """A job that failed three times in a row and is held for it."""
-    spec = {"every": "1s", "retry": {"limit": 0}, "suspendAfterFailures": 3}
+    # one at a time: one that goes on when the third has failed would be a fourth
+    spec = {"every": "1s", "retry": {"limit": 0}, "suspendAfterFailures": 3, "concurrencyPolicy": "Forbid"}
     (job,) = installation.apply(scheduled(name, function="probe:raise", **spec))
     return installation.wait(job, lambda found: found["status"]["suspended"] == "Failures", within=20)
 
@@ -189,11 +196,11 @@ def test_a_lost_redis_does_not_forget_that_failures_hold_a_job(sturdy: Installat
 
 
 def test_a_one_time_job_whose_instant_comes_in_a_pause_is_over(sturdy: Installation) -> None:
-    (job,) = sturdy.apply(scheduled("missed-its-time", function="probe:note", runAt=render(now() + 3_000)))
+    (job,) = sturdy.apply(scheduled("missed-its-time", function="probe:note", runAt=render(now() + 8_000)))
     sturdy.wait(job, ready)
     pause(sturdy, job, by="anna")
 
-    job = sturdy.wait(job, lambda found: "completionTime" in found["status"])
+    job = sturdy.wait(job, lambda found: "completionTime" in found["status"], within=20)
     assert condition(job, "Ready")["reason"] == "Skipped"
     assert "while the job was paused" in condition(job, "Ready")["message"]
     assert job["status"]["skipped"] == {"Paused": 1}
@@ -226,5 +233,5 @@ def test_a_job_that_ready_waits_for_is_ready_while_it_is_paused(installation: In
     pause(installation, job, by="anna")
 
     assert "condition met" in installation.plane.kubectl(
-        "wait", "--for=condition=Ready", "sched/healthy", "--timeout=5s"
+        "wait", "--for=condition=Ready", "sched/healthy", "--timeout=60s"
     )

@@ -146,7 +146,9 @@ def test_replicas_follow_what_waits_and_what_runs(
             installation.ask(lambda service, uid=uid, key=str(number): service.runs.run_now(uid, key))
     seen(10, 1, 4)
     # each operator tells all of it, as soon as it was scraped
-    eventually(lambda: monitor.ask('sum(kronstream_queue_entries{queue=~"scaled-.*"})')[0]["value"][1] == "20")
+    eventually(
+        lambda: monitor.ask('sum(kronstream_queue_entries{queue=~"scaled-.*"})')[0]["value"][1] == "20", within=WITHIN
+    )
 
     with working(installation):
         eventually(lambda: len(states(installation, jobs).get("running", ())) == sum(SLOTS.values()), within=WITHIN)

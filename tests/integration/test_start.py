@@ -33,7 +33,7 @@ def alone() -> Iterator[Installation]:
 @pytest.fixture
 def job(alone: Installation) -> Iterator[Object]:
     """A job that runs every second."""
-    (job,) = alone.apply(scheduled("steady", every="1s"))
+    (job,) = alone.apply(scheduled("steady", every="1s", history={"successful": 1_000}))
     eventually(lambda: alone.records(job), within=10)
     yield job
     alone.clear()

@@ -90,7 +90,7 @@ def alone() -> Iterator[Alone]:
 @pytest.fixture
 def job(alone: Alone) -> Iterator[Object]:
     """A job that runs every second."""
-    (job,) = alone.installation.apply(scheduled("steady", every="1s", queue=QUEUE))
+    (job,) = alone.installation.apply(scheduled("steady", every="1s", queue=QUEUE, catchUp={"policy": "All"}))
     eventually(lambda: len(alone.entries(job)) >= 2, within=20)
     yield job
     alone.installation.clear()

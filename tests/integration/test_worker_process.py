@@ -185,7 +185,7 @@ def test_sigterm_lets_runs_end_and_leaves_nothing(bench: Bench, tmp_path: Path) 
     assert bench.record(later).state is State.QUEUED
     assert bench.cards() == []
     assert bench.pending() == 0
-    assert not any(child.is_running() for child in family)
+    eventually(lambda: not any(child.is_running() for child in family))
     assert "ERROR" not in worker.log
 
 

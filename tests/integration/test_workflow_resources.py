@@ -156,7 +156,7 @@ def test_an_expression_that_cannot_be_judged(site: Installation) -> None:
 def test_what_is_ended_early_is_deleted(site: Installation, why: str) -> None:
     manifest = flow(f"early-{why}")
     if why == "timeout":
-        manifest["spec"]["timeout"] = "2s"
+        manifest["spec"]["timeout"] = "8s"
     job, run = begin(site, manifest)
     made(site, run)
     if why == "cancel":

@@ -18,7 +18,7 @@ from kronstream.dev.redisserver import find_redis
 NAME = "kron.main"
 PASSWORD = "of/redis"
 SENTINELS_PASSWORD = "of sentinels"
-DOWN_AFTER = 1_500  # ms until a Sentinel takes what is silent for dead
+DOWN_AFTER = 5_000  # ms until a Sentinel takes what is silent for dead
 
 
 class Watched:

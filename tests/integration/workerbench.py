@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -20,6 +19,7 @@ from redis import Redis
 
 from builders import adoption, dispatch, now
 from eventually import eventually
+from kronstream.dev.loopback import free_ports
 from kronstream.domain.run import Trigger, run_id
 from kronstream.ports import Adopted, Change, Execution, Verdict, WorkerCard
 from kronstream.streams.connection import connect
@@ -36,18 +36,12 @@ EPOCH = "epoch-1"
 Value = TypeVar("Value")
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 class Worker:
     """`kronstream worker` as a process; its log is text in `log`."""
 
     def __init__(self, folder: Path, url: str, *flags: str, handlers: Path | str = HOSTILE, **environ: str) -> None:
         self.name = f"worker-{uuid.uuid4().hex[:6]}"
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self.path = folder / f"{self.name}.log"
         command = [sys.executable, "-m", "kronstream.cli.main", "worker", "--consumer-name", self.name]
         command += ["--handlers", str(handlers), "--metrics-port", str(self.port), "--metrics-host", "127.0.0.1"]

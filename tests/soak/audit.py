@@ -12,7 +12,7 @@ from soak.crowds import crowds
 from soak.evidence import End, Evidence
 from soak.kinds import CANCELLED, SUCCESS
 
-LATE = 250  # ms until the line of a handler that was stopped is written, on a busy machine
+LATE = 1_000  # ms until the line of a handler that was stopped is written, on a busy machine
 SHOWN = 5
 GAP = 20_000  # ms; nothing ends while Redis is away, and while a loop that is blocked is waited for
 

@@ -1,10 +1,9 @@
 """Where the HTTP API listens, and what becomes of connections that bring nothing."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,6 +13,7 @@ from kronstream.api.server import Server
 from kronstream.api.settings import ApiSettings
 from kronstream.clock import DateClock
 from kronstream.cluster.api import ClusterApi
+from kronstream.dev.loopback import free_ports
 from kronstream.domain.errors import Invalid
 
 pytestmark = pytest.mark.anyio
@@ -115,9 +115,16 @@ async def test_a_body_that_does_not_come_ends_the_request_and_meanwhile_there_is
     dial: Callable[[], Awaitable[Line]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "BODY_LIMIT", 1.5)
+    waits, own = asyncio.Event(), gate.read_body
+
+    async def noted(*arguments: Any) -> Any:
+        waits.set()
+        return await own(*arguments)
+
+    monkeypatch.setattr(gate, "read_body", noted)
     slow, other = await dial(), await dial()
     slow.send(HEAD + b"Content-Length: 100\r\n\r\n{")
-    await asyncio.sleep(0.5)
+    await asyncio.wait_for(waits.wait(), 10)
     other.send(HEAD + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
     full, late = await other.answer(), await slow.answer()
     assert full.startswith("HTTP/1.1 503 ")
@@ -144,6 +151,5 @@ def test_a_port_of_its_own_is_another_port() -> None:
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    (port,) = free_ports(1)
+    return port

@@ -153,7 +153,8 @@ async def test_the_second_replica_asks_nobody_about_one_time_jobs_that_the_first
     assert (clock.refreshed, clock.runs(), job.cursor, job.wake) == ([], [NOW], NOW, None)
 
 
-async def test_jobs_that_ask_of_the_run_before_hold_no_other_up() -> None:
+async def test_jobs_that_ask_of_the_run_before_hold_no_other_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticking, "LONG", 60.0)
     clock = Watchmaker()
     await clock.adopt(manifest("asking", runIf='last.status == "none"'), manifest("plain"))
     await clock.ticker.fire(NOW)

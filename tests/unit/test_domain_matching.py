@@ -186,10 +186,10 @@ def test_what_does_not_match_costs_nothing() -> None:
     """Ten thousand other handlers, of which many share the beginning or the end of the type, slow the search little."""
 
     def seconds(index: Index[Target]) -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         for _ in range(500):
             assert len(index.find(event())) == 2
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     few: Index[Target] = Index()
     many: Index[Target] = Index()
@@ -202,5 +202,6 @@ def test_what_does_not_match_costs_nothing() -> None:
         many.add(target(f"e{number}", f"*.paid{number}"))
         many.add(target(f"f{number}", "order.paid", platform=f"p{number}"))
 
-    least = min(seconds(few) for _ in range(3))
-    assert min(seconds(many) for _ in range(3)) < 5 * least
+    # in turns, for the machine may have less time now and more later
+    pairs = [(seconds(few), seconds(many)) for _ in range(7)]
+    assert min(slow for _, slow in pairs) < 5 * min(quick for quick, _ in pairs)

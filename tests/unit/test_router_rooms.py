@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_router_ends(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(rooms, "AGAIN", 0.001)
-    monkeypatch.setattr(rooms, "PATIENCE", 0.5)
+    monkeypatch.setattr(rooms, "PATIENCE", 5.0)
     stage = EventStage()
     await stage.pulse.beat()
     await stage.log.join(STREAM, "0")

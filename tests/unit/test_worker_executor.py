@@ -36,6 +36,8 @@ def registry() -> Registry:
 
 @pytest.fixture
 async def bench(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    # what a child died of is told as soon as its parent says so, also where that takes a moment
+    monkeypatch.setattr("kronstream.worker.children.STATUS_WAIT", 30.0)
     bench = Bench(registry)
     yield bench
     await bench.children.close()
@@ -224,9 +226,13 @@ async def test_ending_what_is_over_does_nothing(bench: Bench) -> None:
 
 
 async def test_killing_a_handler_kills_the_programs_it_started(bench: Bench, tmp_path: Path) -> None:
-    await bench.children.start()  # what that takes is not the handler's time
     mark = tmp_path / "pid"
-    outcome = await bench.outcome("sync:program", str(mark), timeout=1_500)
+    one = claim("sync:program", str(mark))
+    report = bench.start(one)
+    await asyncio.to_thread(eventually, lambda: mark.exists() and mark.read_text())
+    bench.executor.end(one.token, Reason.TIMEOUT)
+    outcome = await report
+    assert outcome is not None
     assert outcome.reason is Reason.TIMEOUT
     pid = int(mark.read_text())
     await asyncio.to_thread(eventually, lambda: gone(pid))

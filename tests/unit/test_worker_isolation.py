@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -48,7 +49,11 @@ async def result(bench: Bench, name: str, payload: Any = None, **fields: Any) ->
 def family() -> int:
     """Bytes that this process's children hold."""
     found = psutil.Process().children(recursive=True)
-    return sum(one.memory_info().rss for one in found)
+    total = 0
+    for one in found:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+            total += one.memory_info().rss
+    return total
 
 
 @pytest.mark.parametrize("name", ["sync:hoard", "sync:hoard_at_once"])

@@ -40,11 +40,11 @@ def test_what_cannot_be_encoded_is_replaced() -> None:
 
 def test_a_flood_is_cheap() -> None:
     tail = Tail()
-    began = time.monotonic()
+    began = time.thread_time()
     for _ in range(300_000):
         tail.write("x" * 80)
     tail.write("y" * 50_000_000)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
     assert set(tail.text()) <= {"y", "…"}
 
 

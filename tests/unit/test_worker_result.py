@@ -109,8 +109,8 @@ def test_endless_and_enormous_values_end_soon() -> None:
     loop.append(loop)
     wide: list[Any] = []
     wide += [wide] * 10
-    began = time.monotonic()
+    began = time.thread_time()
     for value in (loop, wide, [[0] * 10_000_000], {str(n): n for n in range(100_000)}, "x" * 100_000_000):
         with pytest.raises(Unfit):
             encode(value)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5

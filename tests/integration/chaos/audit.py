@@ -13,7 +13,7 @@ from kronstream.ports import Execution
 
 COUNTED = {"succeeded": State.SUCCESS, "failed": State.FAILED, "cancelled": State.CANCELLED, "dead": State.DEAD}
 EARLY = 50  # ms
-STILL_FIRING = 2_500  # ms before the suspension
+STILL_FIRING = 5_000  # ms before the suspension
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from kronstream.streams.runqueue import LEASE
 DOWN = (0.3, 1.5)  # seconds until a process that was killed is started again
 FROZEN = (0.5, 2.5)  # seconds
 PAUSE = (0.1, 0.8)  # seconds between two harms
-BEAT = 1_500  # ms; the last renewal before a freeze is no older
-TAIL = 3_000  # ms; so long after the thaw a worker may not yet know that its leases have ended
+BEAT = 3_000  # ms; the last renewal before a freeze is no older
+TAIL = 6_000  # ms; so long after the thaw a worker may not yet know that its leases have ended
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from integration.chaos.verdict import audited, doubled, in_time, skipped
 
 pytestmark = pytest.mark.chaos
 
-IN_FORCE = 8.0  # seconds until an edit made after the API server's return is in force
+IN_FORCE = 15.0  # seconds until an edit made after the API server's return is in force
 
 
 def test_away_for_thirty_seconds(trial: Trial, metronome: Metronome) -> None:
@@ -23,7 +23,7 @@ def test_away_for_thirty_seconds(trial: Trial, metronome: Metronome) -> None:
     since, begun = now(), trial.witness.count()
     trial.site.plane.stop_part("apiserver", signal.SIGKILL)
     trial.lasting(30)
-    assert trial.witness.count() - begun > 30 * 20
+    assert trial.witness.count() - begun > 30 * 15
     trial.site.plane.start_part("apiserver")
     until = now()
     returned = now()
@@ -44,6 +44,7 @@ def test_etcd_restored_to_an_older_copy(trial: Trial, tmp_path: Path) -> None:
     trial.begin(job("deleted", every="1s"), job("edited", every="1s"))
     plane.save_part("etcd", tmp_path / "copy")
     (newer,) = site.apply(job("newer", every="1s"))
+    edited_at = now()
     site.apply(job("edited", every="1h", anchor="2026-01-01T00:00:00Z"))
     site.objects.delete(trial.named("deleted"))
     eventually(lambda: trial.records(newer))
@@ -55,11 +56,13 @@ def test_etcd_restored_to_an_older_copy(trial: Trial, tmp_path: Path) -> None:
     eventually(lambda: site.redis.zscore(keys.jobs, uid_of(newer)) is None, 10, "(a job of the lost time still fires)")
     eventually(lambda: site.redis.hget(keys.job(edited), "gen") == "1", 10, "(the lost edit is still in force)")
     eventually(lambda: site.redis.zscore(keys.jobs, deleted), 10, "(a job that is live again is not fired)")
+    back = now()
     trial.further(150)
 
     found = {account.name: account for account in audited(trial, "edited", "deleted")}
 
     assert found["deleted"].due == set(found["deleted"].records)
-    assert len(found["edited"].due - set(found["edited"].records)) < 20  # while the lost edit was in force
+    # while the lost edit was in force
+    assert len(found["edited"].due - set(found["edited"].records)) <= (back - edited_at) // 1_000 + 2
     assert not doubled(list(found.values()))
     assert not skipped(list(found.values()), "Missed", "Deadline")

@@ -41,20 +41,20 @@ def test_away_for_five_seconds(trial: Trial) -> None:
 
     found = audited(trial)
 
-    assert all(operator.ready() for operator in operators)
+    eventually(lambda: all(operator.ready() for operator in operators))
     assert not skipped(found, "Missed", "Deadline")
 
 
 def test_a_copy_two_seconds_old(trial: Trial, tmp_path: Path) -> None:
     """What was dispatched in the seconds that are lost is dispatched again: above all the one run of the day."""
-    at = (now() // 1000 + 11) * 1000
+    at = (now() // 1000 + 20) * 1000
     daily = job("daily", every="1d", anchor=render(at))
     trial.begin(daily)
-    eventually(lambda: now() > at - 700, within=15)
-    assert now() < at - 300, "the load took too long to begin"
+    eventually(lambda: now() > at - 2_500, within=30)
     trial.site.plane.save_part("redis", tmp_path / "copy")
+    assert now() < at - 100, "the copy was made too late"
     lost = f"{uid_of(trial.named('daily'))}-s{at}"
-    eventually(lambda: now() > at + 1_300 and lost in trial.witness.calls(), within=5)
+    eventually(lambda: now() > at + 1_300 and lost in trial.witness.calls(), within=15)
     trial.site.plane.restore_part("redis", tmp_path / "copy")
     trial.further(150)
 
