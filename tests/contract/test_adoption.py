@@ -1,5 +1,7 @@
 """Which generation of a job is in force, and what happens to its cursor."""
 
+from dataclasses import replace
+
 import pytest
 
 from builders import REVISION, UID, WHEN, adoption, card, dispatch, now, success, work
@@ -117,6 +119,19 @@ async def test_an_edit_of_the_schedule_moves_the_cursor_and_counts_what_was_due(
     # a lost reply: the same again counts nothing twice
     assert await adopt(store, **edit) == answer
     assert await job(store) == known
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_what_comes_due_after_the_count_and_before_the_store_hears_of_it_is_not_lost(
+    store: Store, held: bool
+) -> None:
+    cursor = await adopted(store, suspended=held)
+    counted = store.now() - 3_000
+    known = replace(expect(cursor), counted=counted)
+    edit: dict[str, object] = {} if held else {"when": OTHER}
+    answer = await adopt(store, generation=2, expect=known, **edit)
+    assert answer == Adopted(max(counted, cursor), None, None)
+    assert counted > cursor
 
 
 async def test_an_edit_counted_from_another_cursor_is_refused(store: Store) -> None:

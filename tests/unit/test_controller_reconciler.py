@@ -55,6 +55,33 @@ def slowly() -> tuple[Stage, Slow]:
     return stage, ledger
 
 
+class Late(MemoryLedger):
+    """Seconds pass from the count of what an edit leaves behind until the store hears of it."""
+
+    def __init__(self) -> None:
+        self.stage: Stage | None = None
+
+    async def adopt(self, adoptions: Sequence[Adoption]) -> list[Adopted | Stale | Conflict | Gone]:
+        if self.stage and any(adoption.expect for adoption in adoptions):
+            self.stage.time.now += 3_000
+        return await super().adopt(adoptions)
+
+
+async def test_an_edit_loses_nothing_that_comes_due_before_the_store_hears_of_it() -> None:
+    ledger = Late()
+    ledger.stage = stage = Stage(manifest(), ledger=ledger)
+    MemoryLedger.__init__(ledger, stage.store)
+    async with running(stage):
+        stage.reconciler.observe(None, manifest())
+        await until(lambda: stage.armed)
+        stage.reconciler.observe(manifest(), manifest(generation=2, every="2s"))
+        await until(lambda: len(stage.armed) == 2)
+    job = stage.armed[1]
+    # ten seconds were left behind; what came due since is due by the new schedule
+    assert (job.generation, job.cursor) == (2, NOW)
+    assert stage.store.jobs[UID].skipped == {"Edited": 10}
+
+
 async def test_an_object_comes_into_force_and_is_armed() -> None:
     stage = Stage()
     async with running(stage):

@@ -209,10 +209,11 @@ class Reconciler:
 
     def _reasoned(self, adoption: Adoption, stored: Conflict) -> Adoption:
         """The adoption with what its edit or resume leaves behind, counted from the state that the store has."""
+        now = self._clock.now()
         return replace(
             adoption,
-            expect=Expect(stored.generation, stored.revision, stored.cursor),
-            skips=left_behind(stored, self._clock.now()),
+            expect=Expect(stored.generation, stored.revision, stored.cursor, counted=now),
+            skips=left_behind(stored, now),
         )
 
     async def _overruled(self, job: Job, stored: Stale | Gone) -> None:

@@ -10,11 +10,17 @@ from kronstream.domain.run import Lane
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """The state that the caller reasoned from; an adoption that names it is refused when it is no longer so."""
+    """The state that the caller reasoned from; an adoption that names it is refused when it is no longer so.
+
+    ``counted`` is the instant (ms) up to which the adoption's ``skips`` tell what the old schedule leaves behind. A
+    cursor that moves goes there: what comes due before the store hears of it is neither lost nor counted. Without it,
+    the cursor goes to the store's present.
+    """
 
     generation: int
     revision: str
     cursor: int
+    counted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

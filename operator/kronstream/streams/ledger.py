@@ -18,6 +18,7 @@ from kronstream.ports import (
     Conflict,
     Dispatch,
     Epoch,
+    Expect,
     Gone,
     JobState,
     Pause,
@@ -203,12 +204,17 @@ def _adoption(a: Adoption) -> dict[str, Any]:
         "keys": _keys(a.keys),
         "work": a.work,
         "seed": _seed(a.seed) if a.seed else None,
-        "expect": {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor} if expect else None,
+        "expect": _expect(expect) if expect else None,
         "skips": _skips(a.skips),
         "rebuild": int(a.rebuild),
         "seq": a.seq,
         "alive": int(a.alive),
     }
+
+
+def _expect(expect: Expect) -> dict[str, object]:
+    told = {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor}
+    return told if expect.counted is None else {**told, "counted": expect.counted}
 
 
 def _keys(gates: Sequence[Gate]) -> str:

@@ -52,7 +52,8 @@ def adopt(store: MemoryStore, a: Adoption) -> Adopted | Stale | Conflict | Gone:
             for skip in () if job.ended else a.skips:
                 store.skip(job, skip)
                 tell_skipped(store, job, run_id(job.uid, Trigger.SCHEDULE, str(skip.first)), skip)
-            cursor = max(cursor, store.now)
+            counted = a.expect.counted if a.expect else None
+            cursor = max(cursor, store.now if counted is None else counted)
             if job.when not in ("", a.when):
                 job.skip_next, job.ran = (), None
         cursor = max(cursor, a.cursor) if a.rebuild else cursor

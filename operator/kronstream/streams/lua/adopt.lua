@@ -135,7 +135,7 @@ local function adopt(a)
         return { 'conflict', stored[1], stored[2], stored[3], stored[4], stored[5], stored[6] }
       end
       skip(a.uid, number_or(a.skips, {}))
-      cursor = math.max(cursor, now)
+      cursor = math.max(cursor, number_or(a.expect.counted, now))
       if moved then call('HDEL', job, 'sx', 'ran', 'ranf') end
     end
     if a.rebuild == 1 then cursor = math.max(cursor, a.cursor) end
