@@ -110,29 +110,33 @@ def applied(doored: Installation, desk: Desk) -> Installation:
     return doored
 
 
+def answered(installation: Installation, *words: str, stdin: str | None = None) -> str:
+    """What kubectl says; "no" is a failure of `auth can-i`."""
+    try:
+        return installation.plane.kubectl(*words, stdin=stdin).strip()
+    except KubectlError as error:
+        return "no" if str(error).endswith(" ended with 1: ") else str(error)
+
+
 def test_the_examples_allow_what_is_told(applied: Installation) -> None:
     asked, review = 0, next(block.text for block in BLOCKS if REVIEW in block.text)
 
-    def answered(words: list[str]) -> tuple[str, ...]:
-        try:
-            said = applied.plane.kubectl(*words, stdin=review if words[0] == "create" else None)
-        except KubectlError as error:
-            said = "no" if str(error).endswith(" ended with 1: ") else str(error)
-        return (said.strip(),)
+    def told(words: list[str]) -> str:
+        return answered(applied, *words, stdin=review if words[0] == "create" else None)
 
     for command in (one for one in claimed(RIGHTS) if one.kind == "console"):
         _, *words = shlex.split(command.text.replace("-f review.yaml", "-f -"))
         # the API server hears of a binding a moment later
-        eventually(lambda words=words, command=command: answered(words) == command.answer, because=str(command))
+        eventually(lambda words=words, command=command: (told(words),) == command.answer, because=str(command))
         asked += 1
     assert asked >= 12
 
 
 def test_the_pipeline_sends_events_for_its_namespace_and_sees_nothing(applied: Installation, desk: Desk) -> None:
     token = applied.plane.kubectl("create", "token", "pipeline", "-n", "team-a").strip()
-    may = ("auth", "can-i", "create", "eventhandlers.kronstream.dev/trigger", "-n", "team-a")
+    may = ("auth", "can-i", "create", "eventhandlers.kronstream.dev", "--subresource=trigger", "-n", "team-a")
     may = (*may, "--as", "system:serviceaccount:team-a:pipeline")
-    eventually(lambda: applied.plane.kubectl(*may).strip() == "yes")
+    eventually(lambda: answered(applied, *may) == "yes")
     (block,) = [command for command in claimed(RIGHTS) if command.kind == "sh"]
     (answer,) = [block for block in BLOCKS if block.language == "json"]
     script = block.text.partition("\n")[2]

@@ -47,7 +47,7 @@ class Shell:
 
 
 def listed(doored: Installation, number: int, *names: str) -> None:
-    """Returns once an API has some jobs in its list, with when they are due."""
+    """Returns once an API has some jobs in its list, with when they are due, or what holds them."""
     path = f"{doored.url(f'api-{number}')}/jobs?limit=500"
     account = "/api/v1/namespaces/kronstream-system/serviceaccounts/kronstream-operator"
     token = doored.objects.send("POST", f"{account}/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]
@@ -55,7 +55,7 @@ def listed(doored: Installation, number: int, *names: str) -> None:
 
     def told() -> bool:
         rows = httpx.get(path, headers=headers, timeout=35, trust_env=False).json()
-        return set(names) <= {row["resource_name"] for row in rows if row.get("next_run")}
+        return set(names) <= {row["resource_name"] for row in rows if row["next_run"] or row["status"] == "paused"}
 
     eventually(told)
 
