@@ -14,6 +14,7 @@ from eventually import eventually
 from integration.calls import JOB, Calls
 from integration.installation import Installation
 from integration.objects import RefusedError
+from kronstream.dev.kubectl import Kubectl, KubectlError
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -93,6 +94,14 @@ CALLS = [
     Call("DELETE", "/dead-letters/{letter_id}", ("delete", "deadletters"), 404, everywhere=True),
     Call("POST", "/dead-letters/{letter_id}/replay", ("update", "deadletters"), 404, everywhere=True),
 ]  # fmt: skip
+
+
+def may(kubectl: Kubectl, *words: str) -> bool:
+    """Whether the API server says that somebody may; it hears of a binding a moment after it wrote it."""
+    try:
+        return kubectl("auth", "can-i", *words).strip() == "yes"
+    except KubectlError:  # a no ends with 1
+        return False
 
 
 class Desk:

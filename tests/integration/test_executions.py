@@ -14,6 +14,7 @@ import pytest
 from eventually import eventually
 from integration.executions import BASE, Served
 from integration.objects import Object, scheduled
+from integration.rights import may
 from kronstream.dev.controlplane import ControlPlane
 from kronstream.dev.kubectl import Kubectl, KubectlError
 from kronstream.streams.keys import Keys
@@ -236,16 +237,8 @@ def _bound(served: Served, name: str, role: str) -> Kubectl:
         "create", "rolebinding", f"{name}-runs", f"--clusterrole={ours}", f"--serviceaccount={TEAM}:{name}", "-n", TEAM
     )
     user = Kubectl(kubectl.path, served.plane.kubeconfig_for(name, TEAM), {})
-    eventually(lambda: _may(user, "list", "executions.runs.kronstream.dev"))
+    eventually(lambda: may(user, "list", "executions.runs.kronstream.dev", "-n", TEAM))
     return user
-
-
-def _may(user: Kubectl, *words: str) -> bool:
-    """Whether the API server has heard of the bindings."""
-    try:
-        return user("auth", "can-i", *words, "-n", TEAM).strip() == "yes"
-    except KubectlError:
-        return False
 
 
 def test_a_viewer_reads_his_namespace_and_changes_nothing(

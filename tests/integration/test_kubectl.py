@@ -11,6 +11,7 @@ import yaml
 from eventually import eventually
 from integration.installation import Installation
 from integration.objects import Object, scheduled
+from integration.rights import may
 from kronstream.dev.kubectl import Kubectl, KubectlError
 
 JOB = """
@@ -106,14 +107,6 @@ def test_describe_shows_events(installation: Installation) -> None:
     eventually(lambda: _described(installation, "RunSucceeded"), within=20)
 
 
-def _may(kubectl: Kubectl, *words: str) -> bool:
-    """Whether the API server has heard of the binding that allows it."""
-    try:
-        return kubectl("auth", "can-i", *words).strip() == "yes"
-    except KubectlError:
-        return False
-
-
 def _described(installation: Installation, word: str) -> str:
     said = installation.plane.kubectl("describe", "sched", "broken")
     return said if word in said else ""
@@ -136,7 +129,7 @@ def test_who_may_edit_a_namespace_drives_its_jobs_and_no_status(installation: In
     plane.kubectl("create", "serviceaccount", "alice")
     plane.kubectl("create", "rolebinding", "alice", "--clusterrole=kronstream-edit", "--serviceaccount=default:alice")
     alice = f"--kubeconfig={plane.kubeconfig_for('alice', 'default')}"
-    eventually(lambda: _may(plane.kubectl, alice, "create", "sched"))
+    eventually(lambda: may(plane.kubectl, alice, "create", "sched"))
 
     plane.kubectl("apply", "-f", "-", alice, stdin=JOB)
     assert "heartbeat" in plane.kubectl("get", "sched", alice)

@@ -135,9 +135,21 @@ async def test_what_never_ends_times_out(bench: Bench, name: str) -> None:
     assert bench.slate[ABANDONED] == (name == "async:stubborn")
 
 
-async def test_the_output_before_a_crash_and_a_timeout_is_kept(bench: Bench) -> None:
+async def timed_out(bench: Bench, name: str, mark: Path) -> Outcome:
+    """What is said of a handler whose time was up once it had left its mark."""
+    one = claim(name, str(mark))
+    report = bench.start(one)
+    await asyncio.to_thread(eventually, lambda: mark.exists() and mark.read_text())
+    bench.executor.end(one.token, Reason.TIMEOUT)
+    outcome = await report
+    assert outcome is not None
+    assert outcome.reason is Reason.TIMEOUT
+    return outcome
+
+
+async def test_the_output_before_a_crash_and_a_timeout_is_kept(bench: Bench, tmp_path: Path) -> None:
     assert (await bench.outcome("sync:exit", 1)).output == "last words\n"
-    assert (await bench.outcome("sync:forever", timeout=1_000)).output.startswith("begun ")
+    assert (await timed_out(bench, "sync:forever", tmp_path / "mark")).output.startswith("begun ")
 
 
 async def test_a_flood_of_output_keeps_its_end(bench: Bench) -> None:
@@ -227,13 +239,7 @@ async def test_ending_what_is_over_does_nothing(bench: Bench) -> None:
 
 async def test_killing_a_handler_kills_the_programs_it_started(bench: Bench, tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    one = claim("sync:program", str(mark))
-    report = bench.start(one)
-    await asyncio.to_thread(eventually, lambda: mark.exists() and mark.read_text())
-    bench.executor.end(one.token, Reason.TIMEOUT)
-    outcome = await report
-    assert outcome is not None
-    assert outcome.reason is Reason.TIMEOUT
+    await timed_out(bench, "sync:program", mark)
     pid = int(mark.read_text())
     await asyncio.to_thread(eventually, lambda: gone(pid))
 
