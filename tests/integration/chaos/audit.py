@@ -51,11 +51,14 @@ def accounts(trial: Trial) -> list[Account]:
     ]
 
 
-def faults(trial: Trial, found: Iterable[Account]) -> list[str]:
-    """Everything that is not as it must be at the quiet end of a trial in which Redis lost nothing for good."""
+def faults(trial: Trial, found: Iterable[Account], lost_at: int = 0) -> list[str]:
+    """Everything that is not as it must be at the quiet end of a trial in which Redis lost nothing for good.
+
+    Of what was due before an older copy came back the order is not looked at, see `quiet_faults`.
+    """
     checks = (instants, counters, handlers)
     wrong = [f"{account.name}: {fault}" for account in found for check in checks for fault in check(account)]
-    return [*wrong, *quiet_faults(trial, found)]
+    return [*wrong, *quiet_faults(trial, found, lost_at)]
 
 
 def quiet_faults(trial: Trial, found: Iterable[Account], lost_at: int = 0) -> list[str]:

@@ -7,16 +7,18 @@ from integration.chaos.trial import Trial
 LATE = 1_000  # ms, while one operator lives
 
 
-def audited(trial: Trial, *apart: str) -> list[Account]:
+def audited(trial: Trial, *apart: str, lost_at: int = 0) -> list[Account]:
     """The accounts of a trial that ends here: nothing is wrong with them, and no log tells of an error.
 
-    Of the jobs named in `apart`, whose schedule or identity changed, only the quiet end is looked at.
+    Of the jobs named in `apart`, whose schedule or identity changed, only the quiet end is looked at. `lost_at` is
+    when (ms) an older copy of Redis came back.
     """
     trial.settle()
     found = accounts(trial)
     usual = [account for account in found if account.name not in apart]
     peculiar = [account for account in found if account.name in apart]
-    nothing_wrong([*faults(trial, usual), *quiet_faults(trial, peculiar), *trial.site.complaints()])
+    wrong = [*faults(trial, usual, lost_at), *quiet_faults(trial, peculiar, lost_at)]
+    nothing_wrong([*wrong, *trial.site.complaints()])
     return found
 
 
