@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from eventually import eventually
 from integration.eventbench import STREAM, counted, event, listening, send, settled
@@ -12,6 +12,7 @@ from integration.objects import Object, condition, handling, ready, scheduled
 
 CREATE: Object = {"createJob": {"handler": {"function": {"name": "probe:note"}}, "queue": "nobody"}}
 IN_FORCE = 1.0
+Value = TypeVar("Value")
 
 
 def listen(installation: Installation, *handlers: Object) -> list[Object]:
@@ -25,7 +26,7 @@ def each_router(installation: Installation, kind: str, **attributes: Any) -> Non
         time.sleep(0.01)  # one at a time, for whoever is idle takes the next
 
 
-def once(trial: Callable[[int], None]) -> None:
+def once(trial: Callable[[int], Value]) -> Value:
     """What is to be quick, up to three times: the machine may be busy with something else."""
     for number in range(2):
         try:
@@ -62,17 +63,17 @@ def test_what_is_ready_misses_no_event_whichever_router_reads_it(routed: Install
 
 
 def test_a_stream_is_read_within_a_second_of_being_named(routed: Installation) -> None:
-    def named(trial: int) -> None:
+    def named(trial: int) -> tuple[Object, str]:
         stream = f"stream:new-{trial}"
         (handler,) = routed.apply(handling(f"named-{trial}", "new.stream", action=CREATE, source={"stream": stream}))
         time.sleep(IN_FORCE)
         send(routed, event("new.stream"), stream=stream)
-        routed.wait(handler, counted(success=1))
-        routed.delete(handler)
-        eventually(lambda: not routed.redis.xinfo_consumers(stream, "kronstream-router"))
-        assert routed.redis.xlen(stream) == 1
+        return routed.wait(handler, counted(success=1)), stream
 
-    once(named)
+    handler, stream = once(named)
+    routed.delete(handler)
+    eventually(lambda: not routed.redis.xinfo_consumers(stream, "kronstream-router"))
+    assert routed.redis.xlen(stream) == 1
 
 
 def test_an_edit_is_in_force_in_every_router(routed: Installation) -> None:

@@ -213,8 +213,7 @@ def _adoption(a: Adoption) -> dict[str, Any]:
 
 
 def _expect(expect: Expect) -> dict[str, object]:
-    told = {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor}
-    return told if expect.counted is None else {**told, "counted": expect.counted}
+    return {"gen": expect.generation, "rev": expect.revision, "cursor": expect.cursor, "counted": expect.counted}
 
 
 def _keys(gates: Sequence[Gate]) -> str:
